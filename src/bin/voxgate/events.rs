@@ -1,0 +1,76 @@
+//! One JSON object a line: what happened, when, and on what evidence.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use serde_json::{Value, json};
+use voxgate::{Decision, Edge, SampleIndex, Span, Verdict};
+
+use crate::ledger::Suppressed;
+use crate::writers::create_file;
+
+/// The events file.
+pub(crate) struct Events(BufWriter<File>);
+
+impl Events {
+    pub(crate) fn create(path: &Path) -> anyhow::Result<Self> {
+        Ok(Self(create_file(path)?))
+    }
+
+    pub(crate) fn write(&mut self, event: &Value) -> std::io::Result<()> {
+        writeln!(self.0, "{event}")
+    }
+
+    pub(crate) fn finish(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// The event of a start; `stt` is where in the STT stream its audio begins.
+pub(crate) fn of_start(decision: &Decision, stt: Option<SampleIndex>) -> Option<Value> {
+    let (Some(Edge::SpeechStart { speech }), Verdict::Forward(audio)) = (decision.edge, decision.verdict) else {
+        return None;
+    };
+    Some(json!({
+        "event": "speech_start", "t_ms": decision.frame.end.as_ms(), "speech_ms": speech.as_ms(),
+        "audio_from_ms": audio.start.as_ms(), "stt_ms": stt.map(SampleIndex::as_ms), "evidence": evidence(decision),
+    }))
+}
+
+/// The events of an end at `now`: one that was a misfire gives two.
+pub(crate) fn of_end(edge: &Edge, now: SampleIndex) -> Vec<Value> {
+    let now = now.as_ms();
+    match *edge {
+        Edge::SpeechEnd { speech, voiced, cause } => {
+            let end = json!({
+                "event": "speech_end", "t_ms": now, "start_ms": speech.start.as_ms(), "end_ms": speech.end.as_ms(),
+                "voiced_ms": SampleIndex(voiced).as_ms(), "cause": cause.as_str(),
+            });
+            let misfire = json!({
+                "event": "misfire", "t_ms": now, "start_ms": speech.start.as_ms(), "end_ms": speech.end.as_ms(),
+                "voiced_ms": SampleIndex(voiced).as_ms(),
+            });
+            if edge.is_misfire() { vec![end, misfire] } else { vec![end] }
+        }
+        Edge::Abandoned { .. } | Edge::SpeechStart { .. } => Vec::new(),
+    }
+}
+
+pub(crate) fn of_suppressed(run: &Suppressed) -> Value {
+    let Span { start, end } = run.span;
+    json!({
+        "event": "suppressed", "start_ms": start.as_ms(), "end_ms": end.as_ms(), "reason": run.reason.as_str(),
+        "evidence": { "peak_speech": rounded(run.peak_speech.get()), "peak_level_dbfs": rounded(run.peak_level_dbfs) },
+    })
+}
+
+fn evidence(decision: &Decision) -> Value {
+    let evidence = &decision.evidence;
+    json!({ "speech": rounded(evidence.speech.get()), "level_dbfs": rounded(evidence.level_dbfs), "gap": evidence.gap })
+}
+
+/// Four decimals: what follows is noise.
+fn rounded(value: f32) -> f64 {
+    (f64::from(value) * 1e4).round() / 1e4
+}

@@ -1,0 +1,91 @@
+//! Rows of 10 ms, kept until it is settled whether their audio was sent.
+
+use std::collections::VecDeque;
+
+use voxgate::{Decision, Edge, FRAME_LEN, Probability, Reason, SampleIndex, Span, Verdict};
+
+/// One frame and what became of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row {
+    pub(crate) decision: Decision,
+    /// The audio clock when it was sent, if it was.
+    pub(crate) released: Option<SampleIndex>,
+    /// Why it was not sent, if it was not.
+    pub(crate) reason: Reason,
+}
+
+/// A run of frames that were not sent, and the strongest signs of speech in it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Suppressed {
+    pub(crate) span: Span,
+    pub(crate) reason: Reason,
+    pub(crate) peak_speech: Probability,
+    pub(crate) peak_level_dbfs: f32,
+}
+
+/// Rows in order, each handed out once its fate is settled. Memory is bounded by the gate's reach.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    rows: VecDeque<Row>,
+    run: Option<Suppressed>,
+}
+
+impl Ledger {
+    /// Takes a decision; hands out the rows that it settles.
+    pub(crate) fn push(&mut self, decision: &Decision, mut settle: impl FnMut(&Row, Option<Suppressed>)) {
+        let reason = match decision.verdict {
+            Verdict::Hold(reason) | Verdict::Suppress(reason) => reason,
+            Verdict::Forward(_) => Reason::Silence,
+        };
+        self.rows.push_back(Row { decision: *decision, released: None, reason });
+        if let Verdict::Forward(span) = decision.verdict {
+            let sent = self.rows.iter_mut().rev().take_while(|row| row.decision.frame.start >= span.start);
+            sent.for_each(|row| row.released = Some(decision.frame.end));
+        }
+        if let Some(Edge::Abandoned { candidate, .. }) = decision.edge {
+            let burst = self.rows.iter_mut().rev().take_while(|row| row.decision.frame.end > candidate.start);
+            burst.filter(|row| row.released.is_none()).for_each(|row| row.reason = Reason::Burst);
+        }
+        self.settle_until(decision.settled, &mut settle);
+    }
+
+    /// The stream is over: hands out what is left, and the last run.
+    pub(crate) fn finish(&mut self, mut settle: impl FnMut(&Row, Option<Suppressed>)) -> Option<Suppressed> {
+        self.settle_until(SampleIndex(u64::MAX), &mut settle);
+        self.run.take()
+    }
+
+    fn settle_until(&mut self, settled: SampleIndex, settle: &mut impl FnMut(&Row, Option<Suppressed>)) {
+        while let Some(row) = self.rows.pop_front_if(|row| row.released.is_some() || row.decision.frame.end <= settled)
+        {
+            let ended = self.extend_run(&row);
+            settle(&row, ended);
+        }
+    }
+
+    /// Adds the row to the run it belongs to; a run that it ends is handed back.
+    fn extend_run(&mut self, row: &Row) -> Option<Suppressed> {
+        let frame = row.decision.frame;
+        if row.released.is_some() {
+            return self.run.take();
+        }
+        let evidence = row.decision.evidence;
+        match &mut self.run {
+            Some(run) if run.reason == row.reason => {
+                run.span.end = frame.end;
+                run.peak_speech = if evidence.speech > run.peak_speech { evidence.speech } else { run.peak_speech };
+                run.peak_level_dbfs = run.peak_level_dbfs.max(evidence.level_dbfs);
+                None
+            }
+            run => run.replace(Suppressed {
+                span: frame,
+                reason: row.reason,
+                peak_speech: evidence.speech,
+                peak_level_dbfs: evidence.level_dbfs,
+            }),
+        }
+    }
+}
+
+/// Length of a row in seconds.
+pub(crate) const ROW_S: f64 = FRAME_LEN as f64 / voxgate::SAMPLE_RATE as f64;

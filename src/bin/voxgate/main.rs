@@ -1,0 +1,76 @@
+//! The `voxgate` command.
+
+mod config_command;
+mod events;
+mod gate_command;
+mod ledger;
+mod paint;
+mod source;
+mod summary;
+mod writers;
+
+use std::process::ExitCode;
+
+use anstream::eprintln;
+use clap::{CommandFactory, Parser, Subcommand};
+use voxgate::ConfigError;
+
+/// A real-time gatekeeper between a microphone and paid speech-to-text: only the user's speech
+/// goes through, and every decision says why.
+#[derive(Parser)]
+#[command(name = "voxgate", version, max_term_width = 100, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the gate on a recording and see what speech-to-text would get.
+    Gate(Box<gate_command::GateArgs>),
+    /// Print the settings as TOML, with a comment for each.
+    Config(config_command::ConfigArgs),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, in roff.
+    Man,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    match cli.command {
+        Command::Gate(args) => gate_command::run(&args),
+        Command::Config(args) => config_command::run(&args),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "voxgate", &mut std::io::stdout());
+            Ok(())
+        }
+        Command::Man => Ok(clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?),
+    }
+}
+
+/// Prints the error with its causes; the exit code tells settings from audio and files.
+fn fail(error: &anyhow::Error) -> ExitCode {
+    let broken_pipe = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+    };
+    if error.chain().any(broken_pipe) {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("{}error:{} {error:#}", paint::BAD.render(), paint::BAD.render_reset());
+    let usage = error.is::<paint::Usage>() || error.chain().any(|cause| cause.is::<ConfigError>());
+    ExitCode::from(if usage { 2 } else { 1 })
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 audio or files could not be read or written (what was read is still gated and written); \
+2 wrong arguments or settings.";

@@ -1,0 +1,281 @@
+//! What a person wants to know after a run.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use voxgate::{
+    Decision, Edge, ForwardConfig, ForwardPolicy, GateConfig, IntakeReport, Reason, SAMPLE_RATE, Saving, Span,
+    VadChoice, Verdict,
+};
+
+use crate::ledger::{ROW_S, Row, Suppressed};
+use crate::paint::{BOLD, DIM, GOOD, WARN, paint};
+
+/// Totals of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Summary {
+    rows: u64,
+    forwarded: u64,
+    suppressed: [u64; Reason::ALL.len()],
+    pub(crate) openings: u64,
+    misfires: u64,
+    /// 16 kHz samples that the policy would send, zeros included.
+    pub(crate) stt_samples: u64,
+    turns: Vec<Turn>,
+    bursts: Vec<Suppressed>,
+    timeline: Timeline,
+}
+
+/// One turn of the user.
+#[derive(Debug)]
+struct Turn {
+    speech: Span,
+    audio: Span,
+    opened_s: f64,
+}
+
+impl Summary {
+    pub(crate) fn count(&mut self, row: &Row) {
+        self.rows += 1;
+        self.timeline.push(row);
+        if row.released.is_some() {
+            self.forwarded += 1;
+        } else if let Some(i) = Reason::ALL.iter().position(|r| *r == row.reason) {
+            self.suppressed[i] += 1;
+        }
+    }
+
+    pub(crate) fn note_run(&mut self, run: Suppressed) {
+        if run.reason == Reason::Burst && self.bursts.len() < MOST_LISTED {
+            self.bursts.push(run);
+        }
+    }
+
+    pub(crate) fn note_start(&mut self, decision: &Decision) {
+        let (Some(Edge::SpeechStart { speech }), Verdict::Forward(audio)) = (decision.edge, decision.verdict) else {
+            return;
+        };
+        self.openings += 1;
+        if self.turns.len() < MOST_LISTED {
+            let opened_s = decision.frame.end.as_ms() / 1e3;
+            self.turns.push(Turn { speech: Span::new(speech, decision.frame.end), audio, opened_s });
+        }
+    }
+
+    pub(crate) fn note_end(&mut self, edge: &Edge) {
+        let Edge::SpeechEnd { speech, .. } = *edge else { return };
+        self.misfires += u64::from(edge.is_misfire());
+        if let Some(turn) = self.turns.last_mut().filter(|turn| turn.speech.start == speech.start) {
+            turn.speech = speech;
+        }
+    }
+
+    /// Whole seconds and shares, for machines.
+    pub(crate) fn json(&self, config: &GateConfig, intake: &IntakeReport) -> Value {
+        let suppressed: serde_json::Map<String, Value> =
+            Reason::ALL.iter().zip(self.suppressed).map(|(r, n)| (r.as_str().to_owned(), json!(seconds(n)))).collect();
+        json!({
+            "event": "summary", "seconds": seconds(self.rows), "forwarded_s": seconds(self.forwarded),
+            "suppressed_s": suppressed, "openings": self.openings, "misfires": self.misfires,
+            "stt_s": self.stt_samples as f64 / f64::from(SAMPLE_RATE), "saved_share": self.saved_share(&config.forward),
+            "input": {
+                "samples": intake.received, "not_finite": intake.not_finite, "out_of_range": intake.out_of_range,
+                "holes": intake.holes, "missing": intake.missing, "late": intake.late,
+            },
+        })
+    }
+
+    /// The text on the terminal.
+    pub(crate) fn text(&self, title: &str, config: &GateConfig) -> String {
+        let mut text = format!("\n{}\n\n{}\n", paint(BOLD, title), self.timeline.draw());
+        let share = |n: u64| 100.0 * n as f64 / self.rows.max(1) as f64;
+        let plural = |n: u64, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+        let mut line = |name: &str, n: u64, rest: String| {
+            let _ = writeln!(text, "  {name:<10} {:>8.2} s {:>6.1} %   {rest}", seconds(n), share(n));
+        };
+        let misfires =
+            if self.misfires > 0 { format!(", {}", plural(self.misfires, "misfire")) } else { String::new() };
+        line("forwarded", self.forwarded, format!("{}{misfires}", plural(self.openings, "opening")));
+        for (reason, n) in Reason::ALL.iter().zip(self.suppressed) {
+            if n > 0 {
+                line(reason.as_str(), n, "suppressed".to_owned());
+            }
+        }
+        self.list(&mut text);
+        let _ = writeln!(text, "\n  {}", self.saving(config));
+        text
+    }
+
+    fn list(&self, text: &mut String) {
+        if !self.turns.is_empty() {
+            let _ = writeln!(text, "\n  {}", paint(DIM, "speech from   to        sent from   decided after"));
+        }
+        for turn in &self.turns {
+            let s = |at: voxgate::SampleIndex| at.as_ms() / 1e3;
+            let wait = (turn.opened_s - s(turn.speech.start)) * 1e3;
+            let _ = writeln!(
+                text,
+                "  {:>8.2} s {:>8.2} s {:>9.2} s {:>12.0} ms",
+                s(turn.speech.start),
+                s(turn.speech.end),
+                s(turn.audio.start),
+                wait
+            );
+        }
+        for run in &self.bursts {
+            let (start, end) = (run.span.start.as_ms() / 1e3, run.span.end.as_ms() / 1e3);
+            let what = format!(
+                "{start:>8.2} s {end:>8.2} s   kept out: {} (score up to {:.2})",
+                run.reason.as_str(),
+                run.peak_speech.get()
+            );
+            let _ = writeln!(text, "  {}", paint(DIM, what));
+        }
+        if self.turns.len() == MOST_LISTED {
+            let _ = writeln!(
+                text,
+                "  {}",
+                paint(DIM, format_args!("only the first {MOST_LISTED} are listed; --events has them all"))
+            );
+        }
+    }
+
+    /// Share of the bill that gating takes away, as far as it follows from seconds alone.
+    fn saved_share(&self, config: &ForwardConfig) -> f64 {
+        match config.provider.profile().saves(config) {
+            Saving::UnsentAudio if self.rows > 0 => {
+                1.0 - self.stt_samples as f64 / f64::from(SAMPLE_RATE) / seconds(self.rows)
+            }
+            _ => 0.0,
+        }
+    }
+
+    fn saving(&self, config: &GateConfig) -> String {
+        let sent = self.stt_samples as f64 / f64::from(SAMPLE_RATE);
+        let total = seconds(self.rows);
+        let to = format!("STT gets {sent:.2} s of audio instead of {total:.2} s");
+        match config.forward.provider.profile().saves(&config.forward) {
+            Saving::UnsentAudio => {
+                let percent = 100.0 * self.saved_share(&config.forward);
+                let change =
+                    if percent >= 0.0 { format!("{percent:.0} % less") } else { format!("{:.0} % more", -percent) };
+                format!("{to}: {} to pay for", paint(GOOD, change))
+            }
+            Saving::Nothing => {
+                let why = match config.forward.policy {
+                    ForwardPolicy::Silence => "zeros are billed as audio",
+                    ForwardPolicy::Drop | ForwardPolicy::Keepalive => {
+                        "it bills the open connection; policy keepalive with close_after saves"
+                    }
+                };
+                format!("{to}, but {}: {why}", paint(WARN, "this saves nothing"))
+            }
+            Saving::WhenClosed(after) => {
+                format!(
+                    "{to}; the connection is billed while open and closed after {:.0} s of silence",
+                    after.as_secs_f64()
+                )
+            }
+        }
+    }
+}
+
+/// The line above the timeline.
+pub(crate) fn title(name: &str, length: Duration, rate: u32, channels: u16, config: &GateConfig) -> String {
+    let vad = match config.vad {
+        VadChoice::Both => "silero and webrtc",
+        VadChoice::Silero => "silero v6.2",
+        VadChoice::Webrtc => "webrtc",
+    };
+    let plural = if channels == 1 { "" } else { "s" };
+    format!("{name} · {:.2} s · {rate} Hz · {channels} channel{plural} · {vad}", length.as_secs_f64())
+}
+
+/// How loud it was and what was sent, in at most 64 cells however long the stream is.
+#[derive(Debug)]
+struct Timeline {
+    cells: Vec<Cell>,
+    rows_per_cell: u64,
+    filled: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Cell {
+    level_dbfs: f32,
+    sent: u64,
+    rows: u64,
+}
+
+impl Default for Timeline {
+    fn default() -> Self {
+        Self { cells: Vec::with_capacity(2 * CELLS), rows_per_cell: 1, filled: 0 }
+    }
+}
+
+impl Timeline {
+    fn push(&mut self, row: &Row) {
+        if self.filled == 0 && self.cells.len() == 2 * CELLS {
+            self.halve();
+        }
+        if self.filled == 0 {
+            self.cells.push(Cell { level_dbfs: f32::MIN, sent: 0, rows: 0 });
+        }
+        if let Some(cell) = self.cells.last_mut() {
+            cell.level_dbfs = cell.level_dbfs.max(row.decision.evidence.level_dbfs);
+            cell.sent += u64::from(row.released.is_some());
+            cell.rows += 1;
+        }
+        self.filled = (self.filled + 1) % self.rows_per_cell;
+    }
+
+    /// Two neighbours become one.
+    fn halve(&mut self) {
+        let join = |pair: &[Cell]| {
+            pair.iter().copied().reduce(|a, b| Cell {
+                level_dbfs: a.level_dbfs.max(b.level_dbfs),
+                sent: a.sent + b.sent,
+                rows: a.rows + b.rows,
+            })
+        };
+        self.cells = self.cells.chunks(2).filter_map(join).collect();
+        self.cells.reserve(CELLS);
+        self.rows_per_cell *= 2;
+    }
+
+    fn draw(&self) -> String {
+        let group = self.cells.len().div_ceil(CELLS).max(1);
+        let cells: String = self
+            .cells
+            .chunks(group)
+            .map(|cells| {
+                let level = cells.iter().map(|c| c.level_dbfs).fold(f32::MIN, f32::max);
+                let (sent, rows) = cells.iter().fold((0, 0), |(s, r), c| (s + c.sent, r + c.rows));
+                let height = ((level - QUIETEST_DBFS) / (LOUDEST_DBFS - QUIETEST_DBFS) * 7.0).clamp(0.0, 7.0) as usize;
+                paint(if 2 * sent >= rows { GOOD } else { DIM }, BARS[height])
+            })
+            .collect();
+        let legend = format!("{} sent  {} kept out", paint(GOOD, '█'), paint(DIM, '█'));
+        let marks: String = self
+            .cells
+            .chunks(group)
+            .map(|cells| {
+                let (sent, rows) = cells.iter().fold((0, 0), |(s, r), c| (s + c.sent, r + c.rows));
+                if 2 * sent >= rows { '▔' } else { ' ' }
+            })
+            .collect();
+        format!("  {cells}\n  {}\n  {legend}\n", paint(GOOD, marks.trim_end()))
+    }
+}
+
+fn seconds(rows: u64) -> f64 {
+    (rows as f64 * ROW_S * 100.0).round() / 100.0
+}
+
+/// Turns and bursts listed one by one.
+const MOST_LISTED: usize = 20;
+const CELLS: usize = 64;
+const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+/// The levels of the lowest and the highest bar.
+const QUIETEST_DBFS: f32 = -65.0;
+const LOUDEST_DBFS: f32 = -10.0;

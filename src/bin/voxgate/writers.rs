@@ -1,0 +1,104 @@
+//! What the command writes: the frames table and audio.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use anyhow::Context;
+use voxgate::{SAMPLE_RATE, Verdict};
+
+use crate::ledger::Row;
+
+/// The frames table: a contract, see README.
+pub(crate) struct FramesCsv(BufWriter<File>);
+
+impl FramesCsv {
+    pub(crate) fn create(path: &Path) -> anyhow::Result<Self> {
+        let mut file = create_file(path)?;
+        writeln!(file, "t_ms,speech,echo,delay_ms,state,verdict,reason,forwarded,released_ms")?;
+        Ok(Self(file))
+    }
+
+    /// Echo is 0 and the delay unknown: nothing judges echo yet.
+    pub(crate) fn write(&mut self, row: &Row) -> std::io::Result<()> {
+        let decision = &row.decision;
+        let (verdict, reason) = match decision.verdict {
+            Verdict::Forward(_) => ("forward", ""),
+            Verdict::Hold(reason) => ("hold", reason.as_str()),
+            Verdict::Suppress(_) => ("suppress", row.reason.as_str()),
+        };
+        let (forwarded, released) = match row.released {
+            Some(at) => (1, at.as_ms().to_string()),
+            None => (0, String::new()),
+        };
+        writeln!(
+            self.0,
+            "{},{:.5},0,,{},{verdict},{reason},{forwarded},{released}",
+            decision.frame.start.as_ms(),
+            decision.evidence.speech.get(),
+            decision.turn.as_str(),
+        )
+    }
+
+    pub(crate) fn finish(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// 16 kHz mono, 16 bits: a WAV file, or raw on standard output if the path is `-`.
+pub(crate) enum AudioOut {
+    Raw(BufWriter<std::io::StdoutLock<'static>>),
+    Wav(hound::WavWriter<BufWriter<File>>),
+}
+
+impl AudioOut {
+    pub(crate) fn create(path: &Path) -> anyhow::Result<Self> {
+        if path.as_os_str() == "-" {
+            return Ok(Self::Raw(BufWriter::new(std::io::stdout().lock())));
+        }
+        let spec = hound::WavSpec {
+            channels: 1,
+            sample_rate: SAMPLE_RATE,
+            bits_per_sample: 16,
+            sample_format: hound::SampleFormat::Int,
+        };
+        let writer = hound::WavWriter::new(create_file(path)?, spec);
+        Ok(Self::Wav(writer.with_context(|| format!("cannot write {}", path.display()))?))
+    }
+
+    pub(crate) fn write(&mut self, samples: &[f32]) -> anyhow::Result<()> {
+        for sample in samples {
+            let value = (sample * 32_768.0).round().clamp(-32_768.0, 32_767.0) as i16;
+            match self {
+                Self::Raw(out) => out.write_all(&value.to_le_bytes())?,
+                Self::Wav(wav) => wav.write_sample(value)?,
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn write_zeros(&mut self, samples: u64) -> anyhow::Result<()> {
+        (0..samples).try_for_each(|_| self.write(&[0.0]))
+    }
+
+    /// Raw output is sent on at once, so that whatever listens need not wait.
+    pub(crate) fn flush(&mut self) -> anyhow::Result<()> {
+        match self {
+            Self::Raw(out) => Ok(out.flush()?),
+            Self::Wav(_) => Ok(()),
+        }
+    }
+
+    pub(crate) fn finish(self) -> anyhow::Result<()> {
+        match self {
+            Self::Raw(mut out) => Ok(out.flush()?),
+            Self::Wav(wav) => Ok(wav.finalize()?),
+        }
+    }
+}
+
+/// A new file, buffered.
+pub(crate) fn create_file(path: &Path) -> anyhow::Result<BufWriter<File>> {
+    let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(BufWriter::new(file))
+}

@@ -1,0 +1,366 @@
+//! Everything that can be set: plain structs, defaults, presets and TOML.
+
+mod duration;
+mod toml_text;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::decision::Probability;
+use crate::error::ConfigError;
+
+/// How a gate decides and what is forwarded.
+///
+/// ```
+/// use voxgate::{GateConfig, VadChoice};
+///
+/// let config = GateConfig { vad: VadChoice::Both, ..GateConfig::default() };
+/// let same = GateConfig::from_toml("vad = \"both\"")?;
+/// assert_eq!(config, same);
+/// # Ok::<(), voxgate::ConfigError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GateConfig {
+    /// Which detector scores the audio.
+    pub vad: VadChoice,
+    /// The Silero detector.
+    pub silero: SileroConfig,
+    /// The WebRTC detector.
+    pub webrtc: WebRtcConfig,
+    /// When speech begins and ends.
+    pub turn: TurnConfig,
+    /// What STT gets.
+    pub forward: ForwardConfig,
+}
+
+/// Which detector scores the audio.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VadChoice {
+    /// Silero decides, WebRTC lets it decide sooner: see [`Both`](crate::vad::Both).
+    Both,
+    /// Silero v6.2: sure, a score every 32 ms.
+    #[default]
+    Silero,
+    /// WebRTC: a microsecond a frame, quick, and open to every noise.
+    Webrtc,
+}
+
+/// The Silero detector.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SileroConfig {
+    /// When the model forgets what it heard.
+    pub reset: SileroReset,
+}
+
+/// When Silero's memory is cleared. In TOML `"never"`, `"silence 10s"` or `"every 5s"`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SileroReset {
+    /// Never: the default, chosen by measurement (`benches/README.md`).
+    #[default]
+    Never,
+    /// After this long without a score of .35 or more.
+    Silence(Duration),
+    /// At this interval, whatever is heard. Pipecat's way: it makes babble sound like speech.
+    Every(Duration),
+}
+
+/// The WebRTC detector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebRtcConfig {
+    /// How hard it is to convince, 0 to 3.
+    pub mode: WebRtcMode,
+    /// How much audio it judges at a time.
+    pub window: WebRtcWindow,
+    /// The score is the share of yes among the windows of this time; at most 64 windows.
+    #[serde(with = "duration")]
+    pub smoothing_duration: Duration,
+}
+
+impl Default for WebRtcConfig {
+    fn default() -> Self {
+        Self {
+            mode: WebRtcMode::VeryAggressive,
+            window: WebRtcWindow::Ms10,
+            smoothing_duration: Duration::from_millis(100),
+        }
+    }
+}
+
+/// WebRTC's aggressiveness; in TOML its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub enum WebRtcMode {
+    /// 0: lets the most through.
+    Quality,
+    /// 1.
+    LowBitrate,
+    /// 2.
+    Aggressive,
+    /// 3: lets the least through.
+    VeryAggressive,
+}
+
+impl TryFrom<u8> for WebRtcMode {
+    type Error = String;
+    fn try_from(mode: u8) -> Result<Self, String> {
+        [Self::Quality, Self::LowBitrate, Self::Aggressive, Self::VeryAggressive]
+            .get(usize::from(mode))
+            .copied()
+            .ok_or_else(|| format!("{mode} is not a WebRTC VAD mode; expected 0, 1, 2 or 3"))
+    }
+}
+
+impl From<WebRtcMode> for u8 {
+    fn from(mode: WebRtcMode) -> Self {
+        mode as Self
+    }
+}
+
+/// How much audio the WebRTC VAD judges at a time; in TOML `"10ms"`, `"20ms"` or `"30ms"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WebRtcWindow {
+    /// 10 ms.
+    #[serde(rename = "10ms")]
+    Ms10,
+    /// 20 ms.
+    #[serde(rename = "20ms")]
+    Ms20,
+    /// 30 ms.
+    #[serde(rename = "30ms")]
+    Ms30,
+}
+
+impl WebRtcWindow {
+    /// Its length in frames of 10 ms.
+    pub const fn frames(self) -> usize {
+        match self {
+            Self::Ms10 => 1,
+            Self::Ms20 => 2,
+            Self::Ms30 => 3,
+        }
+    }
+
+    /// Its length.
+    pub const fn duration(self) -> Duration {
+        Duration::from_millis(10 * self.frames() as u64)
+    }
+}
+
+/// When speech begins and ends. In TOML durations are `"300ms"`, `"1.5s"` or a number of seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TurnConfig {
+    /// A score at or above this is speech.
+    pub activation_threshold: Probability,
+    /// A score below this is silence; between the two, things stay as they are.
+    pub deactivation_threshold: Probability,
+    /// Speech shorter than this does not open the gate (the window that is scored counts whole:
+    /// 32 ms for Silero). At most 2 s.
+    #[serde(with = "duration")]
+    pub min_speech_duration: Duration,
+    /// Silence of this length ends the turn; speech that comes sooner goes out without a cut. At most 10 s.
+    #[serde(with = "duration")]
+    pub min_silence_duration: Duration,
+    /// Audio sent from before the speech (pre-roll). At most 5 s.
+    #[serde(with = "duration")]
+    pub prefix_padding_duration: Duration,
+    /// Audio sent after the speech (hangover); what follows is held until the turn ends or goes on.
+    #[serde(with = "duration")]
+    pub hangover_duration: Duration,
+    /// A segment is cut at this length and the next begins at once, without a gap. At least 1 s.
+    #[serde(with = "duration")]
+    pub max_speech_duration: Duration,
+}
+
+impl Default for TurnConfig {
+    fn default() -> Self {
+        Self {
+            activation_threshold: probability(0.5),
+            deactivation_threshold: probability(0.35),
+            min_speech_duration: Duration::from_millis(30),
+            min_silence_duration: Duration::from_millis(500),
+            prefix_padding_duration: Duration::from_millis(300),
+            hangover_duration: Duration::from_millis(250),
+            max_speech_duration: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What STT gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ForwardConfig {
+    /// What is sent in place of what was not forwarded.
+    pub policy: ForwardPolicy,
+    /// How the provider bills, idles and endpoints.
+    pub provider: Provider,
+    /// Close the connection after this much silence (`keepalive` only); `"off"` keeps it open.
+    #[serde(with = "duration::or_off")]
+    pub close_after: Option<Duration>,
+}
+
+/// What is sent in place of what was not forwarded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ForwardPolicy {
+    /// Nothing; a [`TimeMap`](crate::TimeMap) puts the transcript's times right.
+    #[default]
+    Drop,
+    /// Zeros, so that the provider's clock stays the microphone's.
+    Silence,
+    /// Nothing, and the caller is told when the provider needs a keep-alive or a close.
+    Keepalive,
+}
+
+/// A speech-to-text provider whose habits are known: see [`ProviderProfile`](crate::ProviderProfile).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    /// AssemblyAI streaming.
+    Assemblyai,
+    /// Deepgram streaming.
+    Deepgram,
+    /// Bills audio, endpoints on silence in the audio, no keep-alive.
+    #[default]
+    Generic,
+    /// A file or request per segment (Whisper and its kin).
+    Segmented,
+}
+
+impl GateConfig {
+    /// Reads TOML over the defaults.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the key, the nearest known one or the values it can take.
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        toml_text::read(&toml_text::parse(text)?)
+    }
+
+    /// The same config with `key` (dotted, as in `turn.hangover_duration`) set to `value`, which is
+    /// TOML or a bare word.
+    ///
+    /// # Errors
+    /// As [`from_toml`](Self::from_toml).
+    pub fn with(&self, key: &str, value: &str) -> Result<Self, ConfigError> {
+        toml_text::set(self, key, value)
+    }
+
+    /// Every setting as TOML, without comments.
+    pub fn to_toml(&self) -> String {
+        toml_text::table(self).to_string()
+    }
+
+    /// The default config as TOML with a comment for every key.
+    pub fn commented_toml() -> &'static str {
+        toml_text::COMMENTED
+    }
+
+    /// One of the named presets.
+    pub fn preset(preset: Preset) -> Self {
+        let mut config = Self::default();
+        let turn = &mut config.turn;
+        match preset {
+            Preset::Default => {}
+            Preset::LowLatency => {
+                turn.activation_threshold = probability(0.4);
+                turn.deactivation_threshold = probability(0.25);
+            }
+            Preset::OpenOffice => {
+                turn.activation_threshold = probability(0.7);
+                turn.min_speech_duration = Duration::from_millis(60);
+            }
+            Preset::Telephony => {
+                turn.activation_threshold = probability(0.4);
+            }
+        }
+        config
+    }
+
+    /// Refuses settings that contradict each other; everything else the types already refuse.
+    pub(crate) fn refuse_contradictions(&self) -> Result<(), ConfigError> {
+        let turn = &self.turn;
+        let range = |key, given: Duration, least: Duration, most: Duration| {
+            if (least..=most).contains(&given) {
+                return Ok(());
+            }
+            let expected = format!("from {} to {}", duration::text(least), duration::text(most));
+            Err(ConfigError::Range { key, given: duration::text(given), expected })
+        };
+        if turn.deactivation_threshold > turn.activation_threshold {
+            return Err(ConfigError::Range {
+                key: "turn.deactivation_threshold",
+                given: turn.deactivation_threshold.get().to_string(),
+                expected: format!("at most turn.activation_threshold ({})", turn.activation_threshold.get()),
+            });
+        }
+        let seconds = Duration::from_secs;
+        range("turn.min_speech_duration", turn.min_speech_duration, Duration::ZERO, seconds(2))?;
+        range("turn.min_silence_duration", turn.min_silence_duration, Duration::ZERO, seconds(10))?;
+        range("turn.prefix_padding_duration", turn.prefix_padding_duration, Duration::ZERO, seconds(5))?;
+        range("turn.max_speech_duration", turn.max_speech_duration, seconds(1), seconds(86_400))?;
+        range("turn.hangover_duration", turn.hangover_duration, Duration::ZERO, turn.min_silence_duration)?;
+        let most = self.webrtc.window.duration() * 64;
+        range("webrtc.smoothing_duration", self.webrtc.smoothing_duration, self.webrtc.window.duration(), most)?;
+        match self.silero.reset {
+            SileroReset::Never => Ok(()),
+            SileroReset::Silence(after) | SileroReset::Every(after) => {
+                range("silero.reset", after, Duration::from_millis(100), seconds(86_400))
+            }
+        }
+    }
+}
+
+/// Settings for a known situation. `benches/README.md` has every figure of each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Preset {
+    /// The middle of the road.
+    #[default]
+    Default,
+    /// Opens sooner, and for more noises.
+    LowLatency,
+    /// Opens for fewer voices in the background, and later.
+    OpenOffice,
+    /// For narrow-band phone audio.
+    Telephony,
+}
+
+impl Preset {
+    /// Every preset, in the order of the help text.
+    pub const ALL: [Self; 4] = [Self::Default, Self::LowLatency, Self::OpenOffice, Self::Telephony];
+
+    /// Its name in the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::LowLatency => "low_latency",
+            Self::OpenOffice => "open_office",
+            Self::Telephony => "telephony",
+        }
+    }
+
+    /// What it is for and what it trades, in a line.
+    pub const fn summary(self) -> &'static str {
+        match self {
+            Self::Default => "the middle of the road",
+            Self::LowLatency => "opens sooner, and for more noises",
+            Self::OpenOffice => "opens for fewer voices in the background, and later",
+            Self::Telephony => "for narrow-band phone audio",
+        }
+    }
+}
+
+/// For constants of this file, which are all in range.
+const fn probability(value: f32) -> Probability {
+    match Probability::new(value) {
+        Some(p) => p,
+        None => panic!("a constant outside [0, 1]"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

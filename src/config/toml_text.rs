@@ -1,0 +1,94 @@
+//! TOML in and out: unknown keys are refused with the nearest known one.
+
+use toml::{Table, Value};
+
+use super::GateConfig;
+use crate::error::ConfigError;
+
+pub(super) fn parse(text: &str) -> Result<Table, ConfigError> {
+    text.parse().map_err(|error: toml::de::Error| ConfigError::Value(error.to_string().trim_end().to_owned()))
+}
+
+pub(super) fn read(given: &Table) -> Result<GateConfig, ConfigError> {
+    refuse_unknown(given, &table(&GateConfig::default()), "")?;
+    let config: GateConfig = given.clone().try_into().map_err(|error: toml::de::Error| value_error(&error))?;
+    config.refuse_contradictions()?;
+    Ok(config)
+}
+
+pub(super) fn set(config: &GateConfig, key: &str, value: &str) -> Result<GateConfig, ConfigError> {
+    let value = parse(&format!("value = {value}"))
+        .ok()
+        .and_then(|mut table| table.remove("value"))
+        .unwrap_or_else(|| Value::String(value.to_owned()));
+    let mut whole = table(config);
+    let (sections, last) = key.rsplit_once('.').map_or((None, key), |(s, l)| (Some(s), l));
+    let mut place = &mut whole;
+    for section in sections.into_iter().flat_map(|s| s.split('.')) {
+        place = match place.entry(section).or_insert_with(|| Value::Table(Table::new())) {
+            Value::Table(table) => table,
+            _ => return Err(unknown(key, &table(config))),
+        };
+    }
+    if matches!(place.get(last), Some(Value::Table(_))) {
+        return Err(ConfigError::Value(format!("`{key}` is a section; set one of its keys, such as `{key}.…`")));
+    }
+    place.insert(last.to_owned(), value);
+    read(&whole).map_err(|error| match error {
+        ConfigError::Value(message) => ConfigError::Value(format!("{key}: {message}")),
+        other => other,
+    })
+}
+
+/// The config as a table that holds every key there is.
+pub(super) fn table(config: &GateConfig) -> Table {
+    Table::try_from(config).unwrap_or_default()
+}
+
+fn refuse_unknown(given: &Table, known: &Table, path: &str) -> Result<(), ConfigError> {
+    for (key, value) in given {
+        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        match (value, known.get(key)) {
+            (_, None) => return Err(unknown(&path, &table(&GateConfig::default()))),
+            (Value::Table(given), Some(Value::Table(known))) => refuse_unknown(given, known, &path)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Names the known key most like `key`: by the whole path, or by the last word alone.
+fn unknown(key: &str, known: &Table) -> ConfigError {
+    let likeness = |candidate: &String| {
+        let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
+        let whole = strsim::normalized_damerau_levenshtein(candidate, key);
+        whole.max(strsim::normalized_damerau_levenshtein(&last(candidate), &last(key)))
+    };
+    let nearest = keys(known, "")
+        .into_iter()
+        .map(|candidate| (likeness(&candidate), candidate))
+        .filter(|(likeness, _)| *likeness > 0.4)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate);
+    ConfigError::UnknownKey { key: key.to_owned(), nearest }
+}
+
+fn keys(table: &Table, path: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (key, value) in table {
+        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        match value {
+            Value::Table(inner) => found.extend(keys(inner, &path)),
+            _ => found.push(path),
+        }
+    }
+    found
+}
+
+/// serde's message without the place, which a table read from parts does not have.
+fn value_error(error: &toml::de::Error) -> ConfigError {
+    ConfigError::Value(error.to_string().trim_end().replace('\n', " "))
+}
+
+/// Kept equal to the defaults by a test.
+pub(super) const COMMENTED: &str = include_str!("default.toml");

@@ -1,0 +1,189 @@
+//! What the gate says about a frame, and why.
+
+use crate::frame::{SampleIndex, Span};
+
+/// The gate's word on one frame of 10 ms. Plain data: it can be copied, sent and kept.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Decision {
+    /// The frame it is about.
+    pub frame: Span,
+    /// What to do.
+    pub verdict: Verdict,
+    /// Where the user's turn stands after this frame.
+    pub turn: TurnState,
+    /// What began or ended with this frame.
+    pub edge: Option<Edge>,
+    /// What was not forwarded before this instant never will be.
+    pub settled: SampleIndex,
+    /// What it was decided on.
+    pub evidence: Evidence,
+}
+
+/// What to do with the audio.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Send this span on now. It ends with the frame, and reaches back over the pre-roll when the
+    /// gate has just opened. No sample is ever handed out twice.
+    Forward(Span),
+    /// Keep the frame: it may go out with a later one.
+    Hold(Reason),
+    /// Not sent; it can still become pre-roll.
+    Suppress(Reason),
+}
+
+/// Why a frame is held or suppressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Speech may be starting, or it may be a click: too short to tell, or it was too short.
+    Burst,
+    /// Nobody speaks.
+    Silence,
+}
+
+impl Reason {
+    /// Every reason, in the order of reports.
+    pub const ALL: [Self; 2] = [Self::Silence, Self::Burst];
+
+    /// The word used in files and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Burst => "burst",
+            Self::Silence => "silence",
+        }
+    }
+}
+
+/// Where the user's turn stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TurnState {
+    /// Nobody speaks.
+    #[default]
+    Quiet,
+    /// The score is up, not yet for long enough.
+    Starting,
+    /// The user speaks.
+    Speaking,
+    /// The score is down, not yet for long enough.
+    Stopping,
+}
+
+impl TurnState {
+    /// The word used in files and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Quiet => "quiet",
+            Self::Starting => "starting",
+            Self::Speaking => "speaking",
+            Self::Stopping => "stopping",
+        }
+    }
+}
+
+/// What began or ended with a frame.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Edge {
+    /// Speech is confirmed: it began at `speech`; the forwarded span begins earlier, with the
+    /// pre-roll.
+    SpeechStart {
+        /// Where the score rose.
+        speech: SampleIndex,
+    },
+    /// The turn is over.
+    SpeechEnd {
+        /// From where the score rose to where it last was up.
+        speech: Span,
+        /// Samples of it in windows at or above the activation threshold.
+        voiced: u64,
+        /// Why it ended.
+        cause: EndCause,
+    },
+    /// The score rose over `candidate` and fell again before it was speech: nothing was sent.
+    Abandoned {
+        /// From where the score rose to where it last was up.
+        candidate: Span,
+        /// The highest score within it.
+        peak: Probability,
+    },
+}
+
+impl Edge {
+    /// Whether this ends a turn in which hardly anything was speech: the gate opened in vain.
+    pub fn is_misfire(&self) -> bool {
+        matches!(self, Self::SpeechEnd { voiced, cause: EndCause::Silence, .. } if *voiced < MISFIRE_VOICED)
+    }
+}
+
+/// Why a turn ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EndCause {
+    /// `max_speech_duration` was reached; the next segment begins with the next frame, nothing is lost.
+    MaxSpeech,
+    /// `min_silence_duration` of silence.
+    Silence,
+    /// The stream ended.
+    StreamEnd,
+}
+
+impl EndCause {
+    /// The word used in files and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::MaxSpeech => "max_speech",
+            Self::Silence => "silence",
+            Self::StreamEnd => "stream_end",
+        }
+    }
+}
+
+/// What a decision rests on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Evidence {
+    /// The score in force: how likely the last whole window is speech.
+    pub speech: Probability,
+    /// The window that was scored with this frame, if one was complete.
+    pub window: Option<Span>,
+    /// Level of the frame in dBFS.
+    pub level_dbfs: f32,
+    /// Whether most of the frame never arrived.
+    pub gap: bool,
+}
+
+/// A number in [0, 1].
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
+pub struct Probability(f32);
+
+impl Probability {
+    /// `value`, if it is a number in [0, 1].
+    pub const fn new(value: f32) -> Option<Self> {
+        if value >= 0.0 && value <= 1.0 { Some(Self(value)) } else { None }
+    }
+
+    /// The probability nearest to `value`; 0 for NaN. For results of arithmetic, never for input.
+    pub(crate) fn nearest(value: f32) -> Self {
+        Self(value.clamp(0.0, 1.0).max(0.0))
+    }
+
+    /// Its value.
+    pub const fn get(self) -> f32 {
+        self.0
+    }
+}
+
+impl TryFrom<f64> for Probability {
+    type Error = String;
+    fn try_from(value: f64) -> Result<Self, String> {
+        Self::new(value as f32).ok_or_else(|| format!("{value} is not a probability; expected a number from 0 to 1"))
+    }
+}
+
+impl From<Probability> for f64 {
+    /// The shortest decimal that reads back as the same `f32`: 0.35, not 0.3499999940395355.
+    fn from(p: Probability) -> Self {
+        p.0.to_string().parse().unwrap_or(f64::from(p.0))
+    }
+}
+
+/// A turn with less than this of voiced windows (three of Silero's) was a misfire.
+const MISFIRE_VOICED: u64 = 3 * 512;

@@ -1,0 +1,119 @@
+//! The gate: frames in, decisions out.
+
+use crate::config::GateConfig;
+use crate::decision::{Decision, Edge, Evidence, Reason, TurnState, Verdict};
+use crate::error::ConfigError;
+use crate::frame::{Frame, SampleIndex, Span};
+use crate::history::History;
+use crate::turn::{Turn, TurnStep};
+use crate::vad::{self, Vad};
+
+/// Decides for every 10 ms of one microphone what goes on to speech-to-text.
+///
+/// ```
+/// use voxgate::{Frame, Gate, GateConfig, Reason, Verdict};
+///
+/// let mut gate = Gate::new(&GateConfig::default())?;
+/// let decision = gate.push(&Frame::gap());
+/// assert_eq!(decision.verdict, Verdict::Suppress(Reason::Silence));
+/// # Ok::<(), voxgate::ConfigError>(())
+/// ```
+pub struct Gate {
+    vad: Box<dyn Vad>,
+    turn: Turn,
+    history: History,
+    /// Everything before this was forwarded or can no longer be.
+    settled: SampleIndex,
+}
+
+impl Gate {
+    /// A gate as `config` asks for.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if settings contradict each other or the model cannot be read.
+    ///
+    /// # Real-time
+    /// Allocates everything that the gate will ever need, and reads the model the first time.
+    pub fn new(config: &GateConfig) -> Result<Self, ConfigError> {
+        config.refuse_contradictions()?;
+        Self::with_vad(config, vad::from_config(config)?)
+    }
+
+    /// A gate that listens to a detector of your own; `config.vad` is not used.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if settings contradict each other.
+    pub fn with_vad(config: &GateConfig, vad: Box<dyn Vad>) -> Result<Self, ConfigError> {
+        config.refuse_contradictions()?;
+        let turn = Turn::new(&config.turn);
+        let history = History::new(turn.reach());
+        Ok(Self { vad, turn, history, settled: SampleIndex::default() })
+    }
+
+    /// Decides on the next 10 ms.
+    ///
+    /// # Real-time
+    /// Never allocates, frees, locks, logs, blocks or calls the system.
+    pub fn push(&mut self, mic: &Frame) -> Decision {
+        let frame = self.history.record(mic.samples());
+        let score = self.vad.score(mic);
+        let step = self.turn.step(frame, score);
+        let evidence =
+            Evidence { speech: score.speech, window: score.window, level_dbfs: mic.level_dbfs(), gap: mic.is_gap() };
+        let verdict = self.settle(frame, &step);
+        Decision { frame, verdict, turn: step.state, edge: step.edge, settled: self.settled, evidence }
+    }
+
+    /// The audio of `span`, in two parts because it lies in a ring; `None` if part of it is gone or
+    /// still to come. A span that a [`Decision`] forwards is there until the next push.
+    ///
+    /// # Real-time
+    /// Lends, does not copy.
+    pub fn audio(&self, span: Span) -> Option<(&[f32], &[f32])> {
+        self.history.audio(span)
+    }
+
+    /// Says that no more audio comes: what was held is dropped, and a turn that is under way ends.
+    pub fn finish(&mut self) -> Option<Edge> {
+        self.settled = self.history.end();
+        self.turn.end()
+    }
+
+    /// What was not forwarded before this instant never will be.
+    pub fn settled(&self) -> SampleIndex {
+        self.settled
+    }
+
+    /// Forgets the stream; afterwards the gate decides as a new one.
+    ///
+    /// # Real-time
+    /// Never allocates, frees, locks, logs, blocks or calls the system.
+    pub fn reset(&mut self) {
+        self.vad.reset();
+        self.turn.reset();
+        self.history.reset();
+        self.settled = SampleIndex::default();
+    }
+
+    /// Turns the state of the turn into a verdict on the audio.
+    fn settle(&mut self, frame: Span, step: &TurnStep) -> Verdict {
+        if let Some(from) = step.open_from {
+            let from = from.max(self.settled).max(self.history.start());
+            self.settled = frame.end;
+            return Verdict::Forward(Span::new(from, frame.end));
+        }
+        self.settled = self.settled.max(step.settled);
+        match (step.state, step.edge) {
+            (TurnState::Starting, _) => Verdict::Hold(Reason::Burst),
+            (TurnState::Stopping, _) => Verdict::Hold(Reason::Silence),
+            (_, Some(Edge::Abandoned { .. })) => Verdict::Suppress(Reason::Burst),
+            _ => Verdict::Suppress(Reason::Silence),
+        }
+    }
+}
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gate").field("turn", &self.turn).field("settled", &self.settled).finish_non_exhaustive()
+    }
+}

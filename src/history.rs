@@ -1,0 +1,91 @@
+//! The last second or so of audio, for pre-roll and for what is held.
+
+use dasp_ring_buffer::Fixed;
+
+use crate::frame::{FRAME_LEN, SampleIndex, Span};
+
+/// A ring of samples that knows which instant each belongs to.
+#[derive(Debug)]
+pub(crate) struct History {
+    ring: Fixed<Vec<f32>>,
+    heard: u64,
+}
+
+impl History {
+    /// Room for the frame being pushed and `reach` samples before it.
+    pub(crate) fn new(reach: u64) -> Self {
+        Self { ring: Fixed::from(vec![0.0; reach as usize + FRAME_LEN]), heard: 0 }
+    }
+
+    /// Takes the next frame; says when it is.
+    pub(crate) fn record(&mut self, samples: &[f32; FRAME_LEN]) -> Span {
+        let start = self.end();
+        for &sample in samples {
+            self.ring.push(sample);
+        }
+        self.heard += FRAME_LEN as u64;
+        Span::new(start, self.end())
+    }
+
+    /// The oldest instant that is kept.
+    pub(crate) fn start(&self) -> SampleIndex {
+        self.end().back(self.ring.len() as u64)
+    }
+
+    /// One past the newest.
+    pub(crate) fn end(&self) -> SampleIndex {
+        SampleIndex(self.heard)
+    }
+
+    pub(crate) fn audio(&self, span: Span) -> Option<(&[f32], &[f32])> {
+        if span.start < self.start() || span.end > self.end() {
+            return None;
+        }
+        let (old, new) = self.ring.slices();
+        let last = self.ring.len() - (self.end() - span.end) as usize;
+        let first = last - span.len() as usize;
+        let part = |slice: &'_ [f32], from: usize| {
+            (first.saturating_sub(from).min(slice.len()), last.saturating_sub(from).min(slice.len()))
+        };
+        let (a, b) = (part(old, 0), part(new, old.len()));
+        Some((&old[a.0..a.1], &new[b.0..b.1]))
+    }
+
+    /// Forgets when it is; old samples can no longer be reached.
+    pub(crate) fn reset(&mut self) {
+        self.heard = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn audio_is_what_was_recorded() {
+        let mut history = History::new(500);
+        for frame in 0..9_u32 {
+            history.record(&std::array::from_fn(|i| (frame * 160 + i as u32) as f32));
+        }
+        let span = |a, b| Span::new(SampleIndex(a), SampleIndex(b));
+        assert_eq!(history.start(), SampleIndex(9 * 160 - 660));
+        for (a, b) in [(780, 1_440), (900, 1_000), (1_000, 1_000), (1_300, 1_440), (780, 800)] {
+            let (x, y) = history.audio(span(a, b)).unwrap();
+            let whole: Vec<f32> = x.iter().chain(y).copied().collect();
+            assert_eq!(whole, (a..b).map(|i| i as f32).collect::<Vec<_>>());
+        }
+        assert_eq!(history.audio(span(779, 800)), None);
+        assert_eq!(history.audio(span(800, 1_441)), None);
+    }
+
+    #[test]
+    fn nothing_from_before_a_reset_can_be_reached() {
+        let mut history = History::new(500);
+        history.record(&[1.0; FRAME_LEN]);
+        history.reset();
+        history.record(&[2.0; FRAME_LEN]);
+        assert_eq!(history.start(), SampleIndex(0));
+        let (x, y) = history.audio(Span::new(SampleIndex(0), SampleIndex(160))).unwrap();
+        assert!(x.iter().chain(y).all(|&s| s == 2.0));
+    }
+}

@@ -1,0 +1,289 @@
+//! Audio as it comes — any rate, channel count, sample format and chunk size — into frames.
+
+mod holes;
+mod resample;
+
+use std::time::Duration;
+
+use crate::error::InputError;
+use crate::frame::{FRAME_LEN, Frame, SAMPLE_RATE, Span};
+use holes::Holes;
+use resample::Resample;
+
+/// Turns chunks of audio into [`Frame`]s, on the clock of the input.
+///
+/// Sample 0 of frame 0 is the first input sample: the resampler's delay is taken out. Nothing is
+/// thrown away: samples that do not fill a frame wait for the next chunk.
+///
+/// ```
+/// use voxgate::{Chunk, Intake, Samples};
+///
+/// let mut intake = Intake::new(48_000, 2, 0)?;
+/// let stereo = [0.0_f32; 2 * 1_440]; // 30 ms
+/// let mut frames = 0;
+/// intake.push(Chunk::new(Samples::F32(&stereo), 48_000, 2), |_frame| frames += 1)?;
+/// intake.finish(|_frame| frames += 1);
+/// assert_eq!(frames, 3);
+/// # Ok::<(), voxgate::InputError>(())
+/// ```
+#[derive(Debug)]
+pub struct Intake {
+    sample_rate: u32,
+    channels: u16,
+    channel: u16,
+    resample: Resample,
+    /// Input sample frames taken so far, holes included.
+    taken: u64,
+    /// Frames handed out.
+    frames: u64,
+    /// The timestamp of input sample 0.
+    origin: Option<Duration>,
+    holes: Holes,
+    report: IntakeReport,
+}
+
+/// A stretch of interleaved audio and what it claims to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Chunk<'a> {
+    /// The samples, interleaved by channel.
+    pub samples: Samples<'a>,
+    /// Sample frames per second.
+    pub sample_rate: u32,
+    /// Channels.
+    pub channels: u16,
+    /// When its first sample was captured, on the capture's own media clock (an RTP timestamp, a
+    /// sample count; not the time of arrival). With it, holes are filled and marked.
+    pub at: Option<Duration>,
+}
+
+impl<'a> Chunk<'a> {
+    /// A chunk without a timestamp.
+    pub fn new(samples: Samples<'a>, sample_rate: u32, channels: u16) -> Self {
+        Self { samples, sample_rate, channels, at: None }
+    }
+
+    /// The same chunk, captured at `at`.
+    pub fn at(self, at: Duration) -> Self {
+        Self { at: Some(at), ..self }
+    }
+}
+
+/// Interleaved samples in one of the usual formats.
+#[derive(Clone, Copy, Debug)]
+pub enum Samples<'a> {
+    /// 16-bit integers.
+    I16(&'a [i16]),
+    /// Integers of `bits` significant bits, as WAV readers give them.
+    Int {
+        /// The samples.
+        samples: &'a [i32],
+        /// Significant bits, 1 to 32.
+        bits: u16,
+    },
+    /// Floats in [-1, 1].
+    F32(&'a [f32]),
+}
+
+impl Samples<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::I16(x) => x.len(),
+            Self::Int { samples, .. } => samples.len(),
+            Self::F32(x) => x.len(),
+        }
+    }
+
+    fn value(&self, index: usize) -> f32 {
+        match *self {
+            Self::I16(x) => f32::from(x[index]) / 32_768.0,
+            Self::Int { samples, bits } => (f64::from(samples[index]) / (1_u64 << (bits - 1)) as f64) as f32,
+            Self::F32(x) => x[index],
+        }
+    }
+}
+
+/// What an intake met and mended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IntakeReport {
+    /// Input samples of the chosen channel.
+    pub received: u64,
+    /// NaN or infinite, replaced by zero.
+    pub not_finite: u64,
+    /// Outside [-1, 1], limited to it.
+    pub out_of_range: u64,
+    /// Holes between timestamps.
+    pub holes: u64,
+    /// Input samples filled in for them.
+    pub missing: u64,
+    /// Input samples dropped because their time had already passed (a packet twice, or too late).
+    pub late: u64,
+}
+
+impl Intake {
+    /// An intake for interleaved audio, of which one channel (counted from 0) is used.
+    ///
+    /// # Errors
+    /// [`InputError`] for a rate outside 8 to 192 kHz, channels outside 1 to 8, or a channel that
+    /// does not exist.
+    pub fn new(sample_rate: u32, channels: u16, channel: u16) -> Result<Self, InputError> {
+        if !(8_000..=192_000).contains(&sample_rate) {
+            return Err(InputError::SampleRate { given: sample_rate });
+        }
+        if !(1..=8).contains(&channels) {
+            return Err(InputError::Channels { given: channels });
+        }
+        if channel >= channels {
+            return Err(InputError::NoSuchChannel { chosen: channel, channels });
+        }
+        Ok(Self {
+            sample_rate,
+            channels,
+            channel,
+            resample: Resample::new(sample_rate),
+            taken: 0,
+            frames: 0,
+            origin: None,
+            holes: Holes::new(),
+            report: IntakeReport::default(),
+        })
+    }
+
+    /// Takes a chunk of any length and hands every frame that it completes to `sink`.
+    ///
+    /// # Errors
+    /// [`InputError`]: nothing of the chunk was taken.
+    ///
+    /// # Real-time
+    /// Does not allocate, lock, block or call the system (unless `sink` does).
+    pub fn push(&mut self, chunk: Chunk<'_>, mut sink: impl FnMut(&Frame)) -> Result<(), InputError> {
+        self.check(&chunk)?;
+        let frames = chunk.samples.len() / usize::from(self.channels);
+        let skipped = match chunk.at {
+            Some(at) => self.meet_timestamp(at, frames, &mut sink)?,
+            None => 0,
+        };
+        for i in skipped..frames {
+            let value = chunk.samples.value(i * usize::from(self.channels) + usize::from(self.channel));
+            let value = self.mend(value);
+            self.take(value, &mut sink);
+        }
+        self.report.received += (frames - skipped) as u64;
+        Ok(())
+    }
+
+    /// Hands out what is left, the last frame filled up with zeros that are marked missing, and
+    /// begins anew.
+    pub fn finish(&mut self, mut sink: impl FnMut(&Frame)) {
+        let owed = self.taken * u64::from(SAMPLE_RATE) / u64::from(self.sample_rate);
+        let end = self.taken;
+        self.holes.add(end, u64::MAX);
+        while self.frames * (FRAME_LEN as u64) < owed {
+            self.take(0.0, &mut sink);
+        }
+        self.reset();
+    }
+
+    /// Begins a new stream: the next sample is sample 0. The report is kept.
+    ///
+    /// # Real-time
+    /// Does not allocate, lock, block or call the system.
+    pub fn reset(&mut self) {
+        self.resample.reset();
+        self.holes.clear();
+        (self.taken, self.frames, self.origin) = (0, 0, None);
+    }
+
+    /// What was met and mended since construction.
+    pub fn report(&self) -> IntakeReport {
+        self.report
+    }
+
+    /// The input sample frames that `span` of the core's clock covers, for callers who want their
+    /// own audio back at its own rate. Adjacent spans give adjacent ranges.
+    pub fn input_span(&self, span: Span) -> std::ops::Range<u64> {
+        self.to_input(span.start.0)..self.to_input(span.end.0)
+    }
+
+    fn to_input(&self, sample: u64) -> u64 {
+        (u128::from(sample) * u128::from(self.sample_rate) / u128::from(SAMPLE_RATE)) as u64
+    }
+
+    fn check(&self, chunk: &Chunk<'_>) -> Result<(), InputError> {
+        if (chunk.sample_rate, chunk.channels) != (self.sample_rate, self.channels) {
+            return Err(InputError::FormatChanged {
+                expected_rate: self.sample_rate,
+                expected_channels: self.channels,
+                given_rate: chunk.sample_rate,
+                given_channels: chunk.channels,
+            });
+        }
+        if let Samples::Int { bits, .. } = chunk.samples
+            && !(1..=32).contains(&bits)
+        {
+            return Err(InputError::BitDepth { given: bits });
+        }
+        let len = chunk.samples.len();
+        if !len.is_multiple_of(usize::from(self.channels)) {
+            return Err(InputError::PartialSampleFrame { len, channels: self.channels });
+        }
+        Ok(())
+    }
+
+    /// Fills the hole before `at`, or says how many of the chunk's `frames` come too late.
+    fn meet_timestamp(
+        &mut self,
+        at: Duration,
+        frames: usize,
+        sink: &mut impl FnMut(&Frame),
+    ) -> Result<usize, InputError> {
+        let rate = u128::from(self.sample_rate);
+        let heard = Duration::from_nanos((u128::from(self.taken) * 1_000_000_000 / rate) as u64);
+        let origin = *self.origin.get_or_insert_with(|| at.saturating_sub(heard));
+        let expected = origin + heard;
+        let in_samples = |time: Duration| (time.as_nanos() * rate / 1_000_000_000) as u64;
+        if at > expected + TIMESTAMP_TOLERANCE {
+            let hole = at - expected;
+            if hole > LONGEST_HOLE {
+                return Err(InputError::HoleTooLong { hole, limit: LONGEST_HOLE });
+            }
+            let missing = in_samples(hole);
+            self.holes.add(self.taken, self.taken + missing);
+            (0..missing).for_each(|_| self.take(0.0, sink));
+            self.report.holes += 1;
+            self.report.missing += missing;
+        } else if at + TIMESTAMP_TOLERANCE < expected {
+            let late = in_samples(expected - at).min(frames as u64);
+            self.report.late += late;
+            return Ok(late as usize);
+        }
+        Ok(0)
+    }
+
+    fn mend(&mut self, value: f32) -> f32 {
+        if !value.is_finite() {
+            self.report.not_finite += 1;
+            return 0.0;
+        }
+        if !(-1.0..=1.0).contains(&value) {
+            self.report.out_of_range += 1;
+        }
+        value.clamp(-1.0, 1.0)
+    }
+
+    fn take(&mut self, value: f32, sink: &mut impl FnMut(&Frame)) {
+        self.taken += 1;
+        let Some(samples) = self.resample.push(value) else { return };
+        let start = self.frames * FRAME_LEN as u64;
+        self.frames += 1;
+        let input = self.to_input(start)..self.to_input(start + FRAME_LEN as u64);
+        let input_len = input.end - input.start;
+        let missing = self.holes.take_until(input.start, input.end) * FRAME_LEN as u64 / input_len;
+        sink(&Frame::filled(samples, missing as usize));
+    }
+}
+
+/// Timestamps within this of the sample count are taken as equal: they are often rounded to
+/// milliseconds, and half a frame does no harm.
+const TIMESTAMP_TOLERANCE: Duration = Duration::from_millis(5);
+/// Filling costs about 15 µs per 10 ms: at this length a second of work at most.
+const LONGEST_HOLE: Duration = Duration::from_secs(600);

@@ -1,0 +1,50 @@
+//! Voice activity detection: how likely is it that somebody speaks?
+
+mod both;
+mod silero;
+mod webrtc;
+
+pub use both::Both;
+pub use silero::{Silero, SileroModel};
+pub use webrtc::WebRtc;
+
+use crate::config::{GateConfig, VadChoice};
+use crate::decision::Probability;
+use crate::error::ModelError;
+use crate::frame::{Frame, Span};
+
+/// A voice activity detector: frames in, the score in force out.
+///
+/// Every frame pushed since construction or the last reset counts, so a detector knows where it is
+/// and says which stretch of audio a score came from.
+pub trait Vad: Send {
+    /// Takes the next frame; returns the score that is in force after it.
+    ///
+    /// # Real-time
+    /// Must not allocate, free, lock, block or call the system.
+    fn score(&mut self, frame: &Frame) -> Score;
+
+    /// Forgets everything heard; afterwards the detector answers as a new one.
+    fn reset(&mut self);
+}
+
+/// The answer of a [`Vad`] to a frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Score {
+    /// How likely the last scored window is speech; 0 before the first.
+    pub speech: Probability,
+    /// The window that this frame completed; `None` if the score is that of an earlier frame.
+    pub window: Option<Span>,
+}
+
+/// The detector that `config` asks for.
+///
+/// # Errors
+/// [`ModelError`] if the bundled weights cannot be read.
+pub fn from_config(config: &GateConfig) -> Result<Box<dyn Vad>, ModelError> {
+    Ok(match config.vad {
+        VadChoice::Both => Box::new(Both::new(SileroModel::bundled()?, config.silero, config.webrtc)),
+        VadChoice::Silero => Box::new(Silero::new(SileroModel::bundled()?, config.silero)),
+        VadChoice::Webrtc => Box::new(WebRtc::new(config.webrtc)),
+    })
+}
