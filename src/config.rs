@@ -39,7 +39,7 @@ pub struct GateConfig {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum VadChoice {
-    /// Silero decides, WebRTC lets it decide sooner: see [`Both`](crate::vad::Both).
+    /// Silero decides, and sleeps while WebRTC hears nothing: see [`Both`](crate::vad::Both).
     Both,
     /// Silero v6.2: sure, a score every 32 ms.
     #[default]
@@ -57,18 +57,24 @@ pub struct SileroConfig {
 }
 
 /// When Silero's memory is cleared. In TOML `"never"`, `"silence 10s"` or `"every 5s"`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SileroReset {
-    /// Never: the default, chosen by measurement (`benches/README.md`).
-    #[default]
+    /// Never. Minutes of music or a steady tone can then leave the model deaf for the next words.
     Never,
-    /// After this long without a score of .35 or more.
+    /// After this long without a score of .35 or more. 60 s is the default, chosen by measurement
+    /// (`benches/README.md`): the model recovers from tones, and noise does not startle it.
     Silence(Duration),
     /// At this interval, whatever is heard. Pipecat's way: it makes babble sound like speech.
     Every(Duration),
 }
 
-/// The WebRTC detector.
+impl Default for SileroReset {
+    fn default() -> Self {
+        Self::Silence(Duration::from_secs(60))
+    }
+}
+
+/// The WebRTC detector, alone (`both` has its own way of using it).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WebRtcConfig {
@@ -84,8 +90,8 @@ pub struct WebRtcConfig {
 impl Default for WebRtcConfig {
     fn default() -> Self {
         Self {
-            mode: WebRtcMode::VeryAggressive,
-            window: WebRtcWindow::Ms10,
+            mode: WebRtcMode::Aggressive,
+            window: WebRtcWindow::Ms20,
             smoothing_duration: Duration::from_millis(100),
         }
     }
@@ -155,12 +161,14 @@ impl WebRtcWindow {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TurnConfig {
-    /// A score at or above this is speech.
+    /// A score at or above this may be speech; it is once it has lasted for `min_speech_duration`.
     pub activation_threshold: Probability,
+    /// A score at or above this is speech at once.
+    pub sure_threshold: Probability,
     /// A score below this is silence; between the two, things stay as they are.
     pub deactivation_threshold: Probability,
-    /// Speech shorter than this does not open the gate (the window that is scored counts whole:
-    /// 32 ms for Silero). At most 2 s.
+    /// Below the sure threshold, speech shorter than this does not open the gate (a scored window
+    /// counts whole: 32 ms for Silero). At most 2 s.
     #[serde(with = "duration")]
     pub min_speech_duration: Duration,
     /// Silence of this length ends the turn; speech that comes sooner goes out without a cut. At most 10 s.
@@ -169,9 +177,16 @@ pub struct TurnConfig {
     /// Audio sent from before the speech (pre-roll). At most 5 s.
     #[serde(with = "duration")]
     pub prefix_padding_duration: Duration,
-    /// Audio sent after the speech (hangover); what follows is held until the turn ends or goes on.
+    /// Audio sent after the speech (hangover), while the turn lasts; what follows is held until the
+    /// turn ends or goes on. At most 10 s.
     #[serde(with = "duration")]
     pub hangover_duration: Duration,
+    /// Sound that goes on unbroken after the hangover is sent too, up to this long after the
+    /// speech and while the turn lasts: the soft end of a word that the score has let go of. At most 10 s.
+    #[serde(with = "duration")]
+    pub tail_duration: Duration,
+    /// How far above the noise floor such sound is, in dB.
+    pub tail_above_floor_db: f32,
     /// A segment is cut at this length and the next begins at once, without a gap. At least 1 s.
     #[serde(with = "duration")]
     pub max_speech_duration: Duration,
@@ -180,12 +195,15 @@ pub struct TurnConfig {
 impl Default for TurnConfig {
     fn default() -> Self {
         Self {
-            activation_threshold: probability(0.5),
+            activation_threshold: probability(0.35),
+            sure_threshold: probability(0.6),
             deactivation_threshold: probability(0.35),
-            min_speech_duration: Duration::from_millis(30),
-            min_silence_duration: Duration::from_millis(500),
+            min_speech_duration: Duration::from_millis(60),
+            min_silence_duration: Duration::from_millis(800),
             prefix_padding_duration: Duration::from_millis(300),
-            hangover_duration: Duration::from_millis(250),
+            hangover_duration: Duration::from_millis(300),
+            tail_duration: Duration::from_millis(800),
+            tail_above_floor_db: 8.0,
             max_speech_duration: Duration::from_secs(60),
         }
     }
@@ -267,15 +285,18 @@ impl GateConfig {
         match preset {
             Preset::Default => {}
             Preset::LowLatency => {
-                turn.activation_threshold = probability(0.4);
-                turn.deactivation_threshold = probability(0.25);
+                turn.activation_threshold = probability(0.2);
+                turn.sure_threshold = probability(0.3);
+                turn.deactivation_threshold = probability(0.2);
             }
             Preset::OpenOffice => {
-                turn.activation_threshold = probability(0.7);
-                turn.min_speech_duration = Duration::from_millis(60);
+                turn.sure_threshold = probability(0.8);
+                turn.min_speech_duration = Duration::from_millis(90);
+                turn.hangover_duration = Duration::from_millis(200);
             }
             Preset::Telephony => {
-                turn.activation_threshold = probability(0.4);
+                turn.prefix_padding_duration = Duration::from_millis(350);
+                turn.hangover_duration = Duration::from_millis(500);
             }
         }
         config
@@ -298,12 +319,27 @@ impl GateConfig {
                 expected: format!("at most turn.activation_threshold ({})", turn.activation_threshold.get()),
             });
         }
+        if turn.activation_threshold > turn.sure_threshold {
+            return Err(ConfigError::Range {
+                key: "turn.sure_threshold",
+                given: turn.sure_threshold.get().to_string(),
+                expected: format!("at least turn.activation_threshold ({})", turn.activation_threshold.get()),
+            });
+        }
+        if !(0.0..=60.0).contains(&turn.tail_above_floor_db) {
+            return Err(ConfigError::Range {
+                key: "turn.tail_above_floor_db",
+                given: turn.tail_above_floor_db.to_string(),
+                expected: "from 0 to 60 dB".to_owned(),
+            });
+        }
         let seconds = Duration::from_secs;
         range("turn.min_speech_duration", turn.min_speech_duration, Duration::ZERO, seconds(2))?;
         range("turn.min_silence_duration", turn.min_silence_duration, Duration::ZERO, seconds(10))?;
         range("turn.prefix_padding_duration", turn.prefix_padding_duration, Duration::ZERO, seconds(5))?;
         range("turn.max_speech_duration", turn.max_speech_duration, seconds(1), seconds(86_400))?;
-        range("turn.hangover_duration", turn.hangover_duration, Duration::ZERO, turn.min_silence_duration)?;
+        range("turn.hangover_duration", turn.hangover_duration, Duration::ZERO, seconds(10))?;
+        range("turn.tail_duration", turn.tail_duration, Duration::ZERO, seconds(10))?;
         let most = self.webrtc.window.duration() * 64;
         range("webrtc.smoothing_duration", self.webrtc.smoothing_duration, self.webrtc.window.duration(), most)?;
         match self.silero.reset {

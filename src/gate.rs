@@ -5,6 +5,7 @@ use crate::decision::{Decision, Edge, Evidence, Reason, TurnState, Verdict};
 use crate::error::ConfigError;
 use crate::frame::{Frame, SampleIndex, Span};
 use crate::history::History;
+use crate::level::Level;
 use crate::turn::{Turn, TurnStep};
 use crate::vad::{self, Vad};
 
@@ -20,6 +21,7 @@ use crate::vad::{self, Vad};
 /// ```
 pub struct Gate {
     vad: Box<dyn Vad>,
+    level: Level,
     turn: Turn,
     history: History,
     /// Everything before this was forwarded or can no longer be.
@@ -47,7 +49,7 @@ impl Gate {
         config.refuse_contradictions()?;
         let turn = Turn::new(&config.turn);
         let history = History::new(turn.reach());
-        Ok(Self { vad, turn, history, settled: SampleIndex::default() })
+        Ok(Self { vad, level: Level::new(), turn, history, settled: SampleIndex::default() })
     }
 
     /// Decides on the next 10 ms.
@@ -57,9 +59,15 @@ impl Gate {
     pub fn push(&mut self, mic: &Frame) -> Decision {
         let frame = self.history.record(mic.samples());
         let score = self.vad.score(mic);
-        let step = self.turn.step(frame, score);
-        let evidence =
-            Evidence { speech: score.speech, window: score.window, level_dbfs: mic.level_dbfs(), gap: mic.is_gap() };
+        let level = self.level.step(mic);
+        let step = self.turn.step(frame, score, &level);
+        let evidence = Evidence {
+            speech: score.speech,
+            window: score.window,
+            level_dbfs: level.frame_dbfs,
+            floor_dbfs: level.floor_dbfs,
+            gap: mic.is_gap(),
+        };
         let verdict = self.settle(frame, &step);
         Decision { frame, verdict, turn: step.state, edge: step.edge, settled: self.settled, evidence }
     }
@@ -90,6 +98,7 @@ impl Gate {
     /// Never allocates, frees, locks, logs, blocks or calls the system.
     pub fn reset(&mut self) {
         self.vad.reset();
+        self.level.reset();
         self.turn.reset();
         self.history.reset();
         self.settled = SampleIndex::default();

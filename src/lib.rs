@@ -37,6 +37,7 @@ mod frame;
 mod gate;
 mod history;
 mod intake;
+mod level;
 mod time_map;
 mod turn;
 pub mod vad;

@@ -3,6 +3,7 @@
 use crate::config::TurnConfig;
 use crate::decision::{Edge, EndCause, Probability, TurnState};
 use crate::frame::{FRAME_LEN, SampleIndex, Span, samples_in};
+use crate::level::LevelStep;
 use crate::vad::Score;
 
 /// The state machine of one stream. All times are counted in samples.
@@ -12,11 +13,21 @@ pub(crate) struct Turn {
     state: TurnState,
     /// From where the score rose to where it last was up.
     speech: Span,
+    /// What may be speech, or speech again: consecutive windows that were up.
+    candidate: Span,
     peak: Probability,
-    /// Samples of it in windows that were up.
+    /// Samples of the turn in windows that were up.
     voiced: u64,
+    tail: Tail,
     /// The segment reached its longest: the next frame begins another.
     cut: bool,
+}
+
+/// Whether the sound goes on, unbroken, after the score has fallen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tail {
+    Broken,
+    Sounding,
 }
 
 /// What the turn says after a frame.
@@ -36,15 +47,18 @@ impl Turn {
             rules: Rules::new(config),
             state: TurnState::Quiet,
             speech: Span::default(),
+            candidate: Span::default(),
             peak: Probability::default(),
             voiced: 0,
+            tail: Tail::Broken,
             cut: false,
         }
     }
 
-    /// Takes the score in force after `frame`.
-    pub(crate) fn step(&mut self, frame: Span, score: Score) -> TurnStep {
+    /// Takes the score in force after `frame`, and how loud it is.
+    pub(crate) fn step(&mut self, frame: Span, score: Score, level: &LevelStep) -> TurnStep {
         let edge = self.advance(frame, score).or_else(|| self.expire(frame));
+        self.listen(frame, level);
         TurnStep { state: self.state, edge, open_from: self.open_from(frame), settled: self.settled(frame) }
     }
 
@@ -52,7 +66,7 @@ impl Turn {
     pub(crate) fn end(&mut self) -> Option<Edge> {
         match std::mem::take(&mut self.state) {
             TurnState::Quiet => None,
-            TurnState::Starting => Some(Edge::Abandoned { candidate: self.speech, peak: self.peak }),
+            TurnState::Starting => Some(self.abandoned()),
             TurnState::Speaking | TurnState::Stopping => {
                 Some(Edge::SpeechEnd { speech: self.speech, voiced: self.voiced, cause: EndCause::StreamEnd })
             }
@@ -77,57 +91,76 @@ impl Turn {
         let window = score.window?;
         let up = score.speech >= self.rules.activation;
         let down = score.speech < self.rules.deactivation;
-        if up {
-            self.voiced = if self.state == TurnState::Quiet { 0 } else { self.voiced } + window.len();
-        }
         match self.state {
             TurnState::Quiet if up => {
-                (self.state, self.speech, self.peak) = (TurnState::Starting, window, score.speech);
-                self.confirm()
+                (self.state, self.candidate, self.peak) = (TurnState::Starting, window, score.speech);
+                self.confirm(score.speech)
+            }
+            TurnState::Starting if up => {
+                self.candidate.end = window.end;
+                self.peak = if score.speech > self.peak { score.speech } else { self.peak };
+                self.confirm(score.speech)
             }
             TurnState::Starting if down => {
                 self.state = TurnState::Quiet;
-                Some(Edge::Abandoned { candidate: self.speech, peak: self.peak })
-            }
-            TurnState::Starting if up => {
-                self.speech.end = window.end;
-                self.peak = if score.speech > self.peak { score.speech } else { self.peak };
-                self.confirm()
+                Some(self.abandoned())
             }
             TurnState::Speaking if down => {
-                self.state = TurnState::Stopping;
-                None
-            }
-            TurnState::Stopping if up => {
-                (self.state, self.speech.end) = (TurnState::Speaking, window.end);
+                (self.state, self.tail, self.candidate) = (TurnState::Stopping, Tail::Sounding, Span::default());
                 None
             }
             TurnState::Speaking => {
                 self.speech.end = window.end;
+                self.voiced += if up { window.len() } else { 0 };
                 None
             }
-            TurnState::Quiet | TurnState::Starting | TurnState::Stopping => None,
+            TurnState::Stopping => {
+                self.resume(window, score.speech, up, down);
+                None
+            }
+            TurnState::Quiet | TurnState::Starting => None,
         }
     }
 
-    /// A candidate that has lasted long enough is speech.
-    fn confirm(&mut self) -> Option<Edge> {
-        if self.speech.len() < self.rules.min_speech {
+    /// A candidate that is sure, or has lasted long enough, is speech.
+    fn confirm(&mut self, score: Probability) -> Option<Edge> {
+        if !self.convinces(score) {
             return None;
         }
-        self.state = TurnState::Speaking;
+        (self.state, self.speech, self.voiced) = (TurnState::Speaking, self.candidate, self.candidate.len());
         Some(Edge::SpeechStart { speech: self.speech.start })
+    }
+
+    /// Speech that goes on must convince as speech that begins.
+    fn resume(&mut self, window: Span, score: Probability, up: bool, down: bool) {
+        if down {
+            self.candidate = Span::default();
+        } else if up {
+            let start = if self.candidate.is_empty() { window.start } else { self.candidate.start };
+            self.candidate = Span::new(start, window.end);
+            if self.convinces(score) {
+                (self.state, self.speech.end) = (TurnState::Speaking, window.end);
+                self.voiced += self.candidate.len();
+            }
+        }
+    }
+
+    fn convinces(&self, score: Probability) -> bool {
+        score >= self.rules.sure || self.candidate.len() >= self.rules.min_speech
+    }
+
+    fn abandoned(&self) -> Edge {
+        Edge::Abandoned { candidate: self.candidate, peak: self.peak }
     }
 
     /// What the passing of time changes.
     fn expire(&mut self, frame: Span) -> Option<Edge> {
-        let silence = frame.end - self.speech.end;
         match self.state {
-            TurnState::Starting if silence >= self.rules.candidate_patience => {
+            TurnState::Starting if frame.end - self.candidate.end >= CANDIDATE_PATIENCE => {
                 self.state = TurnState::Quiet;
-                Some(Edge::Abandoned { candidate: self.speech, peak: self.peak })
+                Some(self.abandoned())
             }
-            TurnState::Stopping if silence >= self.rules.min_silence => {
+            TurnState::Stopping if frame.end - self.speech.end >= self.rules.min_silence => {
                 self.state = TurnState::Quiet;
                 Some(Edge::SpeechEnd { speech: self.speech, voiced: self.voiced, cause: EndCause::Silence })
             }
@@ -139,12 +172,21 @@ impl Turn {
         }
     }
 
-    /// While speaking everything from the pre-roll on; while stopping until the hangover is over.
+    /// The sound of a word that the score has let go of goes on until it is once quiet after the hangover.
+    fn listen(&mut self, frame: Span, level: &LevelStep) {
+        let since = frame.end - self.speech.end;
+        let quiet = level.mean_dbfs <= level.floor_dbfs + self.rules.tail_above_floor_db;
+        if since > self.rules.hangover && (quiet || since > self.rules.tail) {
+            self.tail = Tail::Broken;
+        }
+    }
+
+    /// While speaking everything from the pre-roll on; while stopping until hangover and tail are over.
     fn open_from(&self, frame: Span) -> Option<SampleIndex> {
         let open = match self.state {
             TurnState::Quiet | TurnState::Starting => false,
             TurnState::Speaking => true,
-            TurnState::Stopping => frame.start - self.speech.end < self.rules.hangover,
+            TurnState::Stopping => frame.start - self.speech.end < self.rules.hangover || self.tail == Tail::Sounding,
         };
         open.then(|| self.speech.start.back(self.rules.prefix).frame_start())
     }
@@ -153,7 +195,7 @@ impl Turn {
     fn settled(&self, frame: Span) -> SampleIndex {
         let candidate = match self.state {
             TurnState::Quiet => frame.end.back(LONGEST_WINDOW),
-            TurnState::Starting => self.speech.start,
+            TurnState::Starting => self.candidate.start,
             TurnState::Speaking | TurnState::Stopping => return SampleIndex::default(),
         };
         candidate.back(self.rules.prefix).frame_start()
@@ -164,26 +206,30 @@ impl Turn {
 #[derive(Clone, Copy, Debug)]
 struct Rules {
     activation: Probability,
+    sure: Probability,
     deactivation: Probability,
     min_speech: u64,
     min_silence: u64,
     max_speech: u64,
     prefix: u64,
     hangover: u64,
-    candidate_patience: u64,
+    tail: u64,
+    tail_above_floor_db: f32,
 }
 
 impl Rules {
     fn new(config: &TurnConfig) -> Self {
         Self {
             activation: config.activation_threshold,
+            sure: config.sure_threshold,
             deactivation: config.deactivation_threshold,
             min_speech: samples_in(config.min_speech_duration),
             min_silence: samples_in(config.min_silence_duration),
             max_speech: samples_in(config.max_speech_duration),
             prefix: samples_in(config.prefix_padding_duration),
             hangover: samples_in(config.hangover_duration),
-            candidate_patience: CANDIDATE_PATIENCE,
+            tail: samples_in(config.tail_duration),
+            tail_above_floor_db: config.tail_above_floor_db,
         }
     }
 
@@ -191,7 +237,7 @@ impl Rules {
     fn reach(&self) -> u64 {
         // The window that confirms a candidate ends less than the patience, and itself, after the
         // last one that was up; until then the candidate was shorter than `min_speech`.
-        let opening = self.prefix + self.min_speech + self.candidate_patience + LONGEST_WINDOW;
+        let opening = self.prefix + self.min_speech + CANDIDATE_PATIENCE + LONGEST_WINDOW;
         let resuming = self.min_silence.saturating_sub(self.hangover);
         opening.max(resuming + LONGEST_WINDOW) + 2 * FRAME_LEN as u64
     }

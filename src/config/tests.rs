@@ -44,12 +44,15 @@ fn unknown_keys_are_refused_with_the_nearest() {
 fn values_out_of_range_are_refused_not_clamped() {
     for (text, part) in [
         ("turn.activation_threshold = 1.7", "1.7 is not a probability"),
-        ("turn.deactivation_threshold = 0.9", "at most turn.activation_threshold (0.5)"),
-        ("turn.hangover_duration = \"3s\"", "from 0ms to 500ms"),
+        ("turn.deactivation_threshold = 0.9", "at most turn.activation_threshold (0.35)"),
+        ("turn.sure_threshold = 0.2", "at least turn.activation_threshold (0.35)"),
+        ("turn.tail_above_floor_db = -3.0", "from 0 to 60 dB"),
+        ("turn.hangover_duration = \"13s\"", "from 0ms to 10s"),
+        ("turn.tail_duration = \"13s\"", "from 0ms to 10s"),
         ("turn.max_speech_duration = \"5ms\"", "from 1s to 86400s"),
         ("webrtc.mode = 4", "expected 0, 1, 2 or 3"),
         ("webrtc.window = \"15ms\"", "10ms"),
-        ("webrtc.smoothing_duration = \"5ms\"", "from 10ms to 640ms"),
+        ("webrtc.smoothing_duration = \"5ms\"", "from 20ms to 1.28s"),
         ("vad = \"neural\"", "silero"),
         ("turn.min_speech_duration = \"soon\"", "such as 300ms"),
         ("turn.min_speech_duration = -1.0", "not a duration"),

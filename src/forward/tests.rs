@@ -95,7 +95,7 @@ fn an_idle_connection_is_kept_alive() {
     let (sent, _) = run(config(ForwardPolicy::Keepalive, Provider::Generic, None), 2_000, |n| n < 100);
     assert_eq!(sent.log, Vec::<String>::new());
     let zeros = sent.audio.iter().filter(|v| **v == 0.0).count();
-    assert_eq!(zeros, 25 * FRAME_LEN + 8_000 + 3 * 1_600, "hangover, padding, and every 5 s a little");
+    assert_eq!(zeros, 30 * FRAME_LEN + 8_000 + 3 * 1_600, "hangover, padding, and every 5 s a little");
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub struct Score {
 /// [`ModelError`] if the bundled weights cannot be read.
 pub fn from_config(config: &GateConfig) -> Result<Box<dyn Vad>, ModelError> {
     Ok(match config.vad {
-        VadChoice::Both => Box::new(Both::new(SileroModel::bundled()?, config.silero, config.webrtc)),
+        VadChoice::Both => Box::new(Both::new(SileroModel::bundled()?, config.silero)),
         VadChoice::Silero => Box::new(Silero::new(SileroModel::bundled()?, config.silero)),
         VadChoice::Webrtc => Box::new(WebRtc::new(config.webrtc)),
     })

@@ -67,7 +67,10 @@ pub(crate) fn of_suppressed(run: &Suppressed) -> Value {
 
 fn evidence(decision: &Decision) -> Value {
     let evidence = &decision.evidence;
-    json!({ "speech": rounded(evidence.speech.get()), "level_dbfs": rounded(evidence.level_dbfs), "gap": evidence.gap })
+    json!({
+        "speech": rounded(evidence.speech.get()), "level_dbfs": rounded(evidence.level_dbfs),
+        "floor_dbfs": rounded(evidence.floor_dbfs), "gap": evidence.gap,
+    })
 }
 
 /// Four decimals: what follows is noise.

@@ -3,7 +3,7 @@
 //! Buffers are time-major with rows of zeros as padding, so that the inputs of a convolution lie
 //! side by side and every layer is a plain product of a matrix and a vector.
 
-use std::f32::consts::PI;
+use std::f64::consts::PI;
 use std::sync::Arc;
 
 use realfft::num_complex::Complex;
@@ -25,7 +25,7 @@ pub(super) struct Net {
 impl Net {
     pub(super) fn new(shape: Shape, convs: [Layer; 4], lstm: Layer, out: Vec<f32>, out_bias: f32) -> Self {
         let n = shape.fft;
-        let hann = (0..n).map(|j| 0.5 - 0.5 * (2.0 * PI * j as f32 / n as f32).cos()).collect();
+        let hann = (0..n).map(|j| (0.5 - 0.5 * (2.0 * PI * j as f64 / n as f64).cos()) as f32).collect();
         Self { shape, hann, fft: RealFftPlanner::new().plan_fft_forward(n), convs, lstm, out, out_bias }
     }
 
@@ -37,6 +37,12 @@ impl Net {
         let hidden = &stream.joined[HIDDEN..];
         let logit: f32 = self.out.iter().zip(hidden).map(|(w, h)| w * h.max(0.0)).sum();
         sigmoid(logit + self.out_bias)
+    }
+
+    /// Takes a window without scoring it: only its end is kept, as the context of the next.
+    pub(super) fn skip(&self, stream: &mut Stream, window: &[f32]) {
+        let context = self.shape.context;
+        stream.signal[..context].copy_from_slice(&window[window.len() - context..]);
     }
 
     /// Magnitudes of four overlapping frames of context + window + its reflection.
@@ -204,24 +210,27 @@ impl Layer {
     }
 }
 
-/// Sixteen dot products with the same input, in two chains so that additions overlap.
+/// Sixteen dot products with the same input, each summed in `CHAINS` parts: additions overlap, and
+/// rounding errors grow less than in one long sum.
 fn dot16(weights: &[[f32; LANES]], input: &[f32]) -> [f32; LANES] {
-    let mut even = [0.0; LANES];
-    let mut odd = [0.0; LANES];
-    let pairs = weights.chunks_exact(2).zip(input.chunks_exact(2));
-    for (w, x) in pairs {
-        for lane in 0..LANES {
-            even[lane] += w[0][lane] * x[0];
-            odd[lane] += w[1][lane] * x[1];
+    let mut sums = [[0.0; LANES]; CHAINS];
+    let (rows, last_rows) = weights.as_chunks::<CHAINS>();
+    let (values, last_values) = input.as_chunks::<CHAINS>();
+    for (rows, values) in rows.iter().zip(values) {
+        for ((sum, row), x) in sums.iter_mut().zip(rows).zip(values) {
+            add_scaled(sum, row, *x);
         }
     }
-    if let (Some(w), Some(x)) = (weights.chunks_exact(2).remainder().first(), input.chunks_exact(2).remainder().first())
-    {
-        for lane in 0..LANES {
-            even[lane] += w[lane] * x;
-        }
+    for ((sum, row), x) in sums.iter_mut().zip(last_rows).zip(last_values) {
+        add_scaled(sum, row, *x);
     }
-    std::array::from_fn(|lane| even[lane] + odd[lane])
+    std::array::from_fn(|lane| (sums[0][lane] + sums[1][lane]) + (sums[2][lane] + sums[3][lane]))
+}
+
+fn add_scaled(sum: &mut [f32; LANES], row: &[f32; LANES], x: f32) {
+    for (s, w) in sum.iter_mut().zip(row) {
+        *s += w * x;
+    }
 }
 
 fn sigmoid(x: f32) -> f32 {
@@ -230,5 +239,7 @@ fn sigmoid(x: f32) -> f32 {
 
 /// Outputs computed side by side.
 const LANES: usize = 16;
+/// Parts of a sum.
+const CHAINS: usize = 4;
 /// Spectra per window.
 const FRAMES: usize = 4;

@@ -47,30 +47,14 @@ impl Silero {
         }
     }
 
-    /// Scores the full window and settles whether the model should forget.
-    fn score_window(&mut self) -> Probability {
-        let score = Probability::nearest(self.model.net16.score(&mut self.stream, &self.window));
-        self.idle += self.window.len() as u64;
-        let limit = match self.reset {
-            SileroReset::Never => return score,
-            SileroReset::Silence(limit) => {
-                if score.get() >= SILENT_BELOW {
-                    self.idle = 0;
-                }
-                limit
-            }
-            SileroReset::Every(limit) => limit,
-        };
-        if self.idle >= samples_in(limit) {
-            self.stream.clear();
-            self.idle = 0;
-        }
-        score
+    /// The score in force.
+    pub(super) fn speech(&self) -> Probability {
+        self.speech
     }
-}
 
-impl Vad for Silero {
-    fn score(&mut self, frame: &Frame) -> Score {
+    /// [`score`](Vad::score), unless nobody listens: a window that ends asleep scores 0 and is only
+    /// remembered as the context of the next.
+    pub(super) fn listen(&mut self, frame: &Frame, attention: Attention) -> Score {
         let room = self.window.len() - self.filled;
         let (now, later) = frame.samples().split_at(room.min(FRAME_LEN));
         self.window[self.filled..self.filled + now.len()].copy_from_slice(now);
@@ -79,11 +63,39 @@ impl Vad for Silero {
         if self.filled < self.window.len() {
             return Score { speech: self.speech, window: None };
         }
-        self.speech = self.score_window();
+        self.speech = match attention {
+            Attention::Awake => Probability::nearest(self.model.net16.score(&mut self.stream, &self.window)),
+            Attention::Asleep => {
+                self.model.net16.skip(&mut self.stream, &self.window);
+                Probability::default()
+            }
+        };
+        self.forget_when_due();
         self.window[..later.len()].copy_from_slice(later);
         self.filled = later.len();
         let end = SampleIndex(self.heard - later.len() as u64);
         Score { speech: self.speech, window: Some(Span::new(end.back(self.window.len() as u64), end)) }
+    }
+
+    /// Clears the model's memory if the policy says so after this window.
+    fn forget_when_due(&mut self) {
+        let silent = self.speech.get() < SILENT_BELOW;
+        let limit = match self.reset {
+            SileroReset::Never => return,
+            SileroReset::Silence(limit) | SileroReset::Every(limit) => samples_in(limit),
+        };
+        let counts = silent || matches!(self.reset, SileroReset::Every(_));
+        self.idle = if counts { self.idle + self.window.len() as u64 } else { 0 };
+        if self.idle >= limit {
+            self.stream.clear();
+            self.idle = 0;
+        }
+    }
+}
+
+impl Vad for Silero {
+    fn score(&mut self, frame: &Frame) -> Score {
+        self.listen(frame, Attention::Awake)
     }
 
     fn reset(&mut self) {
@@ -93,13 +105,20 @@ impl Vad for Silero {
     }
 }
 
+/// Whether a window is scored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Attention {
+    Asleep,
+    Awake,
+}
+
 impl std::fmt::Debug for Silero {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Silero").field("heard", &self.heard).field("speech", &self.speech).finish_non_exhaustive()
     }
 }
 
-/// A score below this is silence to [`SileroReset::Silence`]; the default deactivation threshold.
+/// A score below this is silence to [`SileroReset::Silence`]: the default deactivation threshold.
 const SILENT_BELOW: f32 = 0.35;
 
 const _: () = assert!(SAMPLE_RATE == 16_000, "the 16 kHz network is the one used here");

@@ -1,0 +1,120 @@
+//! How loud it is, against how quiet it has been.
+
+use crate::frame::{FLOOR_DBFS, FRAME_LEN, Frame};
+
+/// The level over the last 100 ms and the quietest such stretch of the last 5 s.
+#[derive(Clone, Debug)]
+pub(crate) struct Level {
+    powers: [f32; MEAN_FRAMES],
+    frames: usize,
+    /// The quietest of each half second, the newest last.
+    minima: [f32; MINIMA],
+    in_newest: usize,
+}
+
+/// What [`Level`] knows after a frame, in dBFS.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct LevelStep {
+    /// Of this frame.
+    pub(crate) frame_dbfs: f32,
+    /// Over the last 100 ms.
+    pub(crate) mean_dbfs: f32,
+    /// The noise floor.
+    pub(crate) floor_dbfs: f32,
+}
+
+impl Level {
+    pub(crate) fn new() -> Self {
+        Self { powers: [0.0; MEAN_FRAMES], frames: 0, minima: [f32::INFINITY; MINIMA], in_newest: 0 }
+    }
+
+    /// Takes the next frame. What never arrived says nothing about the noise.
+    pub(crate) fn step(&mut self, frame: &Frame) -> LevelStep {
+        let power = frame.samples().iter().map(|x| x * x).sum::<f32>() / FRAME_LEN as f32;
+        if !frame.is_gap() {
+            self.hear(power);
+        }
+        let quietest = self.minima.iter().copied().fold(f32::INFINITY, f32::min);
+        LevelStep {
+            frame_dbfs: dbfs(power),
+            mean_dbfs: dbfs(self.mean()),
+            floor_dbfs: if quietest.is_finite() { dbfs(quietest).max(LOWEST_FLOOR_DBFS) } else { LOWEST_FLOOR_DBFS },
+        }
+    }
+
+    fn hear(&mut self, power: f32) {
+        self.powers[self.frames % MEAN_FRAMES] = power;
+        self.frames += 1;
+        if self.in_newest == FRAMES_PER_MINIMUM {
+            self.minima.rotate_left(1);
+            self.minima[MINIMA - 1] = f32::INFINITY;
+            self.in_newest = 0;
+        }
+        self.in_newest += 1;
+        if self.frames >= MEAN_FRAMES {
+            self.minima[MINIMA - 1] = self.minima[MINIMA - 1].min(self.mean());
+        }
+    }
+
+    fn mean(&self) -> f32 {
+        self.powers.iter().sum::<f32>() / self.frames.clamp(1, MEAN_FRAMES) as f32
+    }
+
+    pub(crate) fn reset(&mut self) {
+        *self = Self::new();
+    }
+}
+
+fn dbfs(power: f32) -> f32 {
+    (10.0 * power.max(f32::MIN_POSITIVE).log10()).max(FLOOR_DBFS)
+}
+
+/// 100 ms: longer than a pitch period, shorter than a syllable.
+const MEAN_FRAMES: usize = 10;
+/// Half a second.
+const FRAMES_PER_MINIMUM: usize = 50;
+/// Ten of them: 5 s, about the longest stretch of speech without a pause.
+const MINIMA: usize = 10;
+/// Rooms are not quieter; digital silence must not make a whisper of noise look loud.
+const LOWEST_FLOOR_DBFS: f32 = -75.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(level: f32) -> Frame {
+        Frame::new([level; FRAME_LEN]).unwrap()
+    }
+
+    #[test]
+    fn the_floor_is_the_quietest_of_five_seconds() {
+        let mut level = Level::new();
+        let mut last = level.step(&frame(0.01));
+        for _ in 0..30 {
+            last = level.step(&frame(0.01));
+        }
+        assert!((last.floor_dbfs + 40.0).abs() < 0.1, "{last:?}");
+        for _ in 0..400 {
+            last = level.step(&frame(0.1));
+        }
+        assert!((last.floor_dbfs + 40.0).abs() < 0.1 && (last.mean_dbfs + 20.0).abs() < 0.1, "{last:?}");
+        for _ in 0..150 {
+            last = level.step(&frame(0.1));
+        }
+        assert!((last.floor_dbfs + 20.0).abs() < 0.1, "{last:?}");
+    }
+
+    #[test]
+    fn gaps_and_silence_do_not_lower_the_floor_without_end() {
+        let mut level = Level::new();
+        for _ in 0..20 {
+            level.step(&frame(0.01));
+        }
+        for _ in 0..20 {
+            level.step(&Frame::gap());
+        }
+        assert!((level.step(&frame(0.01)).floor_dbfs + 40.0).abs() < 0.1);
+        let mut silent = Level::new();
+        assert_eq!((0..50).map(|_| silent.step(&frame(0.0)).floor_dbfs).fold(0.0, f32::min), LOWEST_FLOOR_DBFS);
+    }
+}
