@@ -30,21 +30,23 @@ OUTPUT = Path(__file__).resolve().parent / "silero_vad_v6.2.safetensors"
 
 
 def main():
-    onnx = read_onnx(parse_arguments().onnx)
+    arguments = parse_arguments()
+    onnx = read_onnx(arguments.onnx)
     branches = split_branches(onnx)
     tensors = {}
     for rate, n_fft in (("16k", 256), ("8k", 128)):
         check_stft_basis(rate, n_fft, branches[rate])
         tensors.update(rename(rate, n_fft, branches[rate]))
     file = encode_safetensors(tensors)
-    OUTPUT.write_bytes(file)
-    print(f"{OUTPUT.name}: {len(tensors)} tensors, {len(file)} bytes")
+    arguments.out.write_bytes(file)
+    print(f"{arguments.out.name}: {len(tensors)} tensors, {len(file)} bytes")
     print(f"sha256 {hashlib.sha256(file).hexdigest()}")
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--onnx", type=Path, help="silero_vad.onnx; without it the wheel is fetched")
+    parser.add_argument("--out", type=Path, default=OUTPUT, help="where to write; beside this script if not given")
     return parser.parse_args()
 
 

@@ -74,7 +74,7 @@ def echo():
 def phone():
     scene = Scene("phone", 8000, 10.6, "A telephone line at 8 kHz: 300-3400 Hz, mu-law and line "
                   "noise; the gate has to find speech without the upper band.")
-    scene.user("digits", at=0.7, dbfs=-20)
+    scene.user("go_somewhere", at=0.7, dbfs=-20)
     scene.user("austen_920", at=3.9, dbfs=-20)
     rng = np.random.default_rng(4)
     hiss = rng.standard_normal(len(scene.mic)) * amplitude(-54)

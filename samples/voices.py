@@ -121,10 +121,6 @@ HUMAN_CLIPS = {
         "something.raw",
         "eb95b74ce3f3037487e49dcfd935bbcf8c158b5f4083dd19451729c3ee694f5f",
         "Go somewhere and do something"),
-    "digits": (
-        "tidigits/dhd.2934z.raw",
-        "60c14412ad1412b83f37061e29c9e76f74cce0f90637debb8087f10cd559e552",
-        "Two nine three four zero"),
 }
 
 # name: (what is said, sha256 of the file that espeak-ng writes)

@@ -36,8 +36,8 @@ pub struct Intake {
     taken: u64,
     /// Frames handed out.
     frames: u64,
-    /// The timestamp of input sample 0.
-    origin: Option<Duration>,
+    /// The timestamp of input sample 0, in ns.
+    origin_ns: Option<i128>,
     holes: Holes,
     report: IntakeReport,
 }
@@ -142,7 +142,7 @@ impl Intake {
             resample: Resample::new(sample_rate),
             taken: 0,
             frames: 0,
-            origin: None,
+            origin_ns: None,
             holes: Holes::new(),
             report: IntakeReport::default(),
         })
@@ -190,7 +190,7 @@ impl Intake {
     pub fn reset(&mut self) {
         self.resample.reset();
         self.holes.clear();
-        (self.taken, self.frames, self.origin) = (0, 0, None);
+        (self.taken, self.frames, self.origin_ns) = (0, 0, None);
     }
 
     /// What was met and mended since construction.
@@ -236,26 +236,28 @@ impl Intake {
         frames: usize,
         sink: &mut impl FnMut(&Frame),
     ) -> Result<usize, InputError> {
-        let rate = u128::from(self.sample_rate);
-        let heard = Duration::from_nanos((u128::from(self.taken) * 1_000_000_000 / rate) as u64);
-        let origin = *self.origin.get_or_insert_with(|| at.saturating_sub(heard));
-        let expected = origin + heard;
-        let in_samples = |time: Duration| (time.as_nanos() * rate / 1_000_000_000) as u64;
-        if at > expected + TIMESTAMP_TOLERANCE {
-            let hole = at - expected;
-            if hole > LONGEST_HOLE {
-                return Err(InputError::HoleTooLong { hole, limit: LONGEST_HOLE });
-            }
-            let missing = in_samples(hole);
-            self.holes.add(self.taken, self.taken + missing);
-            (0..missing).for_each(|_| self.take(0.0, sink));
-            self.report.holes += 1;
-            self.report.missing += missing;
-        } else if at + TIMESTAMP_TOLERANCE < expected {
-            let late = in_samples(expected - at).min(frames as u64);
+        let rate = i128::from(self.sample_rate);
+        let heard_ns = i128::from(self.taken) * 1_000_000_000 / rate;
+        let at_ns = at.as_nanos() as i128;
+        // Before the first timestamp audio may have come without one: the origin can be negative.
+        let ahead_ns = at_ns - (*self.origin_ns.get_or_insert(at_ns - heard_ns) + heard_ns);
+        let ahead = Duration::from_nanos_u128(ahead_ns.unsigned_abs().min(u128::from(u64::MAX)));
+        let samples = (ahead_ns.unsigned_abs() * rate as u128 / 1_000_000_000) as u64;
+        if ahead <= TIMESTAMP_TOLERANCE {
+            return Ok(0);
+        }
+        if ahead_ns < 0 {
+            let late = samples.min(frames as u64);
             self.report.late += late;
             return Ok(late as usize);
         }
+        if ahead > LONGEST_HOLE {
+            return Err(InputError::HoleTooLong { hole: ahead, limit: LONGEST_HOLE });
+        }
+        self.holes.add(self.taken, self.taken + samples);
+        (0..samples).for_each(|_| self.take(0.0, sink));
+        self.report.holes += 1;
+        self.report.missing += samples;
         Ok(0)
     }
 

@@ -33,6 +33,7 @@ struct Turn {
     speech: Span,
     audio: Span,
     opened_s: f64,
+    misfire: bool,
 }
 
 impl Summary {
@@ -59,7 +60,7 @@ impl Summary {
         self.openings += 1;
         if self.turns.len() < MOST_LISTED {
             let opened_s = decision.frame.end.as_ms() / 1e3;
-            self.turns.push(Turn { speech: Span::new(speech, decision.frame.end), audio, opened_s });
+            self.turns.push(Turn { speech: Span::new(speech, decision.frame.end), audio, opened_s, misfire: false });
         }
     }
 
@@ -67,7 +68,7 @@ impl Summary {
         let Edge::SpeechEnd { speech, .. } = *edge else { return };
         self.misfires += u64::from(edge.is_misfire());
         if let Some(turn) = self.turns.last_mut().filter(|turn| turn.speech.start == speech.start) {
-            turn.speech = speech;
+            (turn.speech, turn.misfire) = (speech, edge.is_misfire());
         }
     }
 
@@ -116,11 +117,11 @@ impl Summary {
             let wait = (turn.opened_s - s(turn.speech.start)) * 1e3;
             let _ = writeln!(
                 text,
-                "  {:>8.2} s {:>8.2} s {:>9.2} s {:>12.0} ms",
+                "  {:>8.2} s {:>8.2} s {:>9.2} s {wait:>12.0} ms{}",
                 s(turn.speech.start),
                 s(turn.speech.end),
                 s(turn.audio.start),
-                wait
+                if turn.misfire { paint(WARN, "   misfire: hardly any speech") } else { String::new() },
             );
         }
         for run in &self.bursts {
@@ -255,7 +256,6 @@ impl Timeline {
                 paint(if 2 * sent >= rows { GOOD } else { DIM }, BARS[height])
             })
             .collect();
-        let legend = format!("{} sent  {} kept out", paint(GOOD, '█'), paint(DIM, '█'));
         let marks: String = self
             .cells
             .chunks(group)
@@ -264,7 +264,7 @@ impl Timeline {
                 if 2 * sent >= rows { '▔' } else { ' ' }
             })
             .collect();
-        format!("  {cells}\n  {}\n  {legend}\n", paint(GOOD, marks.trim_end()))
+        format!("  {cells}\n  {}  {}\n", paint(GOOD, marks), paint(DIM, "▔ sent to STT"))
     }
 }
 

@@ -1,0 +1,50 @@
+"""Figures of the evaluation that must not get worse: held.py EVALUATION.json
+
+The limits lie a little outside what was measured (benches/README.md), so that only a real loss trips them.
+"""
+
+import json
+import sys
+
+# family, group, figure, at least, at most
+LIMITS = [
+    ("quiet", "quiet", "near_kept", 99.6, None),
+    ("quiet", "quiet", "onset_kept", 99.8, None),
+    ("quiet", "quiet", "utt_lost", None, 0),
+    ("quiet", "quiet", "cuts_per_utt", None, 0.02),
+    ("quiet", "quiet", "latency_p50_ms", None, 70),
+    ("quiet", "quiet", "latency_p90_ms", None, 190),
+    ("quiet", "quiet", "waste_ratio", None, 1.36),
+    ("noisy", "all", "near_kept", 98.7, None),
+    ("noisy", "all", "extra_s_per_min", None, 11.0),
+    ("noisy", "all", "utt_lost", None, 0),
+    ("phone", "all", "near_kept", 99.5, None),
+    ("phone", "all", "utt_lost", None, 0),
+    ("gaps", "all", "near_kept", 99.6, None),
+    ("gaps", "all", "events_opened", None, 0),
+    ("bursts", "all", "events_opened", None, 4.5),
+    ("vad", "ten", "auc", 0.939, None),
+]
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    with open(sys.argv[1], encoding="utf-8") as file:
+        families = json.load(file)["families"]
+    worse = [line for line in (judge(families, *limit) for limit in LIMITS) if line]
+    print("\n".join(worse) or f"all {len(LIMITS)} figures are held")
+    sys.exit(bool(worse))
+
+
+def judge(families, family, group, figure, least, most):
+    """What is wrong with one figure, or None."""
+    found = families[family][group][figure]
+    if (least is None or found >= least) and (most is None or found <= most):
+        return None
+    expected = f"at least {least}" if least is not None else f"at most {most}"
+    return f"{family} {group}: {figure} is {found:.3f}, expected {expected}"
+
+
+if __name__ == "__main__":
+    main()

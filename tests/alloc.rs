@@ -1,0 +1,134 @@
+//! Once made, nothing on the audio path allocates or frees.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::hint::black_box;
+
+use voxgate::vad::SileroModel;
+use voxgate::{Chunk, FRAME_LEN, Frame, Gate, GateConfig, Intake, Preset, Samples, VadChoice};
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+#[test]
+fn the_counter_counts() {
+    let (made, freed) = count(|| drop(black_box(vec![0_u8; 100])));
+    assert_eq!((made, freed), (1, 1), "a vector is one allocation and one free");
+    let (made, _) = count(|| black_box(vec![0_u8; 10]).resize(10_000, 0));
+    assert_eq!(made, 2, "growing counts too");
+}
+
+#[test]
+fn push_and_reset_never_allocate() {
+    for vad in [VadChoice::Silero, VadChoice::Webrtc, VadChoice::Both] {
+        for preset in Preset::ALL {
+            let config = GateConfig { vad, ..GateConfig::preset(preset) };
+            let mut gate = Gate::new(&config).unwrap();
+            let frames = frames();
+            let counts = count(|| {
+                for frame in &frames {
+                    let decision = gate.push(frame);
+                    if let voxgate::Verdict::Forward(span) = decision.verdict {
+                        assert!(gate.audio(span).is_some());
+                    }
+                }
+                gate.finish();
+                gate.reset();
+                frames.iter().take(200).for_each(|frame| _ = gate.push(frame));
+            });
+            assert_eq!(counts, (0, 0), "{vad:?}, {preset:?}");
+        }
+    }
+}
+
+#[test]
+fn a_gate_is_small() {
+    SileroModel::bundled().unwrap(); // shared by every gate of the process
+    let before = BYTES.get();
+    let gate = Gate::new(&GateConfig::default()).unwrap();
+    let gate_bytes = BYTES.get() - before;
+    let intake = Intake::new(48_000, 2, 0).unwrap();
+    let intake_bytes = BYTES.get() - before - gate_bytes;
+    println!("heap of a gate {gate_bytes} bytes, of a 48 kHz intake {intake_bytes} bytes");
+    assert!(gate_bytes > 40_000, "the counter sees the second of audio that a gate keeps");
+    assert!(gate_bytes + intake_bytes <= 256 * 1024, "{gate_bytes} + {intake_bytes} bytes");
+    drop((gate, intake));
+}
+
+#[test]
+fn intake_never_allocates() {
+    for rate in [8_000, 11_025, 16_000, 44_100, 48_000, 192_000, 12_345] {
+        let mut intake = Intake::new(rate, 2, 1).unwrap();
+        let chunk = vec![0.1_f32; 2 * (rate as usize / 50)];
+        let mut heard = 0;
+        let counts = count(|| {
+            for i in 0..100_u64 {
+                // Every tenth chunk comes late: the hole before it is filled.
+                let at = std::time::Duration::from_millis(20 * i + 60 * (i / 10));
+                intake.push(Chunk::new(Samples::F32(&chunk), rate, 2).at(at), |_| heard += 1).unwrap();
+            }
+            intake.finish(|_| heard += 1);
+        });
+        assert_eq!(counts, (0, 0), "{rate} Hz");
+        assert!(heard > 200, "{rate} Hz: {heard} frames");
+    }
+}
+
+/// A second of noise, a second of a shipped sample's speech, digital silence, gaps, again.
+fn frames() -> Vec<Frame> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/clean_turn.wav");
+    let speech: Vec<i16> = hound::WavReader::open(path).unwrap().samples().map(Result::unwrap).collect();
+    let speech = speech
+        .chunks_exact(FRAME_LEN)
+        .map(|chunk| Frame::new(std::array::from_fn(|i| f32::from(chunk[i]) / 32_768.0)).unwrap());
+    let noise = (0..100_u32).map(|n| {
+        Frame::new(std::array::from_fn(|i| ((n * 160 + i as u32).wrapping_mul(2_654_435_761) >> 16) as f32 / 1e6))
+            .unwrap()
+    });
+    noise
+        .chain(speech)
+        .chain((0..100).map(|_| Frame::new([0.0; FRAME_LEN]).unwrap()))
+        .chain([Frame::gap(); 50])
+        .collect()
+}
+
+/// Allocations and frees of this thread while `work` runs.
+fn count(work: impl FnOnce()) -> (u64, u64) {
+    let before = COUNTS.get();
+    work();
+    let after = COUNTS.get();
+    (after.0 - before.0, after.1 - before.1)
+}
+
+thread_local! {
+    /// Bytes that are allocated and not freed.
+    static BYTES: Cell<i64> = const { Cell::new(0) };
+    static COUNTS: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
+}
+
+struct Counting;
+
+// SAFETY: every call goes to the system's allocator unchanged; counting touches only a thread-local
+// `Cell` of plain numbers, which needs no destructor and does not allocate.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNTS.set((COUNTS.get().0 + 1, COUNTS.get().1));
+        BYTES.set(BYTES.get() + layout.size() as i64);
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        COUNTS.set((COUNTS.get().0, COUNTS.get().1 + 1));
+        BYTES.set(BYTES.get() - layout.size() as i64);
+        // SAFETY: as the caller promises.
+        unsafe { System.dealloc(at, layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        COUNTS.set((COUNTS.get().0 + 1, COUNTS.get().1 + 1));
+        BYTES.set(BYTES.get() + size as i64 - layout.size() as i64);
+        // SAFETY: as the caller promises.
+        unsafe { System.realloc(at, layout, size) }
+    }
+}
