@@ -37,7 +37,7 @@ fn unknown_keys_are_refused_with_the_nearest() {
     assert_eq!(nearest("vda = \"both\""), named("vda", "vad"));
     assert_eq!(nearest("[turn]\nmin_silence = 1"), named("turn.min_silence", "turn.min_silence_duration"));
     assert_eq!(nearest("hangover_duration = 1"), named("hangover_duration", "turn.hangover_duration"));
-    assert_eq!(nearest("[qqq]\nzzz = 1"), named("qqq", ""));
+    assert_eq!(nearest("[qqq]\nzzz = 1"), named("qqq.zzz", ""));
 }
 
 #[test]
@@ -71,5 +71,7 @@ fn a_key_is_set_over_what_is_there() {
     assert_eq!(message("turn.hangover", "1s"), "unknown key `turn.hangover`; did you mean `turn.hangover_duration`?");
     assert!(message("turn", "1").contains("is a section"));
     assert!(message("vad.mode", "1").contains("unknown key `vad.mode`"));
-    assert!(message("turn.activation_threshold", "1.7").starts_with("turn.activation_threshold: 1.7 is not"));
+    assert!(message("turn.activation_threshold", "1.7").contains("1.7 is not a probability"));
+    let nearest = "unknown key `trun.hangover_duration`; did you mean `turn.hangover_duration`?";
+    assert_eq!(message("trun.hangover_duration", "1s"), nearest);
 }

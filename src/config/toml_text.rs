@@ -34,10 +34,7 @@ pub(super) fn set(config: &GateConfig, key: &str, value: &str) -> Result<GateCon
         return Err(ConfigError::Value(format!("`{key}` is a section; set one of its keys, such as `{key}.…`")));
     }
     place.insert(last.to_owned(), value);
-    read(&whole).map_err(|error| match error {
-        ConfigError::Value(message) => ConfigError::Value(format!("{key}: {message}")),
-        other => other,
-    })
+    read(&whole)
 }
 
 /// The config as a table that holds every key there is.
@@ -49,6 +46,7 @@ fn refuse_unknown(given: &Table, known: &Table, path: &str) -> Result<(), Config
     for (key, value) in given {
         let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
         match (value, known.get(key)) {
+            (Value::Table(inner), None) if !inner.is_empty() => refuse_unknown(inner, &Table::new(), &path)?,
             (_, None) => return Err(unknown(&path, &table(&GateConfig::default()))),
             (Value::Table(given), Some(Value::Table(known))) => refuse_unknown(given, known, &path)?,
             _ => {}

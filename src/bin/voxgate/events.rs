@@ -1,21 +1,20 @@
 //! One JSON object a line: what happened, when, and on what evidence.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::Path;
 
 use serde_json::{Value, json};
 use voxgate::{Decision, Edge, SampleIndex, Span, Verdict};
 
 use crate::ledger::Suppressed;
-use crate::writers::create_file;
+use crate::writers::{TextOut, create_text};
 
 /// The events file.
-pub(crate) struct Events(BufWriter<File>);
+pub(crate) struct Events(TextOut);
 
 impl Events {
     pub(crate) fn create(path: &Path) -> anyhow::Result<Self> {
-        Ok(Self(create_file(path)?))
+        Ok(Self(create_text(path)?))
     }
 
     pub(crate) fn write(&mut self, event: &Value) -> std::io::Result<()> {

@@ -8,8 +8,8 @@ use anyhow::{Context, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use voxgate::{
-    Chunk, Decision, Edge, FRAME_LEN, Forwarder, Frame, Gate, GateConfig, Intake, IntakeReport, SAMPLE_RATE,
-    SampleIndex, SttInput, Verdict,
+    Chunk, Decision, Edge, Forwarder, Frame, Gate, GateConfig, Intake, IntakeReport, SAMPLE_RATE, SampleIndex,
+    SttInput, Verdict,
 };
 
 use crate::config_command::ConfigSource;
@@ -40,20 +40,20 @@ pub(crate) struct GateArgs {
     /// Write the stream that the forwarding policy would send, zeros included (- for standard output).
     #[arg(long, value_name = "STT.wav", help_heading = "Output")]
     stt_out: Option<PathBuf>,
-    /// Write a table with a row for every 10 ms.
+    /// Write a table with a row for every 10 ms (- for standard output).
     #[arg(long, value_name = "FRAMES.csv", help_heading = "Output")]
     frames: Option<PathBuf>,
-    /// Write what happened, one JSON object a line.
+    /// Write what happened, one JSON object a line (- for standard output).
     #[arg(long, value_name = "EVENTS.jsonl", help_heading = "Output")]
     events: Option<PathBuf>,
     /// Print no summary and no progress.
     #[arg(long, short, help_heading = "Output")]
     quiet: bool,
     /// Sample rate of raw samples on standard input.
-    #[arg(long, value_name = "HZ", default_value_t = 16_000, help_heading = "Raw input")]
+    #[arg(long, value_name = "HZ", default_value_t = 16_000, value_parser = clap::value_parser!(u32).range(8_000..=192_000), help_heading = "Raw input")]
     raw_rate: u32,
     /// Channels of raw samples on standard input.
-    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Raw input")]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=8), help_heading = "Raw input")]
     raw_channels: u16,
     /// Encoding of raw samples on standard input.
     #[arg(long, value_enum, default_value = "s16le", help_heading = "Raw input")]
@@ -85,7 +85,11 @@ pub(crate) fn run(args: &GateArgs) -> anyhow::Result<()> {
     if !args.quiet {
         print_summary(args, &summary.text(&title, &config))?;
     }
-    read.context("the audio before it was gated and written")
+    read.context("the audio before it was gated and written")?;
+    if received == 0 {
+        bail!("{} holds no audio; check the recording", args.mic.display());
+    }
+    Ok(())
 }
 
 fn pump(source: &mut Source, intake: &mut Intake, session: &mut Session, progress: &ProgressBar) -> anyhow::Result<()> {
@@ -104,8 +108,6 @@ struct Session {
     forwarder: Forwarder,
     ledger: Ledger,
     outputs: Outputs,
-    /// The whole frames of the file, once its end is known: a last, partial one has no row.
-    rows: u64,
     /// The samples of the file at 16 kHz, once its end is known.
     samples: u64,
 }
@@ -115,9 +117,8 @@ impl Session {
         Ok(Self {
             gate: Gate::new(config)?,
             forwarder: Forwarder::new(&config.forward),
-            ledger: Ledger::default(),
+            ledger: Ledger::new(),
             outputs,
-            rows: u64::MAX,
             samples: u64::MAX,
         })
     }
@@ -125,7 +126,7 @@ impl Session {
     /// Says how long the file was, before its last frame comes.
     fn end_at(&mut self, input_samples: u64, sample_rate: u32) {
         self.samples = input_samples * u64::from(SAMPLE_RATE) / u64::from(sample_rate);
-        self.rows = self.samples / FRAME_LEN as u64;
+        self.ledger.end_at(SampleIndex(self.samples));
     }
 
     /// Gates one frame and hands everything on.
@@ -134,9 +135,7 @@ impl Session {
         self.forward(&decision);
         self.forwarder.push(&decision, &self.gate, |input| self.outputs.stt(input));
         self.explain(&decision);
-        if decision.frame.end.0 <= self.rows.saturating_mul(FRAME_LEN as u64) {
-            self.ledger.push(&decision, |row, run| self.outputs.settle(row, run));
-        }
+        self.ledger.push(&decision, |row, run| self.outputs.settle(row, run));
     }
 
     /// Of a last, partial frame only what was in the file.
@@ -187,9 +186,7 @@ struct Outputs {
 
 impl Outputs {
     fn create(args: &GateArgs) -> anyhow::Result<Self> {
-        if is_stdout(args.out.as_deref()) && is_stdout(args.stt_out.as_deref()) {
-            bail!(Usage("--out and --stt-out cannot both go to standard output; give one of them a file".into()));
-        }
+        refuse_clashes(args)?;
         Ok(Self {
             frames: args.frames.as_deref().map(FramesCsv::create).transpose()?,
             events: args.events.as_deref().map(Events::create).transpose()?,
@@ -267,6 +264,43 @@ impl Outputs {
     }
 }
 
+impl GateArgs {
+    /// The files that are written, each with its argument.
+    fn outputs(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let named = [
+            ("--out", &self.out),
+            ("--stt-out", &self.stt_out),
+            ("--frames", &self.frames),
+            ("--events", &self.events),
+        ];
+        named.into_iter().filter_map(|(name, path)| path.as_deref().map(|path| (name, path)))
+    }
+
+    fn writes_to_stdout(&self) -> bool {
+        self.outputs().any(|(_, path)| is_stdout(path))
+    }
+}
+
+/// No output may overwrite an input or another output. Devices such as /dev/null may be shared.
+fn refuse_clashes(args: &GateArgs) -> anyhow::Result<()> {
+    let same = |a: &Path, b: &Path| {
+        let real = |path: &Path| path.canonicalize().ok().filter(|path| path.is_file());
+        a == b && (is_stdout(a) || !a.exists()) || real(a).is_some_and(|a| Some(a) == real(b))
+    };
+    let outputs: Vec<_> = args.outputs().collect();
+    for (i, (name, path)) in outputs.iter().enumerate() {
+        let inputs = std::iter::once(&args.mic).chain(&args.playback).map(PathBuf::as_path);
+        if inputs.into_iter().any(|input| !is_stdout(input) && same(input, path)) {
+            bail!(Usage(format!("{name} would overwrite its own input {}; give it another file", path.display())));
+        }
+        if let Some((other, _)) = outputs[..i].iter().find(|(_, other)| same(other, path)) {
+            let place = if is_stdout(path) { "standard output".into() } else { path.display().to_string() };
+            bail!(Usage(format!("{other} and {name} cannot both go to {place}; give one of them another file")));
+        }
+    }
+    Ok(())
+}
+
 /// Which channel of the microphone's file is which.
 #[derive(Clone, Copy, Debug, Default)]
 struct Channels {
@@ -296,6 +330,10 @@ fn choose_channels(args: &GateArgs, source: &Source) -> anyhow::Result<Channels>
         }
         return Ok(Channels::default());
     };
+    if channels.mic >= source.channels {
+        let (name, mic, n) = (source.name(), channels.mic, source.channels);
+        bail!(Usage(format!("mic={mic} is not a channel of {name}, which has {n} (counted from 0)")));
+    }
     if let Some(playback) = channels.playback.filter(|p| *p >= source.channels || *p == channels.mic) {
         let (name, n) = (source.name(), source.channels);
         bail!(Usage(format!("playback={playback} is not another channel of {name}, which has {n} (counted from 0)")));
@@ -310,10 +348,14 @@ fn check_playback(args: &GateArgs, channels: Channels, mic: &Source) -> anyhow::
             bail!(Usage("--playback and --channels playback=… both name the playback; give one".into()));
         }
         let raw = RawFormat { sample_rate: mic.sample_rate, channels: 1, encoding: Encoding::S16le };
-        if is_stdout(Some(path)) {
+        if is_stdout(path) {
             bail!(Usage("the playback must be a file".into()));
         }
         let playback = Source::open(path, raw)?;
+        if playback.channels != 1 {
+            let (name, n) = (playback.name(), playback.channels);
+            bail!("{name} has {n} channels, expected 1; pick one, for instance with `sox IN OUT remix 1`");
+        }
         if playback.sample_rate != mic.sample_rate {
             let (name, rate, expected) = (playback.name(), playback.sample_rate, mic.sample_rate);
             bail!(
@@ -337,8 +379,9 @@ fn check_playback(args: &GateArgs, channels: Channels, mic: &Source) -> anyhow::
     Ok(())
 }
 
-fn is_stdout(path: Option<&Path>) -> bool {
-    path.is_some_and(|path| path.as_os_str() == "-")
+/// `-`: standard output, or input.
+fn is_stdout(path: &Path) -> bool {
+    path.as_os_str() == "-"
 }
 
 /// On standard error, for files that take a while.
@@ -361,14 +404,11 @@ fn report_input(report: &IntakeReport) {
         let hint = "if these are 16-bit values given as floats, divide them by 32768";
         warn(format_args!("{} samples were outside -1 to 1 and were limited; {hint}", report.out_of_range));
     }
-    if report.received == 0 {
-        warn("there was no audio");
-    }
 }
 
-/// To standard output, unless the audio goes there.
+/// To standard output, unless something else goes there.
 fn print_summary(args: &GateArgs, text: &str) -> std::io::Result<()> {
-    if is_stdout(args.out.as_deref()) || is_stdout(args.stt_out.as_deref()) {
+    if args.writes_to_stdout() {
         return anstream::stderr().lock().write_all(text.as_bytes());
     }
     anstream::stdout().lock().write_all(text.as_bytes())

@@ -24,13 +24,24 @@ pub(crate) struct Suppressed {
 }
 
 /// Rows in order, each handed out once its fate is settled. Memory is bounded by the gate's reach.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Ledger {
     rows: VecDeque<Row>,
     run: Option<Suppressed>,
+    /// Frames that end after this have no row: the file ends inside them.
+    end: SampleIndex,
 }
 
 impl Ledger {
+    pub(crate) fn new() -> Self {
+        Self { rows: VecDeque::new(), run: None, end: SampleIndex(u64::MAX) }
+    }
+
+    /// Says where the file ends, before its last frame comes.
+    pub(crate) fn end_at(&mut self, end: SampleIndex) {
+        self.end = end;
+    }
+
     /// Takes a decision; hands out the rows that it settles.
     pub(crate) fn push(&mut self, decision: &Decision, mut settle: impl FnMut(&Row, Option<Suppressed>)) {
         let reason = match decision.verdict {
@@ -56,10 +67,12 @@ impl Ledger {
     }
 
     fn settle_until(&mut self, settled: SampleIndex, settle: &mut impl FnMut(&Row, Option<Suppressed>)) {
-        while let Some(row) = self.rows.pop_front_if(|row| row.released.is_some() || row.decision.frame.end <= settled)
-        {
-            let ended = self.extend_run(&row);
-            settle(&row, ended);
+        let is_settled = |row: &mut Row| row.released.is_some() || row.decision.frame.end <= settled;
+        while let Some(row) = self.rows.pop_front_if(is_settled) {
+            if row.decision.frame.end <= self.end {
+                let ended = self.extend_run(&row);
+                settle(&row, ended);
+            }
         }
     }
 

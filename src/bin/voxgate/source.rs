@@ -55,8 +55,12 @@ impl Source {
         }
         let name = path.display();
         let file = File::open(path).with_context(|| format!("cannot open {name}"))?;
-        if file.metadata().is_ok_and(|m| m.is_dir()) {
+        let metadata = file.metadata().with_context(|| format!("cannot open {name}"))?;
+        if metadata.is_dir() {
             bail!("{name} is a directory; give a WAV file, or - for raw samples on standard input");
+        }
+        if metadata.is_file() && metadata.len() == 0 {
+            bail!("{name} is empty; record or copy it again");
         }
         let wav =
             WavReader::new(BufReader::new(file)).map_err(|error| anyhow::anyhow!("{name} {}", wav_trouble(&error)))?;

@@ -10,11 +10,11 @@ use voxgate::{SAMPLE_RATE, Verdict};
 use crate::ledger::Row;
 
 /// The frames table: a contract, see README.
-pub(crate) struct FramesCsv(BufWriter<File>);
+pub(crate) struct FramesCsv(TextOut);
 
 impl FramesCsv {
     pub(crate) fn create(path: &Path) -> anyhow::Result<Self> {
-        let mut file = create_file(path)?;
+        let mut file = create_text(path)?;
         writeln!(file, "t_ms,speech,echo,delay_ms,state,verdict,reason,forwarded,released_ms")?;
         Ok(Self(file))
     }
@@ -62,7 +62,7 @@ impl AudioOut {
             bits_per_sample: 16,
             sample_format: hound::SampleFormat::Int,
         };
-        let writer = hound::WavWriter::new(create_file(path)?, spec);
+        let writer = hound::WavWriter::new(BufWriter::new(create(path)?), spec);
         Ok(Self::Wav(writer.with_context(|| format!("cannot write {}", path.display()))?))
     }
 
@@ -97,8 +97,17 @@ impl AudioOut {
     }
 }
 
-/// A new file, buffered.
-pub(crate) fn create_file(path: &Path) -> anyhow::Result<BufWriter<File>> {
-    let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(BufWriter::new(file))
+/// Where text goes.
+pub(crate) type TextOut = BufWriter<Box<dyn Write>>;
+
+/// A new file, or standard output if the path is `-`.
+pub(crate) fn create_text(path: &Path) -> anyhow::Result<TextOut> {
+    if path.as_os_str() == "-" {
+        return Ok(BufWriter::new(Box::new(std::io::stdout().lock())));
+    }
+    Ok(BufWriter::new(Box::new(create(path)?)))
+}
+
+fn create(path: &Path) -> anyhow::Result<File> {
+    File::create(path).with_context(|| format!("cannot write {}", path.display()))
 }

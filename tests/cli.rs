@@ -1,0 +1,16 @@
+//! The `voxgate` command, as a user runs it: its files, its messages and its exit codes.
+
+#[path = "cli/bad_input.rs"]
+mod bad_input;
+#[path = "cli/contract.rs"]
+mod contract;
+#[path = "cli/formats.rs"]
+mod formats;
+#[path = "cli/long.rs"]
+mod long;
+#[path = "cli/settings.rs"]
+mod settings;
+#[path = "cli/streams.rs"]
+mod streams;
+#[path = "cli/support.rs"]
+mod support;
