@@ -351,17 +351,22 @@ impl GateConfig {
     }
 }
 
-/// Settings for a known situation. `benches/README.md` has every figure of each.
+/// Settings for a known situation. The figures are of the evaluation in `benches/README.md`, against
+/// the default's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Preset {
-    /// The middle of the road.
+    /// The middle of the road: opens 60 ms (median) and 150 ms (90th percentile) into the speech.
     #[default]
     Default,
-    /// Opens sooner, and for more noises.
+    /// Opens after 50 and 105 ms instead of 60 and 150. Costs: 6.5 % of noise bursts open the gate
+    /// instead of 3.8 %.
     LowLatency,
-    /// Opens for fewer voices in the background, and later.
+    /// For voices in the background: 11 % of speech shards open the gate instead of 30 %, 2.2 % of
+    /// noise bursts instead of 3.8 %, and noise adds 8.8 s a minute instead of 10.6. Costs: 70 and
+    /// 200 ms instead of 60 and 150.
     OpenOffice,
-    /// For narrow-band phone audio.
+    /// For narrow-band phone audio: keeps 99.9 % of the speech instead of 99.6 %, and every onset.
+    /// Costs: sends 6 % more audio, 13.4 s a minute of non-speech in noise instead of 10.6.
     Telephony,
 }
 
@@ -383,9 +388,9 @@ impl Preset {
     pub const fn summary(self) -> &'static str {
         match self {
             Self::Default => "the middle of the road",
-            Self::LowLatency => "opens sooner, and for more noises",
-            Self::OpenOffice => "opens for fewer voices in the background, and later",
-            Self::Telephony => "for narrow-band phone audio",
+            Self::LowLatency => "opens up to 45 ms sooner, and for twice as many noises",
+            Self::OpenOffice => "opens for a third of the background's shards of speech, up to 50 ms later",
+            Self::Telephony => "keeps every faint start and end on the phone, and sends a little more",
         }
     }
 }

@@ -53,3 +53,8 @@ pub use frame::{FLOOR_DBFS, FRAME_LEN, Frame, NotInRange, SAMPLE_RATE, SampleInd
 pub use gate::Gate;
 pub use intake::{Chunk, Intake, IntakeReport, Samples};
 pub use time_map::TimeMap;
+
+/// The README's examples are compiled and run as documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
