@@ -247,3 +247,6 @@ impl Rules {
 const CANDIDATE_PATIENCE: u64 = 3_200;
 /// The longest window a detector scores: Silero's.
 const LONGEST_WINDOW: u64 = 512;
+
+#[cfg(test)]
+mod tests;

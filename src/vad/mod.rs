@@ -48,3 +48,6 @@ pub fn from_config(config: &GateConfig) -> Result<Box<dyn Vad>, ModelError> {
         VadChoice::Webrtc => Box::new(WebRtc::new(config.webrtc)),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,17 +8,16 @@ use anyhow::{Context, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use voxgate::{
-    Chunk, Decision, Edge, Forwarder, Frame, Gate, GateConfig, Intake, IntakeReport, SAMPLE_RATE, SampleIndex,
-    SttInput, Verdict,
+    Chunk, Decision, Forwarder, Frame, Gate, GateConfig, Intake, IntakeReport, SAMPLE_RATE, SampleIndex, Verdict,
 };
 
 use crate::config_command::ConfigSource;
-use crate::events::{self, Events};
-use crate::ledger::{Ledger, Row, Suppressed};
+use crate::events;
+use crate::ledger::Ledger;
+use crate::outputs::{OutputArgs, Outputs, is_stdout};
 use crate::paint::{Usage, warn};
 use crate::source::{Encoding, RawFormat, Source};
 use crate::summary::{self, Summary};
-use crate::writers::{AudioOut, FramesCsv};
 
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -34,18 +33,8 @@ pub(crate) struct GateArgs {
     channels: Option<Channels>,
     #[command(flatten)]
     config: ConfigSource,
-    /// Write the audio that was forwarded, 16 kHz mono (- for raw 16-bit samples on standard output).
-    #[arg(long, value_name = "SPEECH.wav", help_heading = "Output")]
-    out: Option<PathBuf>,
-    /// Write the stream that the forwarding policy would send, zeros included (- for standard output).
-    #[arg(long, value_name = "STT.wav", help_heading = "Output")]
-    stt_out: Option<PathBuf>,
-    /// Write a table with a row for every 10 ms (- for standard output).
-    #[arg(long, value_name = "FRAMES.csv", help_heading = "Output")]
-    frames: Option<PathBuf>,
-    /// Write what happened, one JSON object a line (- for standard output).
-    #[arg(long, value_name = "EVENTS.jsonl", help_heading = "Output")]
-    events: Option<PathBuf>,
+    #[command(flatten)]
+    output: OutputArgs,
     /// Print no summary and no progress.
     #[arg(long, short, help_heading = "Output")]
     quiet: bool,
@@ -69,7 +58,8 @@ pub(crate) fn run(args: &GateArgs) -> anyhow::Result<()> {
     let mut intake =
         Intake::new(source.sample_rate, source.channels, channels.mic).with_context(|| source.name().to_string())?;
     check_playback(args, channels, &source)?;
-    let mut session = Session::new(&config, Outputs::create(args)?)?;
+    let inputs: Vec<&Path> = std::iter::once(&args.mic).chain(&args.playback).map(PathBuf::as_path).collect();
+    let mut session = Session::new(&config, Outputs::create(&args.output, &inputs)?)?;
     let progress = progress_bar(args, &source);
 
     let read = pump(&mut source, &mut intake, &mut session, &progress);
@@ -174,133 +164,6 @@ impl Session {
     }
 }
 
-/// The files that were asked for, and the totals. The first failure is kept until `check`.
-struct Outputs {
-    frames: Option<FramesCsv>,
-    events: Option<Events>,
-    speech: Option<AudioOut>,
-    stt: Option<AudioOut>,
-    summary: Summary,
-    failed: Option<anyhow::Error>,
-}
-
-impl Outputs {
-    fn create(args: &GateArgs) -> anyhow::Result<Self> {
-        refuse_clashes(args)?;
-        Ok(Self {
-            frames: args.frames.as_deref().map(FramesCsv::create).transpose()?,
-            events: args.events.as_deref().map(Events::create).transpose()?,
-            speech: args.out.as_deref().map(AudioOut::create).transpose()?,
-            stt: args.stt_out.as_deref().map(AudioOut::create).transpose()?,
-            summary: Summary::default(),
-            failed: None,
-        })
-    }
-
-    /// The audio that was forwarded.
-    fn forward(&mut self, samples: &[f32]) {
-        let done = self.speech.as_mut().map_or(Ok(()), |out| out.write(samples));
-        self.note(done);
-    }
-
-    /// What the policy sends.
-    fn stt(&mut self, input: SttInput<'_>) {
-        let done = match (input, &mut self.stt) {
-            (SttInput::Audio(samples), Some(out)) => out.write(samples),
-            (SttInput::Zeros(samples), Some(out)) => out.write_zeros(samples),
-            _ => Ok(()),
-        };
-        self.summary.stt_samples += match input {
-            SttInput::Audio(samples) => samples.len() as u64,
-            SttInput::Zeros(samples) => samples,
-            _ => 0,
-        };
-        self.note(done);
-    }
-
-    /// A row whose fate is settled, and the run of suppressed rows that it ended.
-    fn settle(&mut self, row: &Row, ended: Option<Suppressed>) {
-        self.summary.count(row);
-        let done = self.frames.as_mut().map_or(Ok(()), |frames| frames.write(row));
-        self.note(done.map_err(Into::into));
-        ended.iter().for_each(|run| self.suppressed(run));
-    }
-
-    fn suppressed(&mut self, run: &Suppressed) {
-        self.summary.note_run(*run);
-        self.event(&events::of_suppressed(run));
-    }
-
-    fn end(&mut self, edge: &Edge, now: SampleIndex) {
-        self.summary.note_end(edge);
-        events::of_end(edge, now).iter().for_each(|event| self.event(event));
-    }
-
-    fn event(&mut self, event: &serde_json::Value) {
-        let done = self.events.as_mut().map_or(Ok(()), |events| events.write(event));
-        self.note(done.map_err(Into::into));
-    }
-
-    fn note(&mut self, done: anyhow::Result<()>) {
-        if let Err(error) = done {
-            self.failed.get_or_insert(error);
-        }
-    }
-
-    /// The first failure since the last call. Raw output is sent on at once.
-    fn check(&mut self) -> anyhow::Result<()> {
-        for out in [&mut self.speech, &mut self.stt].into_iter().flatten() {
-            out.flush()?;
-        }
-        self.failed.take().map_or(Ok(()), Err)
-    }
-
-    fn finish(mut self) -> anyhow::Result<Summary> {
-        self.check()?;
-        self.frames.as_mut().map_or(Ok(()), FramesCsv::finish)?;
-        self.events.as_mut().map_or(Ok(()), Events::finish)?;
-        [self.speech, self.stt].into_iter().flatten().try_for_each(AudioOut::finish)?;
-        Ok(self.summary)
-    }
-}
-
-impl GateArgs {
-    /// The files that are written, each with its argument.
-    fn outputs(&self) -> impl Iterator<Item = (&'static str, &Path)> {
-        let named = [
-            ("--out", &self.out),
-            ("--stt-out", &self.stt_out),
-            ("--frames", &self.frames),
-            ("--events", &self.events),
-        ];
-        named.into_iter().filter_map(|(name, path)| path.as_deref().map(|path| (name, path)))
-    }
-
-    fn writes_to_stdout(&self) -> bool {
-        self.outputs().any(|(_, path)| is_stdout(path))
-    }
-}
-
-/// No output may overwrite an input or another output. Devices such as /dev/null may be shared.
-fn refuse_clashes(args: &GateArgs) -> anyhow::Result<()> {
-    let same = |a: &Path, b: &Path| {
-        let real = |path: &Path| path.canonicalize().ok().filter(|path| path.is_file());
-        a == b && (is_stdout(a) || !a.exists()) || real(a).is_some_and(|a| Some(a) == real(b))
-    };
-    let outputs: Vec<_> = args.outputs().collect();
-    for (i, (name, path)) in outputs.iter().enumerate() {
-        let inputs = std::iter::once(&args.mic).chain(&args.playback).map(PathBuf::as_path);
-        if inputs.into_iter().any(|input| !is_stdout(input) && same(input, path)) {
-            bail!(Usage(format!("{name} would overwrite its own input {}; give it another file", path.display())));
-        }
-        if let Some((other, _)) = outputs[..i].iter().find(|(_, other)| same(other, path)) {
-            let place = if is_stdout(path) { "standard output".into() } else { path.display().to_string() };
-            bail!(Usage(format!("{other} and {name} cannot both go to {place}; give one of them another file")));
-        }
-    }
-    Ok(())
-}
-
 /// Which channel of the microphone's file is which.
 #[derive(Clone, Copy, Debug, Default)]
 struct Channels {
@@ -379,11 +242,6 @@ fn check_playback(args: &GateArgs, channels: Channels, mic: &Source) -> anyhow::
     Ok(())
 }
 
-/// `-`: standard output, or input.
-fn is_stdout(path: &Path) -> bool {
-    path.as_os_str() == "-"
-}
-
 /// On standard error, for files that take a while.
 fn progress_bar(args: &GateArgs, source: &Source) -> ProgressBar {
     let long = source.frames.filter(|frames| *frames > LONG_S * u64::from(source.sample_rate));
@@ -408,7 +266,7 @@ fn report_input(report: &IntakeReport) {
 
 /// To standard output, unless something else goes there.
 fn print_summary(args: &GateArgs, text: &str) -> std::io::Result<()> {
-    if args.writes_to_stdout() {
+    if args.output.uses_stdout() {
         return anstream::stderr().lock().write_all(text.as_bytes());
     }
     anstream::stdout().lock().write_all(text.as_bytes())

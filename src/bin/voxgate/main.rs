@@ -4,6 +4,7 @@ mod config_command;
 mod events;
 mod gate_command;
 mod ledger;
+mod outputs;
 mod paint;
 mod source;
 mod summary;

@@ -1,0 +1,139 @@
+use super::*;
+use crate::config::GateConfig;
+
+/// A turn fed with windows of one frame each, or of Silero's length.
+struct Bench {
+    turn: Turn,
+    frames: u64,
+    window: u64,
+    scored: u64,
+    score: f32,
+}
+
+impl Bench {
+    fn new(change: impl FnOnce(&mut TurnConfig)) -> Self {
+        let mut config = GateConfig::default().turn;
+        change(&mut config);
+        Self { turn: Turn::new(&config), frames: 0, window: FRAME_LEN as u64, scored: 0, score: 0.0 }
+    }
+
+    /// Pushes a frame whose windows score `score`, `above_floor_db` over the noise floor.
+    fn push(&mut self, score: f32, above_floor_db: f32) -> TurnStep {
+        let frame = Span::new(at(self.frames), at(self.frames + 1));
+        self.frames += 1;
+        let end = self.scored + self.window;
+        let window = (end <= frame.end.0).then(|| Span::new(SampleIndex(self.scored), SampleIndex(end)));
+        if window.is_some() {
+            (self.scored, self.score) = (end, score);
+        }
+        let level = LevelStep { frame_dbfs: -60.0, mean_dbfs: -60.0 + above_floor_db, floor_dbfs: -60.0 };
+        self.turn.step(frame, Score { speech: Probability::nearest(self.score), window }, &level)
+    }
+
+    fn quiet(&mut self, frames: u64) -> Vec<TurnStep> {
+        (0..frames).map(|_| self.push(0.0, 0.0)).collect()
+    }
+}
+
+/// The start of frame `n`.
+fn at(n: u64) -> SampleIndex {
+    SampleIndex(n * FRAME_LEN as u64)
+}
+
+fn open(steps: &[TurnStep]) -> usize {
+    steps.iter().filter(|step| step.open_from.is_some()).count()
+}
+
+#[test]
+fn one_sure_window_opens_at_once_and_reaches_back_over_the_pre_roll() {
+    let mut bench = Bench::new(|_| ());
+    bench.window = 512;
+    assert_eq!(open(&bench.quiet(98)), 0);
+    let steps: Vec<_> = (0..4).map(|_| bench.push(0.6, 30.0)).collect();
+    let first = steps.iter().find(|step| step.open_from.is_some()).unwrap();
+    // The 31st window begins at 15,360; 300 ms before it is 10,560, the start of frame 66.
+    assert_eq!(first.edge, Some(Edge::SpeechStart { speech: SampleIndex(15_360) }));
+    assert_eq!(first.open_from, Some(at(66)));
+}
+
+#[test]
+fn likely_windows_open_once_they_have_lasted() {
+    let mut bench = Bench::new(|turn| turn.min_speech_duration = std::time::Duration::from_millis(30));
+    bench.quiet(10);
+    let states: Vec<_> = (0..3).map(|_| bench.push(0.59, 30.0).state).collect();
+    assert_eq!(states, [TurnState::Starting, TurnState::Starting, TurnState::Speaking]);
+}
+
+#[test]
+fn a_candidate_that_falls_is_abandoned_with_its_evidence() {
+    let mut bench = Bench::new(|_| ());
+    bench.quiet(10);
+    bench.push(0.4, 30.0);
+    bench.push(0.5, 30.0);
+    let step = bench.push(0.1, 30.0);
+    let candidate = Span::new(at(10), at(12));
+    assert_eq!(step.edge, Some(Edge::Abandoned { candidate, peak: Probability::nearest(0.5) }));
+    assert_eq!((step.state, step.open_from), (TurnState::Quiet, None));
+}
+
+#[test]
+fn a_candidate_that_hangs_between_the_thresholds_is_dropped() {
+    let mut bench = Bench::new(|turn| turn.deactivation_threshold = Probability::nearest(0.2));
+    bench.push(0.4, 30.0);
+    let steps: Vec<_> = (0..30).map(|_| bench.push(0.3, 30.0)).collect();
+    let dropped = steps.iter().position(|step| step.edge.is_some()).unwrap();
+    assert_eq!(dropped, 19, "200 ms after the window that was up");
+    assert_eq!(open(&steps), 0);
+}
+
+#[test]
+fn hangover_is_sent_what_follows_is_held_and_silence_ends_the_turn() {
+    let mut bench = Bench::new(|_| ());
+    bench.push(0.9, 30.0);
+    let steps = bench.quiet(90);
+    assert_eq!(open(&steps), 30, "300 ms");
+    let end = steps.iter().position(|step| step.edge.is_some()).unwrap();
+    assert_eq!(end + 1, 80, "800 ms after the last window that was up");
+    let speech = Span::new(at(0), at(1));
+    assert_eq!(steps[end].edge, Some(Edge::SpeechEnd { speech, voiced: 160, cause: EndCause::Silence }));
+    assert!(steps[..end].iter().all(|step| step.state == TurnState::Stopping));
+}
+
+#[test]
+fn speech_that_resumes_sends_what_was_held() {
+    let mut bench = Bench::new(|_| ());
+    bench.push(0.9, 30.0);
+    bench.quiet(60);
+    assert_eq!(bench.push(0.4, 30.0).state, TurnState::Stopping, "one likely window is not enough");
+    bench.quiet(1);
+    let step = bench.push(0.9, 30.0);
+    assert_eq!((step.state, step.edge), (TurnState::Speaking, None), "the same turn");
+    assert_eq!(step.open_from, Some(at(0)), "everything from the first word on must be out");
+}
+
+#[test]
+fn the_tail_lasts_while_it_sounds_and_breaks_once() {
+    let mut bench = Bench::new(|_| ());
+    bench.push(0.9, 30.0);
+    let sounding: Vec<_> = (0..50).map(|_| bench.push(0.0, 9.0)).collect();
+    assert_eq!(open(&sounding), 50, "500 ms, 9 dB over the floor");
+    assert_eq!(open(&[bench.push(0.0, 7.0)]), 0);
+    assert_eq!(open(&[bench.push(0.0, 20.0)]), 0, "a later noise is not the same sound");
+}
+
+#[test]
+fn nothing_is_reached_that_was_settled() {
+    let mut bench = Bench::new(|_| ());
+    let mut settled = SampleIndex(0);
+    let scores = [0.0, 0.4, 0.1, 0.7, 0.0, 0.0, 0.5, 0.36, 0.2, 0.9];
+    for i in 0..2_000_usize {
+        let before = settled;
+        let step = bench.push(scores[(i / 3 * 7 + i) % scores.len()], 5.0);
+        if let Some(from) = step.open_from {
+            let first_unsent = from.max(before);
+            assert!(at(bench.frames) - first_unsent <= bench.turn.reach() + FRAME_LEN as u64);
+            settled = at(bench.frames);
+        }
+        settled = settled.max(step.settled);
+    }
+}
