@@ -40,6 +40,15 @@ proptest! {
 }
 
 #[test]
+fn gates_move_between_threads_and_decisions_are_plain_data() {
+    fn moves<T: Send + 'static>() {}
+    fn is_plain<T: Copy + Send + Sync + 'static>() {}
+    moves::<Gate>();
+    moves::<Intake>();
+    is_plain::<Decision>();
+}
+
+#[test]
 fn reset_equals_fresh() {
     for config in configs() {
         let frames = frames(16_000, speech());

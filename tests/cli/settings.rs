@@ -110,6 +110,8 @@ fn the_manual_is_roff_with_every_command() {
     for part in [".SH NAME", ".SH SYNOPSIS", "voxgate\\-gate(1)", "voxgate\\-config(1)", "Exit codes"] {
         assert!(manual.contains(part), "{part} in\n{manual}");
     }
+    let gate = stdout(&["man", "gate"]);
+    assert!(gate.contains(".TH voxgate-gate 1") && gate.contains("stt\\-out"), "{gate}");
 }
 
 fn stdout(args: &[&str]) -> String {

@@ -13,6 +13,7 @@ mod writers;
 use std::process::ExitCode;
 
 use anstream::eprintln;
+use anyhow::bail;
 use clap::{CommandFactory, Parser, Subcommand};
 use voxgate::ConfigError;
 
@@ -36,8 +37,11 @@ enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
-    /// Print the manual page, in roff.
-    Man,
+    /// Print a manual page, in roff.
+    Man {
+        /// Of this command; of voxgate itself if not given.
+        command: Option<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -55,8 +59,20 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             clap_complete::generate(shell, &mut Cli::command(), "voxgate", &mut std::io::stdout());
             Ok(())
         }
-        Command::Man => Ok(clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?),
+        Command::Man { command } => man(command.as_deref()),
     }
+}
+
+fn man(command: Option<&str>) -> anyhow::Result<()> {
+    let mut page = Cli::command();
+    page.build();
+    if let Some(name) = command {
+        let Some(found) = page.find_subcommand(name) else {
+            bail!(paint::Usage(format!("there is no command `{name}`; voxgate --help lists them")));
+        };
+        page = found.clone();
+    }
+    Ok(clap_mangen::Man::new(page).render(&mut std::io::stdout())?)
 }
 
 /// Prints the error with its causes; the exit code tells settings from audio and files.
