@@ -158,6 +158,10 @@ impl WebRtcWindow {
 }
 
 /// When speech begins and ends. In TOML durations are `"300ms"`, `"1.5s"` or a number of seconds.
+///
+/// Thresholds belong to a model: those of the defaults and of every preset were chosen for the bundled
+/// Silero v6.2. Keep yours with the [`ModelId`](crate::vad::ModelId) that they were chosen for
+/// ([`Gate::model`](crate::Gate::model)), and choose them anew for other weights.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TurnConfig {

@@ -7,7 +7,7 @@ use crate::frame::{Frame, SampleIndex, Span};
 use crate::history::History;
 use crate::level::Level;
 use crate::turn::{Turn, TurnStep};
-use crate::vad::{self, Vad};
+use crate::vad::{self, ModelId, Vad};
 
 /// Decides for every 10 ms of one microphone what goes on to speech-to-text.
 ///
@@ -90,6 +90,11 @@ impl Gate {
     /// What was not forwarded before this instant never will be.
     pub fn settled(&self) -> SampleIndex {
         self.settled
+    }
+
+    /// The weights that the scores of this gate come from; `None` if its detector has none.
+    pub fn model(&self) -> Option<ModelId> {
+        self.vad.model()
     }
 
     /// Forgets the stream; afterwards the gate decides as a new one.

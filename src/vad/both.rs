@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::silero::Attention;
-use super::{Score, Silero, SileroModel, Vad, WebRtc};
+use super::{ModelId, Score, Silero, SileroModel, Vad, WebRtc};
 use crate::config::{SileroConfig, WebRtcConfig, WebRtcMode, WebRtcWindow};
 use crate::frame::Frame;
 
@@ -43,6 +43,10 @@ impl Vad for Both {
         self.silero.reset();
         self.webrtc.reset();
         self.unvoiced = u32::MAX;
+    }
+
+    fn model(&self) -> Option<ModelId> {
+        self.silero.model()
     }
 }
 

@@ -1,10 +1,12 @@
 //! Voice activity detection: how likely is it that somebody speaks?
 
 mod both;
+mod model_id;
 mod silero;
 mod webrtc;
 
 pub use both::Both;
+pub use model_id::ModelId;
 pub use silero::{Silero, SileroModel};
 pub use webrtc::WebRtc;
 
@@ -26,6 +28,11 @@ pub trait Vad: Send {
 
     /// Forgets everything heard; afterwards the detector answers as a new one.
     fn reset(&mut self);
+
+    /// The weights behind the scores; `None` if there are none, as for WebRTC.
+    fn model(&self) -> Option<ModelId> {
+        None
+    }
 }
 
 /// The answer of a [`Vad`] to a frame.

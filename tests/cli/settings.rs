@@ -73,7 +73,16 @@ fn quiet_prints_nothing_and_the_summary_names_the_turns() {
     let quiet = run(&["--quiet"]);
     assert_eq!((text(&quiet.stdout), text(&quiet.stderr)), (String::new(), String::new()));
     let told = text(&run(&[]).stdout);
-    for part in ["10.20 s", "16000 Hz", "1 channel", "forwarded", "openings", "speech from", "STT gets"] {
+    for part in [
+        "10.20 s",
+        "16000 Hz",
+        "1 channel",
+        "silero v6.2 (b2184d43e5f031ab)",
+        "forwarded",
+        "openings",
+        "speech from",
+        "STT gets",
+    ] {
         assert!(told.contains(part), "`{part}` in\n{told}");
     }
     assert!(!told.contains('\u{1b}'), "no colours in a pipe");

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use serde_json::{Value, json};
+use voxgate::vad::ModelId;
 use voxgate::{Decision, Edge, SampleIndex, Span, Verdict};
 
 use crate::ledger::Suppressed;
@@ -26,14 +27,15 @@ impl Events {
     }
 }
 
-/// The event of a start; `stt` is where in the STT stream its audio begins.
-pub(crate) fn of_start(decision: &Decision, stt: Option<SampleIndex>) -> Option<Value> {
+/// The event of a start; `stt` is where in the STT stream its audio begins, `model` what scored it.
+pub(crate) fn of_start(decision: &Decision, stt: Option<SampleIndex>, model: Option<ModelId>) -> Option<Value> {
     let (Some(Edge::SpeechStart { speech }), Verdict::Forward(audio)) = (decision.edge, decision.verdict) else {
         return None;
     };
     Some(json!({
         "event": "speech_start", "t_ms": decision.frame.end.as_ms(), "speech_ms": speech.as_ms(),
-        "audio_from_ms": audio.start.as_ms(), "stt_ms": stt.map(SampleIndex::as_ms), "evidence": evidence(decision),
+        "audio_from_ms": audio.start.as_ms(), "stt_ms": stt.map(SampleIndex::as_ms),
+        "evidence": evidence(decision, model),
     }))
 }
 
@@ -64,11 +66,12 @@ pub(crate) fn of_suppressed(run: &Suppressed) -> Value {
     })
 }
 
-fn evidence(decision: &Decision) -> Value {
+fn evidence(decision: &Decision, model: Option<ModelId>) -> Value {
     let evidence = &decision.evidence;
     json!({
         "speech": rounded(evidence.speech.get()), "level_dbfs": rounded(evidence.level_dbfs),
         "floor_dbfs": rounded(evidence.floor_dbfs), "gap": evidence.gap,
+        "model": model.map(|model| format!("{model:.16}")),
     })
 }
 

@@ -69,7 +69,8 @@ pub(crate) fn run(args: &GateArgs) -> anyhow::Result<()> {
     progress.finish_and_clear();
 
     let length = Duration::from_secs_f64(received as f64 / f64::from(source.sample_rate));
-    let title = summary::title(&source.name().to_string(), length, source.sample_rate, source.channels, &config);
+    let vad = summary::vad_name(&config, session.gate.model());
+    let title = summary::title(&source.name().to_string(), length, source.sample_rate, source.channels, &vad);
     let summary = session.finish(&config, &intake.report())?;
     report_input(&intake.report());
     if !args.quiet {
@@ -143,7 +144,7 @@ impl Session {
         self.outputs.summary.note_start(decision);
         if let Verdict::Forward(span) = decision.verdict {
             let stt = self.forwarder.time_map().gated(span.start);
-            events::of_start(decision, stt).iter().for_each(|event| self.outputs.event(event));
+            events::of_start(decision, stt, self.gate.model()).iter().for_each(|event| self.outputs.event(event));
         }
         if let Some(edge) = &decision.edge {
             self.outputs.end(edge, decision.frame.end);
@@ -158,7 +159,7 @@ impl Session {
         if let Some(edge) = self.forwarder.finish(&mut self.gate, |input| outputs.stt(input)) {
             outputs.end(&edge, self.gate.settled());
         }
-        let summary = outputs.summary.json(config, intake);
+        let summary = outputs.summary.json(config, intake, self.gate.model());
         outputs.event(&summary);
         self.outputs.finish()
     }

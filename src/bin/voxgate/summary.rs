@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use voxgate::vad::ModelId;
 use voxgate::{
     Decision, Edge, ForwardConfig, ForwardPolicy, GateConfig, IntakeReport, Reason, SAMPLE_RATE, Saving, Span,
     VadChoice, Verdict,
@@ -73,7 +74,7 @@ impl Summary {
     }
 
     /// Whole seconds and shares, for machines.
-    pub(crate) fn json(&self, config: &GateConfig, intake: &IntakeReport) -> Value {
+    pub(crate) fn json(&self, config: &GateConfig, intake: &IntakeReport, model: Option<ModelId>) -> Value {
         let suppressed: serde_json::Map<String, Value> =
             Reason::ALL.iter().zip(self.suppressed).map(|(r, n)| (r.as_str().to_owned(), json!(seconds(n)))).collect();
         json!({
@@ -84,6 +85,7 @@ impl Summary {
                 "samples": intake.received, "not_finite": intake.not_finite, "out_of_range": intake.out_of_range,
                 "holes": intake.holes, "missing": intake.missing, "late": intake.late,
             },
+            "model": model.map(|model| json!({ "name": model.name(), "sha256": model.to_string() })),
         })
     }
 
@@ -182,13 +184,18 @@ impl Summary {
     }
 }
 
+/// The detector with its model, whose sha256 is cut to 16 digits.
+pub(crate) fn vad_name(config: &GateConfig, model: Option<ModelId>) -> String {
+    let model = model.map_or(String::new(), |id| format!("{} ({id:.16})", id.name().unwrap_or("unknown model")));
+    match config.vad {
+        VadChoice::Both => format!("{model} and webrtc"),
+        VadChoice::Silero => model,
+        VadChoice::Webrtc => "webrtc".to_owned(),
+    }
+}
+
 /// The line above the timeline.
-pub(crate) fn title(name: &str, length: Duration, rate: u32, channels: u16, config: &GateConfig) -> String {
-    let vad = match config.vad {
-        VadChoice::Both => "silero and webrtc",
-        VadChoice::Silero => "silero v6.2",
-        VadChoice::Webrtc => "webrtc",
-    };
+pub(crate) fn title(name: &str, length: Duration, rate: u32, channels: u16, vad: &str) -> String {
     let plural = if channels == 1 { "" } else { "s" };
     format!("{name} · {:.2} s · {rate} Hz · {channels} channel{plural} · {vad}", length.as_secs_f64())
 }

@@ -9,7 +9,7 @@ pub use model::SileroModel;
 
 use std::sync::Arc;
 
-use super::{Score, Vad};
+use super::{ModelId, Score, Vad};
 use crate::config::{SileroConfig, SileroReset};
 use crate::decision::Probability;
 use crate::frame::{FRAME_LEN, Frame, SAMPLE_RATE, SampleIndex, Span, samples_in};
@@ -102,6 +102,10 @@ impl Vad for Silero {
         self.stream.clear();
         (self.filled, self.heard, self.idle) = (0, 0, 0);
         self.speech = Probability::default();
+    }
+
+    fn model(&self) -> Option<ModelId> {
+        Some(self.model.id())
     }
 }
 

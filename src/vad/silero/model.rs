@@ -6,10 +6,12 @@ use safetensors::{Dtype, SafeTensors};
 
 use super::kernel::{Layer, Net, Shape};
 use crate::error::ModelError;
+use crate::vad::ModelId;
 
 /// The weights of Silero VAD v6.2, shared by every stream through an `Arc`.
 pub struct SileroModel {
     pub(super) net16: Net,
+    id: ModelId,
 }
 
 impl SileroModel {
@@ -32,13 +34,19 @@ impl SileroModel {
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self, ModelError> {
         let file =
             SafeTensors::deserialize(bytes).map_err(|error| ModelError::Unreadable { cause: error.to_string() })?;
-        Ok(Self { net16: read_net(&Tensors { file, prefix: "16k" }, Shape::AT_16_KHZ)? })
+        let net16 = read_net(&Tensors { file, prefix: "16k" }, Shape::AT_16_KHZ)?;
+        Ok(Self { net16, id: ModelId::of(bytes) })
+    }
+
+    /// Which weights these are.
+    pub fn id(&self) -> ModelId {
+        self.id
     }
 }
 
 impl std::fmt::Debug for SileroModel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SileroModel(v6.2)")
+        f.debug_struct("SileroModel").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
