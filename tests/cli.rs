@@ -8,6 +8,8 @@ mod contract;
 mod formats;
 #[path = "cli/long.rs"]
 mod long;
+#[path = "cli/model.rs"]
+mod model;
 #[path = "cli/settings.rs"]
 mod settings;
 #[path = "cli/streams.rs"]

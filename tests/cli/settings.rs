@@ -103,7 +103,7 @@ fn completions_name_every_command_and_flag() {
     for (shell, start) in [("bash", "_voxgate()"), ("zsh", "#compdef voxgate"), ("fish", "complete -c voxgate")] {
         let script = stdout(&["completions", shell]);
         assert!(script.contains(start), "{shell}");
-        for word in ["gate", "config", "completions", "man", "frames", "stt-out", "raw-format", "telephony"] {
+        for word in ["gate", "config", "model", "completions", "man", "frames", "stt-out", "raw-format", "telephony"] {
             assert!(script.contains(word), "{shell}: {word}");
         }
     }

@@ -4,6 +4,7 @@ mod config_command;
 mod events;
 mod gate_command;
 mod ledger;
+mod model_command;
 mod outputs;
 mod paint;
 mod source;
@@ -32,6 +33,8 @@ enum Command {
     Gate(Box<gate_command::GateArgs>),
     /// Print the settings as TOML, with a comment for each.
     Config(config_command::ConfigArgs),
+    /// Print what the built-in model is, and test that it scores here as it should.
+    Model,
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -55,6 +58,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Gate(args) => gate_command::run(&args),
         Command::Config(args) => config_command::run(&args),
+        Command::Model => model_command::run(),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "voxgate", &mut std::io::stdout());
             Ok(())
