@@ -32,6 +32,9 @@ OUTPUT = Path(__file__).resolve().parent / "silero_vad_v6.2.safetensors"
 def main():
     arguments = parse_arguments()
     onnx = read_onnx(arguments.onnx)
+    if arguments.save_onnx:
+        arguments.save_onnx.parent.mkdir(parents=True, exist_ok=True)
+        arguments.save_onnx.write_bytes(onnx)
     branches = split_branches(onnx)
     tensors = {}
     for rate, n_fft in (("16k", 256), ("8k", 128)):
@@ -47,6 +50,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--onnx", type=Path, help="silero_vad.onnx; without it the wheel is fetched")
     parser.add_argument("--out", type=Path, default=OUTPUT, help="where to write; beside this script if not given")
+    parser.add_argument("--save-onnx", type=Path, help="where to keep the ONNX file, which the tests run")
     return parser.parse_args()
 
 

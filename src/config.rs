@@ -3,6 +3,7 @@
 mod duration;
 mod toml_text;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,8 @@ pub struct GateConfig {
     pub silero: SileroConfig,
     /// The WebRTC detector.
     pub webrtc: WebRtcConfig,
+    /// The ONNX detector.
+    pub onnx: OnnxConfig,
     /// When speech begins and ends.
     pub turn: TurnConfig,
     /// What STT gets.
@@ -41,6 +44,8 @@ pub struct GateConfig {
 pub enum VadChoice {
     /// Silero decides, and sleeps while WebRTC hears nothing: see [`Both`](crate::vad::Both).
     Both,
+    /// A Silero-shaped ONNX file, by ONNX Runtime: needs the feature `onnx`.
+    Onnx,
     /// Silero v6.2: sure, a score every 32 ms.
     #[default]
     Silero,
@@ -154,6 +159,30 @@ impl WebRtcWindow {
     /// Its length.
     pub const fn duration(self) -> Duration {
         Duration::from_millis(10 * self.frames() as u64)
+    }
+}
+
+/// The ONNX detector, for other releases of Silero. Its memory is cleared as [`SileroConfig::reset`] says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OnnxConfig {
+    /// The file; in TOML `""` is none.
+    #[serde(with = "path_or_none")]
+    pub model: Option<PathBuf>,
+}
+
+/// In TOML, which has no null, no path is the empty one.
+mod path_or_none {
+    use std::path::PathBuf;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+        path.clone().unwrap_or_default().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
+        Ok(Some(PathBuf::deserialize(deserializer)?).filter(|path| !path.as_os_str().is_empty()))
     }
 }
 

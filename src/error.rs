@@ -32,7 +32,7 @@ pub enum ConfigError {
     Model(#[from] ModelError),
 }
 
-/// The weights of a model could not be read.
+/// A model could not be read.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
@@ -47,6 +47,48 @@ pub enum ModelError {
     MissingTensor {
         /// Its key.
         name: String,
+    },
+    /// `vad = "onnx"` in a library without that detector.
+    #[error("this voxgate was built without ONNX Runtime; build it with `--features onnx`, or set vad to silero")]
+    OnnxNotBuilt,
+    /// `vad = "onnx"` without a file.
+    #[error("vad is onnx but onnx.model names no file; set it, as in onnx.model = \"silero_vad.onnx\"")]
+    NoOnnxFile,
+    /// The ONNX Runtime library could not be loaded.
+    #[error(
+        "ONNX Runtime cannot be loaded ({cause}); get it with `pip install onnxruntime` and set the environment variable \
+         ORT_DYLIB_PATH=…/onnxruntime/capi/libonnxruntime.so.*, the file in the folder that pip installed to"
+    )]
+    NoRuntime {
+        /// What the loader said.
+        cause: String,
+    },
+    /// A file could not be opened.
+    #[error("cannot read the model {path} ({cause}); check the path")]
+    File {
+        /// Its path.
+        path: String,
+        /// What the system said.
+        cause: String,
+    },
+    /// ONNX Runtime cannot run the file.
+    #[error("ONNX Runtime cannot run {path} ({cause}); give a silero_vad.onnx of the PyPI package silero-vad")]
+    NotOnnx {
+        /// Its path.
+        path: String,
+        /// What ONNX Runtime said.
+        cause: String,
+    },
+    /// An ONNX file whose inputs are not Silero's.
+    #[error(
+        "{path} takes the inputs {inputs}; expected those of Silero VAD: input, state and sr (v5, v6) or input, h, c and \
+         sr (v4)"
+    )]
+    NotSilero {
+        /// Its path.
+        path: String,
+        /// The names of its inputs.
+        inputs: String,
     },
     /// A tensor of another shape or type.
     #[error("tensor `{name}` is {actual}, expected {expected}; make the weights with models/convert_silero.py")]

@@ -55,7 +55,8 @@ impl Gate {
     /// Decides on the next 10 ms.
     ///
     /// # Real-time
-    /// Never allocates, frees, locks, logs, blocks or calls the system.
+    /// Never allocates, frees, locks, logs, blocks or calls the system, unless the detector does:
+    /// of voxgate's own only that of the feature `onnx`.
     pub fn push(&mut self, mic: &Frame) -> Decision {
         let frame = self.history.record(mic.samples());
         let score = self.vad.score(mic);
@@ -95,6 +96,11 @@ impl Gate {
     /// The weights that the scores of this gate come from; `None` if its detector has none.
     pub fn model(&self) -> Option<ModelId> {
         self.vad.model()
+    }
+
+    /// Windows that the detector could not score: the score before stood. See [`Vad::failed_windows`].
+    pub fn failed_windows(&self) -> u64 {
+        self.vad.failed_windows()
     }
 
     /// Forgets the stream; afterwards the gate decides as a new one.

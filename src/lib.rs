@@ -43,8 +43,8 @@ mod turn;
 pub mod vad;
 
 pub use config::{
-    ForwardConfig, ForwardPolicy, GateConfig, Preset, Provider, SileroConfig, SileroReset, TurnConfig, VadChoice,
-    WebRtcConfig, WebRtcMode, WebRtcWindow,
+    ForwardConfig, ForwardPolicy, GateConfig, OnnxConfig, Preset, Provider, SileroConfig, SileroReset, TurnConfig,
+    VadChoice, WebRtcConfig, WebRtcMode, WebRtcWindow,
 };
 pub use decision::{Decision, Edge, EndCause, Evidence, Probability, Reason, TurnState, Verdict};
 pub use error::{ConfigError, InputError, ModelError};

@@ -10,6 +10,8 @@ mod formats;
 mod long;
 #[path = "cli/model.rs"]
 mod model;
+#[path = "cli/onnx.rs"]
+mod onnx;
 #[path = "cli/settings.rs"]
 mod settings;
 #[path = "cli/streams.rs"]

@@ -54,6 +54,7 @@ fn values_out_of_range_are_refused_not_clamped() {
         ("webrtc.window = \"15ms\"", "10ms"),
         ("webrtc.smoothing_duration = \"5ms\"", "from 20ms to 1.28s"),
         ("vad = \"neural\"", "silero"),
+        ("onnx.model = 3", "expected"),
         ("turn.min_speech_duration = \"soon\"", "such as 300ms"),
         ("turn.min_speech_duration = -1.0", "not a duration"),
         ("turn = 3", "turn"),

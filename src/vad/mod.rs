@@ -1,12 +1,17 @@
 //! Voice activity detection: how likely is it that somebody speaks?
 
 mod both;
+mod forget;
 mod model_id;
+#[cfg(feature = "onnx")]
+mod onnx;
 mod silero;
 mod webrtc;
 
 pub use both::Both;
 pub use model_id::ModelId;
+#[cfg(feature = "onnx")]
+pub use onnx::OnnxVad;
 pub use silero::{Silero, SileroModel};
 pub use webrtc::WebRtc;
 
@@ -23,7 +28,8 @@ pub trait Vad: Send {
     /// Takes the next frame; returns the score that is in force after it.
     ///
     /// # Real-time
-    /// Must not allocate, free, lock, block or call the system.
+    /// Must not allocate, free, lock, block or call the system. The detector of the feature `onnx` does
+    /// all of that and is the one exception.
     fn score(&mut self, frame: &Frame) -> Score;
 
     /// Forgets everything heard; afterwards the detector answers as a new one.
@@ -32,6 +38,12 @@ pub trait Vad: Send {
     /// The weights behind the scores; `None` if there are none, as for WebRTC.
     fn model(&self) -> Option<ModelId> {
         None
+    }
+
+    /// Windows that could not be scored since construction or the last reset: the score before
+    /// stood. Only a detector that runs foreign code can fail.
+    fn failed_windows(&self) -> u64 {
+        0
     }
 }
 
@@ -47,13 +59,25 @@ pub struct Score {
 /// The detector that `config` asks for.
 ///
 /// # Errors
-/// [`ModelError`] if the bundled weights cannot be read.
+/// [`ModelError`] if the bundled weights cannot be read, or the ONNX file that was asked for.
 pub fn from_config(config: &GateConfig) -> Result<Box<dyn Vad>, ModelError> {
     Ok(match config.vad {
         VadChoice::Both => Box::new(Both::new(SileroModel::bundled()?, config.silero)),
+        VadChoice::Onnx => onnx(config)?,
         VadChoice::Silero => Box::new(Silero::new(SileroModel::bundled()?, config.silero)),
         VadChoice::Webrtc => Box::new(WebRtc::new(config.webrtc)),
     })
+}
+
+#[cfg(feature = "onnx")]
+fn onnx(config: &GateConfig) -> Result<Box<dyn Vad>, ModelError> {
+    let path = config.onnx.model.as_ref().ok_or(ModelError::NoOnnxFile)?;
+    Ok(Box::new(OnnxVad::load(path, config.silero)?))
+}
+
+#[cfg(not(feature = "onnx"))]
+fn onnx(_: &GateConfig) -> Result<Box<dyn Vad>, ModelError> {
+    Err(ModelError::OnnxNotBuilt)
 }
 
 #[cfg(test)]

@@ -7,8 +7,10 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use voxgate::vad::ModelId;
 use voxgate::{
-    Chunk, Decision, Forwarder, Frame, Gate, GateConfig, Intake, IntakeReport, SAMPLE_RATE, SampleIndex, Verdict,
+    Chunk, Decision, Forwarder, Frame, Gate, GateConfig, Intake, IntakeReport, Preset, SAMPLE_RATE, SampleIndex,
+    TurnConfig, Verdict,
 };
 
 use crate::config_command::ConfigSource;
@@ -60,6 +62,7 @@ pub(crate) fn run(args: &GateArgs) -> anyhow::Result<()> {
     check_playback(args, channels, &source)?;
     let inputs: Vec<&Path> = std::iter::once(&args.mic).chain(&args.playback).map(PathBuf::as_path).collect();
     let mut session = Session::new(&config, Outputs::create(&args.output, &inputs)?)?;
+    warn_of_thresholds(&config, session.gate.model());
     let progress = progress_bar(args, &source);
 
     let read = pump(&mut source, &mut intake, &mut session, &progress);
@@ -69,10 +72,14 @@ pub(crate) fn run(args: &GateArgs) -> anyhow::Result<()> {
     progress.finish_and_clear();
 
     let length = Duration::from_secs_f64(received as f64 / f64::from(source.sample_rate));
+    let failed = session.gate.failed_windows();
     let vad = summary::vad_name(&config, session.gate.model());
     let title = summary::title(&source.name().to_string(), length, source.sample_rate, source.channels, &vad);
     let summary = session.finish(&config, &intake.report())?;
     report_input(&intake.report());
+    if failed > 0 {
+        warn(format_args!("{failed} windows could not be scored: the score before stood; try vad=silero"));
+    }
     if !args.quiet {
         print_summary(args, &summary.text(&title, &config))?;
     }
@@ -159,7 +166,7 @@ impl Session {
         if let Some(edge) = self.forwarder.finish(&mut self.gate, |input| outputs.stt(input)) {
             outputs.end(&edge, self.gate.settled());
         }
-        let summary = outputs.summary.json(config, intake, self.gate.model());
+        let summary = outputs.summary.json(config, intake, &self.gate);
         outputs.event(&summary);
         self.outputs.finish()
     }
@@ -241,6 +248,18 @@ fn check_playback(args: &GateArgs, channels: Channels, mic: &Source) -> anyhow::
         warn("echo is not judged yet: the playback is checked and then ignored");
     }
     Ok(())
+}
+
+/// A model of the user's own needs thresholds of its own.
+fn warn_of_thresholds(config: &GateConfig, model: Option<ModelId>) {
+    let thresholds = |turn: &TurnConfig| (turn.activation_threshold, turn.sure_threshold, turn.deactivation_threshold);
+    let preset = |preset| thresholds(&GateConfig::preset(preset).turn) == thresholds(&config.turn);
+    if model.is_some_and(|model| !model.suits_default_thresholds()) && Preset::ALL.into_iter().any(preset) {
+        warn(
+            "the thresholds were chosen for silero v6.2, and another model scores; choose them anew: \
+             turn.activation_threshold, turn.sure_threshold, turn.deactivation_threshold",
+        );
+    }
 }
 
 /// On standard error, for files that take a while.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use voxgate::vad::ModelId;
 use voxgate::{
-    Decision, Edge, ForwardConfig, ForwardPolicy, GateConfig, IntakeReport, Reason, SAMPLE_RATE, Saving, Span,
+    Decision, Edge, ForwardConfig, ForwardPolicy, Gate, GateConfig, IntakeReport, Reason, SAMPLE_RATE, Saving, Span,
     VadChoice, Verdict,
 };
 
@@ -74,7 +74,7 @@ impl Summary {
     }
 
     /// Whole seconds and shares, for machines.
-    pub(crate) fn json(&self, config: &GateConfig, intake: &IntakeReport, model: Option<ModelId>) -> Value {
+    pub(crate) fn json(&self, config: &GateConfig, intake: &IntakeReport, gate: &Gate) -> Value {
         let suppressed: serde_json::Map<String, Value> =
             Reason::ALL.iter().zip(self.suppressed).map(|(r, n)| (r.as_str().to_owned(), json!(seconds(n)))).collect();
         json!({
@@ -85,7 +85,8 @@ impl Summary {
                 "samples": intake.received, "not_finite": intake.not_finite, "out_of_range": intake.out_of_range,
                 "holes": intake.holes, "missing": intake.missing, "late": intake.late,
             },
-            "model": model.map(|model| json!({ "name": model.name(), "sha256": model.to_string() })),
+            "failed_windows": gate.failed_windows(),
+            "model": gate.model().map(|model| json!({ "name": model.name(), "sha256": model.to_string() })),
         })
     }
 
@@ -189,6 +190,7 @@ pub(crate) fn vad_name(config: &GateConfig, model: Option<ModelId>) -> String {
     let model = model.map_or(String::new(), |id| format!("{} ({id:.16})", id.name().unwrap_or("unknown model")));
     match config.vad {
         VadChoice::Both => format!("{model} and webrtc"),
+        VadChoice::Onnx => format!("{model} by ONNX Runtime"),
         VadChoice::Silero => model,
         VadChoice::Webrtc => "webrtc".to_owned(),
     }

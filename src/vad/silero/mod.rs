@@ -9,10 +9,11 @@ pub use model::SileroModel;
 
 use std::sync::Arc;
 
+use super::forget::Forgetting;
 use super::{ModelId, Score, Vad};
-use crate::config::{SileroConfig, SileroReset};
+use crate::config::SileroConfig;
 use crate::decision::Probability;
-use crate::frame::{FRAME_LEN, Frame, SAMPLE_RATE, SampleIndex, Span, samples_in};
+use crate::frame::{FRAME_LEN, Frame, SAMPLE_RATE, SampleIndex, Span};
 use kernel::Stream;
 
 /// Silero VAD v6.2 on one stream of 16 kHz audio: a score for every 512 samples (32 ms).
@@ -25,9 +26,7 @@ pub struct Silero {
     filled: usize,
     heard: u64,
     speech: Probability,
-    reset: SileroReset,
-    /// Samples since the state was last cleared, or since a score was last up.
-    idle: u64,
+    forgetting: Forgetting,
 }
 
 impl Silero {
@@ -42,8 +41,7 @@ impl Silero {
             filled: 0,
             heard: 0,
             speech: Probability::default(),
-            reset: config.reset,
-            idle: 0,
+            forgetting: Forgetting::new(config.reset),
         }
     }
 
@@ -70,26 +68,13 @@ impl Silero {
                 Probability::default()
             }
         };
-        self.forget_when_due();
+        if self.forgetting.due(self.speech, self.window.len() as u64) {
+            self.stream.clear();
+        }
         self.window[..later.len()].copy_from_slice(later);
         self.filled = later.len();
         let end = SampleIndex(self.heard - later.len() as u64);
         Score { speech: self.speech, window: Some(Span::new(end.back(self.window.len() as u64), end)) }
-    }
-
-    /// Clears the model's memory if the policy says so after this window.
-    fn forget_when_due(&mut self) {
-        let silent = self.speech.get() < SILENT_BELOW;
-        let limit = match self.reset {
-            SileroReset::Never => return,
-            SileroReset::Silence(limit) | SileroReset::Every(limit) => samples_in(limit),
-        };
-        let counts = silent || matches!(self.reset, SileroReset::Every(_));
-        self.idle = if counts { self.idle + self.window.len() as u64 } else { 0 };
-        if self.idle >= limit {
-            self.stream.clear();
-            self.idle = 0;
-        }
     }
 }
 
@@ -100,7 +85,8 @@ impl Vad for Silero {
 
     fn reset(&mut self) {
         self.stream.clear();
-        (self.filled, self.heard, self.idle) = (0, 0, 0);
+        self.forgetting.clear();
+        (self.filled, self.heard) = (0, 0);
         self.speech = Probability::default();
     }
 
@@ -121,8 +107,5 @@ impl std::fmt::Debug for Silero {
         f.debug_struct("Silero").field("heard", &self.heard).field("speech", &self.speech).finish_non_exhaustive()
     }
 }
-
-/// A score below this is silence to [`SileroReset::Silence`]: the default deactivation threshold.
-const SILENT_BELOW: f32 = 0.35;
 
 const _: () = assert!(SAMPLE_RATE == 16_000, "the 16 kHz network is the one used here");
