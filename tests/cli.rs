@@ -10,6 +10,7 @@ mod formats;
 mod long;
 #[path = "cli/model.rs"]
 mod model;
+#[cfg(feature = "onnx")]
 #[path = "cli/onnx.rs"]
 mod onnx;
 #[path = "cli/settings.rs"]

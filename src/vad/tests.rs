@@ -99,3 +99,11 @@ fn silero_sleeps_through_silence_and_wakes_as_if_it_had_not_lived_through_it() {
         assert_eq!(both.score(frame).speech, fresh.score(frame).speech, "the voice wakes it with its first window");
     }
 }
+
+#[cfg(not(feature = "onnx"))]
+#[test]
+fn without_the_feature_the_error_names_it() {
+    let config = GateConfig { vad: VadChoice::Onnx, ..GateConfig::default() };
+    let message = from_config(&config).err().unwrap().to_string();
+    assert!(message.contains("`--features onnx`"), "{message}");
+}
