@@ -12,7 +12,9 @@ pub use both::Both;
 pub use model_id::ModelId;
 #[cfg(feature = "onnx")]
 pub use onnx::OnnxVad;
-pub use silero::{Silero, SileroModel};
+pub use silero::{
+    InstructionSet, Silero, SileroBatch, SileroModel, SileroRate, SileroStream, SileroStreamId, StreamLeft,
+};
 pub use webrtc::WebRtc;
 
 use crate::config::{GateConfig, VadChoice};

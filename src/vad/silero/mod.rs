@@ -2,10 +2,18 @@
 //!
 //! `models/silero_vad_v6.2.md` says where the weights come from and writes the network down.
 
+mod batch;
+mod instruction_set;
 mod kernel;
+mod layer;
+mod math;
 mod model;
+mod stream;
 
+pub use batch::{SileroBatch, SileroStreamId, StreamLeft};
+pub use instruction_set::InstructionSet;
 pub use model::SileroModel;
+pub use stream::{SileroRate, SileroStream};
 
 use std::sync::Arc;
 
@@ -14,14 +22,15 @@ use super::{ModelId, Score, Vad};
 use crate::config::SileroConfig;
 use crate::decision::Probability;
 use crate::frame::{FRAME_LEN, Frame, SAMPLE_RATE, SampleIndex, Span};
-use kernel::Stream;
+use kernel::{Memory, Room, Seat};
 
 /// Silero VAD v6.2 on one stream of 16 kHz audio: a score for every 512 samples (32 ms).
 ///
 /// The model remembers what it heard; [`SileroConfig::reset`] says when it should forget.
 pub struct Silero {
     model: Arc<SileroModel>,
-    stream: Stream,
+    memory: Memory,
+    room: Room,
     window: Box<[f32]>,
     filled: usize,
     heard: u64,
@@ -32,11 +41,12 @@ pub struct Silero {
 impl Silero {
     /// A stream that shares `model`'s weights with every other.
     pub fn new(model: Arc<SileroModel>, config: SileroConfig) -> Self {
-        let stream = Stream::new(&model.net16);
+        let (memory, room) = (Memory::new(model.net16.shape), Room::new(&model.net16));
         let window = vec![0.0; model.net16.shape.window].into();
         Self {
             model,
-            stream,
+            memory,
+            room,
             window,
             filled: 0,
             heard: 0,
@@ -61,15 +71,16 @@ impl Silero {
         if self.filled < self.window.len() {
             return Score { speech: self.speech, window: None };
         }
+        let Self { model, memory, room, window, .. } = self;
         self.speech = match attention {
-            Attention::Awake => Probability::nearest(self.model.net16.score(&mut self.stream, &self.window)),
+            Attention::Awake => Probability::nearest(model.net16.score(Seat { memory, room, window })),
             Attention::Asleep => {
-                self.model.net16.skip(&mut self.stream, &self.window);
+                model.net16.skip(memory, window);
                 Probability::default()
             }
         };
         if self.forgetting.due(self.speech, self.window.len() as u64) {
-            self.stream.clear();
+            self.memory.clear();
         }
         self.window[..later.len()].copy_from_slice(later);
         self.filled = later.len();
@@ -84,7 +95,7 @@ impl Vad for Silero {
     }
 
     fn reset(&mut self) {
-        self.stream.clear();
+        self.memory.clear();
         self.forgetting.clear();
         (self.filled, self.heard) = (0, 0);
         self.speech = Probability::default();

@@ -1,0 +1,183 @@
+//! Many streams scored together.
+
+use std::sync::Arc;
+
+use super::kernel::{GROUP, Memory, Net, Room, Seat};
+use super::stream::Window;
+use super::{SileroModel, SileroRate};
+use crate::decision::Probability;
+
+/// Silero VAD v6.2 on many streams of one rate: those whose window is full are scored together, so
+/// that each weight is read once for several of them.
+///
+/// Streams join and leave at any time, and score as each would in a
+/// [`SileroStream`](super::SileroStream) of its own, within 1e-5.
+///
+/// ```
+/// use voxgate::vad::{SileroBatch, SileroModel, SileroRate};
+///
+/// let mut batch = SileroBatch::new(SileroModel::bundled()?, SileroRate::Hz8000, 100);
+/// let caller = batch.join().expect("a hundred streams fit");
+/// let mut from_the_network = &[0.0; 800][..]; // 100 ms
+/// while !from_the_network.is_empty() {
+///     from_the_network = batch.push(caller, from_the_network)?;
+///     batch.score(|stream, speech| println!("{stream:?}: {speech:?}"));
+/// }
+/// batch.leave(caller)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct SileroBatch {
+    model: Arc<SileroModel>,
+    rate: SileroRate,
+    slots: Vec<Slot>,
+    rooms: [Room; GROUP],
+    joined: u64,
+}
+
+impl SileroBatch {
+    /// Room for `most` streams that share `model`'s weights.
+    ///
+    /// # Real-time
+    /// Allocates for all of them; nothing after it does.
+    pub fn new(model: Arc<SileroModel>, rate: SileroRate, most: usize) -> Self {
+        let net = model.net(rate);
+        let slot = |_| Slot { stream: None, memory: Memory::new(net.shape), window: Window::new(net) };
+        let slots = (0..most).map(slot).collect();
+        let rooms = std::array::from_fn(|_| Room::new(net));
+        Self { model, rate, slots, rooms, joined: 0 }
+    }
+
+    /// A new stream; `None` if as many as there is room for have joined and not left.
+    pub fn join(&mut self) -> Option<SileroStreamId> {
+        let index = self.slots.iter().position(|slot| slot.stream.is_none())?;
+        self.joined += 1;
+        let id = SileroStreamId { index, number: self.joined };
+        self.slots[index].restart();
+        self.slots[index].stream = Some(id);
+        Some(id)
+    }
+
+    /// Takes mono samples, -1 to 1, until the stream's window is full; returns the rest, to be
+    /// pushed after [`score`](Self::score).
+    ///
+    /// # Errors
+    /// [`StreamLeft`] if the stream has left, or is another batch's.
+    pub fn push<'a>(&mut self, stream: SileroStreamId, samples: &'a [f32]) -> Result<&'a [f32], StreamLeft> {
+        Ok(self.slot(stream)?.window.fill(samples))
+    }
+
+    /// Scores every stream whose window is full, and calls `on_score` for each.
+    ///
+    /// # Real-time
+    /// Neither allocates nor blocks.
+    pub fn score(&mut self, mut on_score: impl FnMut(SileroStreamId, Probability)) {
+        let net = self.model.net(self.rate);
+        let mut full = self.slots.iter_mut().filter_map(Slot::ready);
+        loop {
+            let ready: [_; GROUP] = std::array::from_fn(|_| full.next());
+            let last = ready.iter().any(Option::is_none);
+            score_together(net, ready, &mut self.rooms, &mut on_score);
+            if last {
+                return;
+            }
+        }
+    }
+
+    /// Forgets what the stream heard; its next sample is scored as a stream's first.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn reset(&mut self, stream: SileroStreamId) -> Result<(), StreamLeft> {
+        self.slot(stream).map(Slot::restart)
+    }
+
+    /// Makes room for another stream.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn leave(&mut self, stream: SileroStreamId) -> Result<(), StreamLeft> {
+        self.slot(stream)?.stream = None;
+        Ok(())
+    }
+
+    fn slot(&mut self, stream: SileroStreamId) -> Result<&mut Slot, StreamLeft> {
+        self.slots.get_mut(stream.index).filter(|slot| slot.stream == Some(stream)).ok_or(StreamLeft)
+    }
+}
+
+/// A stream of a [`SileroBatch`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SileroStreamId {
+    index: usize,
+    /// Counts the streams of the batch, so that who comes later to the same place has another name.
+    number: u64,
+}
+
+/// The stream is not, or no longer, in this batch: join again and use the new id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the stream is not in this batch, or has left it; join again and use the new id")]
+pub struct StreamLeft;
+
+impl std::fmt::Debug for SileroBatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let streams = self.slots.iter().filter(|slot| slot.stream.is_some()).count();
+        f.debug_struct("SileroBatch").field("rate", &self.rate).field("streams", &streams).finish_non_exhaustive()
+    }
+}
+
+/// A place for a stream.
+struct Slot {
+    stream: Option<SileroStreamId>,
+    memory: Memory,
+    window: Window,
+}
+
+impl Slot {
+    fn ready(&mut self) -> Option<Ready<'_>> {
+        let stream = self.stream?;
+        let window = self.window.take()?;
+        Some(Ready { stream, memory: &mut self.memory, window })
+    }
+
+    fn restart(&mut self) {
+        self.memory.clear();
+        self.window.empty();
+    }
+}
+
+/// A stream with a full window.
+struct Ready<'a> {
+    stream: SileroStreamId,
+    memory: &'a mut Memory,
+    window: &'a [f32],
+}
+
+impl<'a> Ready<'a> {
+    fn seat(self, room: &'a mut Room) -> Seat<'a> {
+        Seat { memory: self.memory, room, window: self.window }
+    }
+}
+
+/// Scores a whole group at once, and what is less than a group one by one.
+fn score_together(
+    net: &Net,
+    ready: [Option<Ready<'_>>; GROUP],
+    rooms: &mut [Room; GROUP],
+    on_score: &mut impl FnMut(SileroStreamId, Probability),
+) {
+    match ready {
+        [Some(a), Some(b), Some(c), Some(d)] => {
+            let streams = [a.stream, b.stream, c.stream, d.stream];
+            let [room_a, room_b, room_c, room_d] = rooms;
+            let scores = net.score_group([a.seat(room_a), b.seat(room_b), c.seat(room_c), d.seat(room_d)]);
+            for (stream, score) in streams.into_iter().zip(scores) {
+                on_score(stream, Probability::nearest(score));
+            }
+        }
+        fewer => {
+            for one in fewer.into_iter().flatten() {
+                on_score(one.stream, Probability::nearest(net.score(one.seat(&mut rooms[0]))));
+            }
+        }
+    }
+}
