@@ -4,7 +4,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::hint::black_box;
 
-use voxgate::vad::SileroModel;
+use voxgate::vad::{SileroBatch, SileroModel, SileroRate, SileroStream};
 use voxgate::{Chunk, FRAME_LEN, Frame, Gate, GateConfig, Intake, Preset, Samples, VadChoice};
 
 #[global_allocator]
@@ -38,6 +38,32 @@ fn push_and_reset_never_allocate() {
             });
             assert_eq!(counts, (0, 0), "{vad:?}, {preset:?}");
         }
+    }
+}
+
+#[test]
+fn streams_and_batches_never_allocate() {
+    let model = SileroModel::bundled().unwrap();
+    let audio: Vec<f32> = frames().iter().flat_map(|frame| *frame.samples()).collect();
+    for rate in [SileroRate::Hz8000, SileroRate::Hz16000] {
+        let mut stream = SileroStream::new(model.clone(), rate);
+        let mut batch = SileroBatch::new(model.clone(), rate, 7);
+        let (mut alone, mut together) = (0, 0);
+        let counts = count(|| {
+            stream.push(&audio, |_| alone += 1);
+            stream.reset();
+            for chunk in audio.chunks_exact(512 * 7) {
+                let streams: [_; 7] = std::array::from_fn(|_| batch.join().unwrap());
+                for (id, samples) in streams.into_iter().zip(chunk.chunks_exact(512)) {
+                    batch.push(id, samples).unwrap();
+                }
+                batch.score(|_, _| together += 1);
+                batch.reset(streams[0]).unwrap();
+                streams.into_iter().for_each(|id| batch.leave(id).unwrap());
+            }
+        });
+        assert_eq!(counts, (0, 0), "{rate:?}");
+        assert!(alone > 300 && together > 300, "{rate:?}: {alone} and {together} scores");
     }
 }
 

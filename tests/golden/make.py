@@ -1,16 +1,16 @@
 """Reference scores of Silero VAD v6.2 by ONNX Runtime, for the Rust tests to compare with.
 
-    python3 tests/golden/make.py samples        # tests/golden/NAME.scores.csv for each 16 kHz samples/NAME.wav
-    python3 tests/golden/make.py long OUT_DIR   # 8 files of hard audio (over 12 minutes), for a 5e-5 comparison
+    python3 tests/golden/make.py samples        # tests/golden/NAME.scores.csv for each 8 or 16 kHz samples/NAME.wav
+    python3 tests/golden/make.py long OUT_DIR   # 9 files of hard audio (over 13 minutes), for a 5e-5 comparison
 
 Needs numpy, scipy and onnxruntime (pip install numpy scipy onnxruntime). The model is the one that
 models/convert_silero.py pins: it is fetched with pip, or given with --onnx silero_vad.onnx.
 
-A score belongs to one full window of 512 samples; the tail that fills no window has none. State and
-context start at zero and are carried through the file. `samples` reads channel 0 as int16 / 32768 and
-skips files of other rates; a row is `window,score` with 9 significant digits. `long` writes NAME.wav
-(16 kHz, mono, 32-bit float, not clamped) and NAME.scores.f32 (little-endian f32, one a window); its seed
-is fixed, its speech is whatever samples/ holds, resampled where needed.
+A score belongs to one full window of 512 samples (256 at 8 kHz); the tail that fills no window has none.
+State and context start at zero and are carried through the file. `samples` reads channel 0 as int16 / 32768
+and skips files of other rates; a row is `window,score` with 9 significant digits. `long` writes NAME.wav
+(16 kHz, or 8 kHz where the name says so; mono, 32-bit float, not clamped) and NAME.scores.f32 (little-endian
+f32, one a window); its seed is fixed, its speech is whatever samples/ holds, resampled where needed.
 """
 
 import argparse
@@ -28,7 +28,7 @@ sys.path.insert(0, str(REPOSITORY / "models"))
 from convert_silero import read_onnx  # noqa: E402
 
 RATE = 16_000
-WINDOW, CONTEXT, HIDDEN = 512, 64, 128  # models/silero_vad_v6.2.md, 16 kHz
+WINDOW, CONTEXT, HIDDEN = {16_000: 512, 8_000: 256}, {16_000: 64, 8_000: 32}, 128  # models/silero_vad_v6.2.md
 SEED = 62
 PIECE_SECONDS = 100  # of speech in each of the files made from speech; 8 files then exceed 12 minutes
 
@@ -53,10 +53,10 @@ def parse_arguments():
 
 def score_samples(reference):
     for path, rate, audio in read_samples():
-        if rate != RATE:
+        if rate not in WINDOW:
             print(f"{path.name}: skipped, {rate} Hz")
             continue
-        scores = reference.scores(audio)
+        scores = reference.scores(audio, rate)
         rows = "".join(f"{i},{score:.9g}\n" for i, score in enumerate(scores))
         Path(__file__).with_name(f"{path.stem}.scores.csv").write_text("window,score\n" + rows, newline="\n")
         print(f"{path.name}: {len(scores)} windows, {np.mean(scores >= 0.5):.0%} at or over 0.5")
@@ -66,17 +66,17 @@ def score_long(reference, out_dir):
     out_dir.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(SEED)
     total = 0
-    for name, audio in long_files(gather_speech(), rng):
+    for name, rate, audio in long_files(gather_speech(), rng):
         audio = np.ascontiguousarray(np.clip(audio, -1, 1), "<f4")
         if not np.isfinite(audio).all():  # silence cannot be brought to a level
             fail(f"{name} holds a value that is not finite.", "see that samples/ holds speech, not silence.")
-        scores = reference.scores(audio)
+        scores = reference.scores(audio, rate)
         # Not soundfile: it writes the time of day into float WAVs (PEAK chunk).
-        wavfile.write(out_dir / f"{name}.wav", RATE, audio)
+        wavfile.write(out_dir / f"{name}.wav", rate, audio)
         scores.astype("<f4").tofile(out_dir / f"{name}.scores.f32")
-        total += len(audio)
+        total += len(audio) / rate
         print(f"{name}: {len(scores)} windows, {np.mean(scores >= 0.5):.0%} at or over 0.5")
-    print(f"{total / RATE / 60:.1f} minutes in {out_dir}")
+    print(f"{total / 60:.1f} minutes in {out_dir}")
 
 
 class Reference:
@@ -87,14 +87,15 @@ class Reference:
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self.session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
 
-    def scores(self, audio):
+    def scores(self, audio, rate):
+        window, context = WINDOW[rate], CONTEXT[rate]
         state = np.zeros((2, 1, HIDDEN), np.float32)
-        padded = np.concatenate([np.zeros(CONTEXT, np.float32), audio.astype(np.float32)])
-        found = np.empty(len(audio) // WINDOW, np.float32)
+        padded = np.concatenate([np.zeros(context, np.float32), audio.astype(np.float32)])
+        found = np.empty(len(audio) // window, np.float32)
         for i in range(len(found)):
-            window = padded[i * WINDOW:i * WINDOW + CONTEXT + WINDOW]
+            heard = padded[i * window:i * window + context + window]
             score, state = self.session.run(
-                None, {"input": window[None], "state": state, "sr": np.array(RATE, np.int64)})
+                None, {"input": heard[None], "state": state, "sr": np.array(rate, np.int64)})
             found[i] = score[0, 0]
         return found
 
@@ -121,14 +122,22 @@ def gather_speech():
 
 
 def long_files(speech, rng):
-    yield "speech", speech
-    yield "quiet-60dbfs", at_level(speech, -60)
-    yield "quiet-80dbfs", at_level(speech, -80)
-    yield "clipped", np.clip(speech * gain(30), -1, 1)
-    yield "noise", noise_steps(speech, rng)
-    yield "zeros-denormals", zeros_and_denormals(speech, rng)
-    yield "dc-tones-clicks", dc_tones_clicks(speech, rng)
-    yield "level-jumps", level_jumps(speech, rng)
+    """Yields (name, rate, audio)."""
+    yield "speech", RATE, speech
+    yield "quiet-60dbfs", RATE, at_level(speech, -60)
+    yield "quiet-80dbfs", RATE, at_level(speech, -80)
+    yield "clipped", RATE, np.clip(speech * gain(30), -1, 1)
+    yield "noise", RATE, noise_steps(speech, rng)
+    yield "zeros-denormals", RATE, zeros_and_denormals(speech, rng)
+    yield "dc-tones-clicks", RATE, dc_tones_clicks(speech, rng)
+    yield "level-jumps", RATE, level_jumps(speech, rng)
+    yield "8khz", RATE // 2, at_8_khz(speech, rng)
+
+
+def at_8_khz(speech, rng):
+    """Speech, the same 60 dB down and clipped, level jumps, zeros and denormals, for the 8 kHz network."""
+    parts = [speech, at_level(speech, -60), np.clip(speech * gain(30), -1, 1), level_jumps(speech, rng)]
+    return resample_poly(np.concatenate([*(part[:25 * RATE] for part in parts), zeros_and_denormals(speech, rng)]), 1, 2)
 
 
 def noise_steps(speech, rng):
