@@ -5,7 +5,7 @@
 //!
 //! Each round gives every detector the same recording, so that a slow moment of the machine hits all.
 //! ONNX Runtime runs on one thread, behind `OnnxVad`, whose own share is a copy of 640 floats.
-//! Not here: tract-onnx and LiveKit's kernel, not done yet; `voice_activity_detector`, which pins another
+//! Not here: tract-onnx; LiveKit's kernel, a Python package; `voice_activity_detector`, which pins another
 //! release of `ort`, and cargo's `links` allows one.
 
 // A bench must ask the clock, which the core may not.
