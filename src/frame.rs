@@ -54,8 +54,12 @@ impl Frame {
 
     /// Level in dBFS: 0 for a full-scale square wave, [`FLOOR_DBFS`] for digital silence.
     pub fn level_dbfs(&self) -> f32 {
-        let power = self.samples.iter().map(|x| x * x).sum::<f32>() / FRAME_LEN as f32;
-        (10.0 * power.max(f32::MIN_POSITIVE).log10()).max(FLOOR_DBFS)
+        dbfs(self.power())
+    }
+
+    /// Mean square of the samples.
+    pub(crate) fn power(&self) -> f32 {
+        self.samples.iter().map(|x| x * x).sum::<f32>() / FRAME_LEN as f32
     }
 }
 
@@ -134,6 +138,11 @@ impl Span {
     pub fn duration(self) -> Duration {
         duration_of(self.len())
     }
+}
+
+/// A mean square as a level, [`FLOOR_DBFS`] at the least.
+pub(crate) fn dbfs(power: f32) -> f32 {
+    (10.0 * power.max(f32::MIN_POSITIVE).log10()).max(FLOOR_DBFS)
 }
 
 /// How many 16 kHz samples last `time`, to the nearest.

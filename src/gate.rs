@@ -38,7 +38,7 @@ impl Gate {
     /// Allocates everything that the gate will ever need, and reads the model the first time.
     pub fn new(config: &GateConfig) -> Result<Self, ConfigError> {
         config.refuse_contradictions()?;
-        Self::with_vad(config, vad::from_config(config)?)
+        Ok(Self::assemble(config, vad::from_config(config)?))
     }
 
     /// A gate that listens to a detector of your own; `config.vad` is not used.
@@ -47,9 +47,14 @@ impl Gate {
     /// [`ConfigError`] if settings contradict each other.
     pub fn with_vad(config: &GateConfig, vad: Box<dyn Vad>) -> Result<Self, ConfigError> {
         config.refuse_contradictions()?;
+        Ok(Self::assemble(config, vad))
+    }
+
+    /// A gate of settings that have been checked.
+    fn assemble(config: &GateConfig, vad: Box<dyn Vad>) -> Self {
         let turn = Turn::new(&config.turn);
         let history = History::new(turn.reach());
-        Ok(Self { vad, level: Level::new(), turn, history, settled: SampleIndex::default() })
+        Self { vad, level: Level::new(), turn, history, settled: SampleIndex::default() }
     }
 
     /// Decides on the next 10 ms.

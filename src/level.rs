@@ -1,6 +1,6 @@
 //! How loud it is, against how quiet it has been.
 
-use crate::frame::{FLOOR_DBFS, FRAME_LEN, Frame};
+use crate::frame::{Frame, dbfs};
 
 /// The level over the last 100 ms and the quietest such stretch of the last 5 s.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ impl Level {
 
     /// Takes the next frame. What never arrived says nothing about the noise.
     pub(crate) fn step(&mut self, frame: &Frame) -> LevelStep {
-        let power = frame.samples().iter().map(|x| x * x).sum::<f32>() / FRAME_LEN as f32;
+        let power = frame.power();
         if !frame.is_gap() {
             self.hear(power);
         }
@@ -65,10 +65,6 @@ impl Level {
     }
 }
 
-fn dbfs(power: f32) -> f32 {
-    (10.0 * power.max(f32::MIN_POSITIVE).log10()).max(FLOOR_DBFS)
-}
-
 /// 100 ms: longer than a pitch period, shorter than a syllable.
 const MEAN_FRAMES: usize = 10;
 /// Half a second.
@@ -81,6 +77,7 @@ const LOWEST_FLOOR_DBFS: f32 = -75.0;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::FRAME_LEN;
 
     fn frame(level: f32) -> Frame {
         Frame::new([level; FRAME_LEN]).unwrap()

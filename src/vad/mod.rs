@@ -7,6 +7,7 @@ mod model_id;
 mod onnx;
 mod silero;
 mod webrtc;
+mod window;
 
 pub use both::Both;
 pub use model_id::ModelId;

@@ -9,6 +9,7 @@ use ort::session::{Session, SessionInputValue};
 use ort::value::TensorRef;
 
 use super::forget::Forgetting;
+use super::window::Window;
 use super::{ModelId, Score, Vad};
 use crate::config::SileroConfig;
 use crate::decision::Probability;
@@ -31,7 +32,7 @@ pub struct OnnxVad {
     id: ModelId,
     /// The context, then the window.
     input: Vec<f32>,
-    filled: usize,
+    window: Window,
     heard: u64,
     /// v4: h, then c.
     state: Vec<f32>,
@@ -64,7 +65,7 @@ impl OnnxVad {
             takes_rate,
             id: ModelId::of(&bytes),
             input: vec![0.0; shape.context() + WINDOW],
-            filled: shape.context(),
+            window: Window::new(WINDOW),
             heard: 0,
             state: vec![0.0; STATE],
             speech: Probability::default(),
@@ -112,14 +113,13 @@ impl OnnxVad {
 
 impl Vad for OnnxVad {
     fn score(&mut self, frame: &Frame) -> Score {
-        let room = self.input.len() - self.filled;
-        let (now, later) = frame.samples().split_at(room.min(FRAME_LEN));
-        self.input[self.filled..self.filled + now.len()].copy_from_slice(now);
-        self.filled += now.len();
+        let later = self.window.fill(frame.samples());
         self.heard += FRAME_LEN as u64;
-        if self.filled < self.input.len() {
+        let Some(window) = self.window.take() else {
             return Score { speech: self.speech, window: None };
-        }
+        };
+        let context = self.shape.context();
+        self.input[context..].copy_from_slice(window);
         match self.infer() {
             Ok(speech) => self.speech = Probability::nearest(speech),
             Err(_) => self.failed_windows += 1,
@@ -128,9 +128,7 @@ impl Vad for OnnxVad {
         if self.forgetting.due(self.speech, WINDOW as u64) {
             self.clear();
         }
-        let context = self.shape.context();
-        self.input[context..context + later.len()].copy_from_slice(later);
-        self.filled = context + later.len();
+        self.window.fill(later);
         let end = SampleIndex(self.heard - later.len() as u64);
         Score { speech: self.speech, window: Some(Span::new(end.back(WINDOW as u64), end)) }
     }
@@ -138,7 +136,8 @@ impl Vad for OnnxVad {
     fn reset(&mut self) {
         self.clear();
         self.forgetting.clear();
-        (self.filled, self.heard, self.failed_windows) = (self.shape.context(), 0, 0);
+        self.window.empty();
+        (self.heard, self.failed_windows) = (0, 0);
         self.speech = Probability::default();
     }
 

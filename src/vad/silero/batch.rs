@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::kernel::{GROUP, Memory, Net, Room, Seat};
-use super::stream::Window;
 use super::{SileroModel, SileroRate};
 use crate::decision::Probability;
+use crate::vad::window::Window;
 
 /// Silero VAD v6.2 on many streams of one rate: those whose window is full are scored together, so
 /// that each weight is read once for several of them.
@@ -41,7 +41,7 @@ impl SileroBatch {
     /// Allocates for all of them; nothing after it does.
     pub fn new(model: Arc<SileroModel>, rate: SileroRate, most: usize) -> Self {
         let net = model.net(rate);
-        let slot = |_| Slot { stream: None, memory: Memory::new(net.shape), window: Window::new(net) };
+        let slot = |_| Slot { stream: None, memory: Memory::new(net.shape), window: Window::new(net.shape.window) };
         let slots = (0..most).map(slot).collect();
         let rooms = std::array::from_fn(|_| Room::new(net));
         Self { model, rate, slots, rooms, joined: 0 }

@@ -18,6 +18,7 @@ pub use stream::{SileroRate, SileroStream};
 use std::sync::Arc;
 
 use super::forget::Forgetting;
+use super::window::Window;
 use super::{ModelId, Score, Vad};
 use crate::config::SileroConfig;
 use crate::decision::Probability;
@@ -31,8 +32,7 @@ pub struct Silero {
     model: Arc<SileroModel>,
     memory: Memory,
     room: Room,
-    window: Box<[f32]>,
-    filled: usize,
+    window: Window,
     heard: u64,
     speech: Probability,
     forgetting: Forgetting,
@@ -42,13 +42,12 @@ impl Silero {
     /// A stream that shares `model`'s weights with every other.
     pub fn new(model: Arc<SileroModel>, config: SileroConfig) -> Self {
         let (memory, room) = (Memory::new(model.net16.shape), Room::new(&model.net16));
-        let window = vec![0.0; model.net16.shape.window].into();
+        let window = Window::new(model.net16.shape.window);
         Self {
             model,
             memory,
             room,
             window,
-            filled: 0,
             heard: 0,
             speech: Probability::default(),
             forgetting: Forgetting::new(config.reset),
@@ -63,15 +62,13 @@ impl Silero {
     /// [`score`](Vad::score), unless nobody listens: a window that ends asleep scores 0 and is only
     /// remembered as the context of the next.
     pub(super) fn listen(&mut self, frame: &Frame, attention: Attention) -> Score {
-        let room = self.window.len() - self.filled;
-        let (now, later) = frame.samples().split_at(room.min(FRAME_LEN));
-        self.window[self.filled..self.filled + now.len()].copy_from_slice(now);
-        self.filled += now.len();
+        let later = self.window.fill(frame.samples());
         self.heard += FRAME_LEN as u64;
-        if self.filled < self.window.len() {
-            return Score { speech: self.speech, window: None };
-        }
         let Self { model, memory, room, window, .. } = self;
+        let len = window.len() as u64;
+        let Some(window) = window.take() else {
+            return Score { speech: self.speech, window: None };
+        };
         self.speech = match attention {
             Attention::Awake => Probability::nearest(model.net16.score(Seat { memory, room, window })),
             Attention::Asleep => {
@@ -79,13 +76,12 @@ impl Silero {
                 Probability::default()
             }
         };
-        if self.forgetting.due(self.speech, self.window.len() as u64) {
+        if self.forgetting.due(self.speech, len) {
             self.memory.clear();
         }
-        self.window[..later.len()].copy_from_slice(later);
-        self.filled = later.len();
+        self.window.fill(later);
         let end = SampleIndex(self.heard - later.len() as u64);
-        Score { speech: self.speech, window: Some(Span::new(end.back(self.window.len() as u64), end)) }
+        Score { speech: self.speech, window: Some(Span::new(end.back(len), end)) }
     }
 }
 
@@ -97,7 +93,8 @@ impl Vad for Silero {
     fn reset(&mut self) {
         self.memory.clear();
         self.forgetting.clear();
-        (self.filled, self.heard) = (0, 0);
+        self.window.empty();
+        self.heard = 0;
         self.speech = Probability::default();
     }
 

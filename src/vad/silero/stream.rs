@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::SileroModel;
 use super::kernel::{Memory, Net, Room, Seat};
 use crate::decision::Probability;
+use crate::vad::window::Window;
 
 /// Silero VAD v6.2 on one stream of samples: a score for every 32 ms.
 ///
@@ -24,7 +25,7 @@ impl SileroStream {
     /// Allocates.
     pub fn new(model: Arc<SileroModel>, rate: SileroRate) -> Self {
         let net = model.net(rate);
-        let (memory, room, window) = (Memory::new(net.shape), Room::new(net), Window::new(net));
+        let (memory, room, window) = (Memory::new(net.shape), Room::new(net), Window::new(net.shape.window));
         Self { model, rate, memory, room, window }
     }
 
@@ -72,40 +73,6 @@ impl SileroModel {
             SileroRate::Hz8000 => &self.net8,
             SileroRate::Hz16000 => &self.net16,
         }
-    }
-}
-
-/// A window that fills up.
-pub(super) struct Window {
-    samples: Box<[f32]>,
-    filled: usize,
-}
-
-impl Window {
-    pub(super) fn new(net: &Net) -> Self {
-        Self { samples: vec![0.0; net.shape.window].into(), filled: 0 }
-    }
-
-    /// Takes what there is room for; returns the rest.
-    pub(super) fn fill<'a>(&mut self, samples: &'a [f32]) -> &'a [f32] {
-        let room = &mut self.samples[self.filled..];
-        let (now, later) = samples.split_at(room.len().min(samples.len()));
-        room[..now.len()].copy_from_slice(now);
-        self.filled += now.len();
-        later
-    }
-
-    /// The window if it is full; the next sample begins another.
-    pub(super) fn take(&mut self) -> Option<&[f32]> {
-        if self.filled < self.samples.len() {
-            return None;
-        }
-        self.filled = 0;
-        Some(&self.samples)
-    }
-
-    pub(super) fn empty(&mut self) {
-        self.filled = 0;
     }
 }
 
