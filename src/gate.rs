@@ -5,9 +5,9 @@ use crate::decision::{Decision, Edge, Evidence, Reason, TurnState, Verdict};
 use crate::error::ConfigError;
 use crate::frame::{Frame, SampleIndex, Span};
 use crate::history::History;
-use crate::level::Level;
+use crate::level::{Level, LevelStep};
 use crate::turn::{Turn, TurnStep};
-use crate::vad::{self, ModelId, Vad};
+use crate::vad::{Detector, DueWindow, ModelId, Vad};
 
 /// Decides for every 10 ms of one microphone what goes on to speech-to-text.
 ///
@@ -20,12 +20,13 @@ use crate::vad::{self, ModelId, Vad};
 /// # Ok::<(), voxgate::ConfigError>(())
 /// ```
 pub struct Gate {
-    vad: Box<dyn Vad>,
+    vad: Detector,
     level: Level,
     turn: Turn,
     history: History,
     /// Everything before this was forwarded or can no longer be.
     settled: SampleIndex,
+    staged: Staged,
 }
 
 impl Gate {
@@ -38,7 +39,7 @@ impl Gate {
     /// Allocates everything that the gate will ever need, and reads the model the first time.
     pub fn new(config: &GateConfig) -> Result<Self, ConfigError> {
         config.refuse_contradictions()?;
-        Ok(Self::assemble(config, vad::from_config(config)?))
+        Ok(Self::assemble(config, Detector::new(config)?))
     }
 
     /// A gate that listens to a detector of your own; `config.vad` is not used.
@@ -47,14 +48,14 @@ impl Gate {
     /// [`ConfigError`] if settings contradict each other.
     pub fn with_vad(config: &GateConfig, vad: Box<dyn Vad>) -> Result<Self, ConfigError> {
         config.refuse_contradictions()?;
-        Ok(Self::assemble(config, vad))
+        Ok(Self::assemble(config, Detector::alone(vad)))
     }
 
     /// A gate of settings that have been checked.
-    fn assemble(config: &GateConfig, vad: Box<dyn Vad>) -> Self {
+    fn assemble(config: &GateConfig, vad: Detector) -> Self {
         let turn = Turn::new(&config.turn);
         let history = History::new(turn.reach());
-        Self { vad, level: Level::new(), turn, history, settled: SampleIndex::default() }
+        Self { vad, level: Level::new(), turn, history, settled: SampleIndex::default(), staged: Staged::default() }
     }
 
     /// Decides on the next 10 ms.
@@ -63,16 +64,35 @@ impl Gate {
     /// Never allocates, frees, locks, logs, blocks or calls the system, unless the detector does:
     /// of voxgate's own only that of the feature `onnx`.
     pub fn push(&mut self, mic: &Frame) -> Decision {
+        self.stage(mic);
+        self.due().for_each(DueWindow::score);
+        self.decide()
+    }
+
+    /// The first phase: takes the next 10 ms. What it makes [`due`](Self::due) must be scored, by
+    /// whomever, before the gate can [`decide`](Self::decide).
+    pub(crate) fn stage(&mut self, mic: &Frame) {
+        self.vad.stage(mic);
         let frame = self.history.record(mic.samples());
-        let score = self.vad.score(mic);
-        let level = self.level.step(mic);
+        self.staged = Staged { frame, level: self.level.step(mic), gap: mic.is_gap() };
+    }
+
+    /// The windows that wait for a score.
+    pub(crate) fn due(&mut self) -> impl Iterator<Item = DueWindow<'_>> {
+        self.vad.due().into_iter()
+    }
+
+    /// The second phase: decides on what was staged.
+    pub(crate) fn decide(&mut self) -> Decision {
+        let Staged { frame, level, gap } = self.staged;
+        let score = self.vad.conclude();
         let step = self.turn.step(frame, score, &level);
         let evidence = Evidence {
             speech: score.speech,
             window: score.window,
             level_dbfs: level.frame_dbfs,
             floor_dbfs: level.floor_dbfs,
-            gap: mic.is_gap(),
+            gap,
         };
         let verdict = self.settle(frame, &step);
         Decision { frame, verdict, turn: step.state, edge: step.edge, settled: self.settled, evidence }
@@ -135,6 +155,14 @@ impl Gate {
             _ => Verdict::Suppress(Reason::Silence),
         }
     }
+}
+
+/// What is known of a frame before its windows are scored.
+#[derive(Clone, Copy, Debug, Default)]
+struct Staged {
+    frame: Span,
+    level: LevelStep,
+    gap: bool,
 }
 
 impl std::fmt::Debug for Gate {

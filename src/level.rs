@@ -13,7 +13,7 @@ pub(crate) struct Level {
 }
 
 /// What [`Level`] knows after a frame, in dBFS.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct LevelStep {
     /// Of this frame.
     pub(crate) frame_dbfs: f32,

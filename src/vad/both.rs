@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::silero::Attention;
+use super::silero::{Attention, DueWindow};
 use super::{ModelId, Score, Silero, SileroModel, Vad, WebRtc};
 use crate::config::{SileroConfig, WebRtcConfig, WebRtcMode, WebRtcWindow};
 use crate::frame::Frame;
@@ -30,14 +30,29 @@ impl Both {
     pub fn new(model: Arc<SileroModel>, silero: SileroConfig) -> Self {
         Self { silero: Silero::new(model, silero), webrtc: WebRtc::new(LOOK), unvoiced: u32::MAX }
     }
+
+    /// As [`Silero::stage`]; WebRTC says whether Silero listens.
+    pub(super) fn stage(&mut self, frame: &Frame) {
+        self.webrtc.score(frame);
+        self.unvoiced = if self.webrtc.voiced() { 0 } else { self.unvoiced.saturating_add(1) };
+        let asleep = self.unvoiced >= PATIENCE_FRAMES && self.silero.speech().get() < DROWSY_BELOW;
+        self.silero.stage(frame, if asleep { Attention::Asleep } else { Attention::Awake });
+    }
+
+    pub(super) fn due(&mut self) -> Option<DueWindow<'_>> {
+        self.silero.due()
+    }
+
+    pub(super) fn conclude(&mut self) -> Score {
+        self.silero.conclude()
+    }
 }
 
 impl Vad for Both {
     fn score(&mut self, frame: &Frame) -> Score {
-        self.webrtc.score(frame);
-        self.unvoiced = if self.webrtc.voiced() { 0 } else { self.unvoiced.saturating_add(1) };
-        let asleep = self.unvoiced >= PATIENCE_FRAMES && self.silero.speech().get() < DROWSY_BELOW;
-        self.silero.listen(frame, if asleep { Attention::Asleep } else { Attention::Awake })
+        self.stage(frame);
+        self.due().into_iter().for_each(DueWindow::score);
+        self.conclude()
     }
 
     fn reset(&mut self) {

@@ -1,6 +1,7 @@
 //! Voice activity detection: how likely is it that somebody speaks?
 
 mod both;
+mod detector;
 mod forget;
 mod model_id;
 #[cfg(feature = "onnx")]
@@ -10,15 +11,17 @@ mod webrtc;
 mod window;
 
 pub use both::Both;
+pub(crate) use detector::Detector;
 pub use model_id::ModelId;
 #[cfg(feature = "onnx")]
 pub use onnx::OnnxVad;
+pub(crate) use silero::DueWindow;
 pub use silero::{
     InstructionSet, Silero, SileroBatch, SileroModel, SileroRate, SileroStream, SileroStreamId, StreamLeft,
 };
 pub use webrtc::WebRtc;
 
-use crate::config::{GateConfig, VadChoice};
+use crate::config::GateConfig;
 use crate::decision::Probability;
 use crate::error::ModelError;
 use crate::frame::{Frame, Span};
@@ -64,12 +67,7 @@ pub struct Score {
 /// # Errors
 /// [`ModelError`] if the bundled weights cannot be read, or the ONNX file that was asked for.
 pub fn from_config(config: &GateConfig) -> Result<Box<dyn Vad>, ModelError> {
-    Ok(match config.vad {
-        VadChoice::Both => Box::new(Both::new(SileroModel::bundled()?, config.silero)),
-        VadChoice::Onnx => onnx(config)?,
-        VadChoice::Silero => Box::new(Silero::new(SileroModel::bundled()?, config.silero)),
-        VadChoice::Webrtc => Box::new(WebRtc::new(config.webrtc)),
-    })
+    Detector::new(config).map(Into::into)
 }
 
 #[cfg(feature = "onnx")]

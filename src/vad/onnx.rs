@@ -113,9 +113,9 @@ impl OnnxVad {
 
 impl Vad for OnnxVad {
     fn score(&mut self, frame: &Frame) -> Score {
-        let later = self.window.fill(frame.samples());
+        self.window.push(frame.samples());
         self.heard += FRAME_LEN as u64;
-        let Some(window) = self.window.take() else {
+        let Some(window) = self.window.full() else {
             return Score { speech: self.speech, window: None };
         };
         let context = self.shape.context();
@@ -128,8 +128,7 @@ impl Vad for OnnxVad {
         if self.forgetting.due(self.speech, WINDOW as u64) {
             self.clear();
         }
-        self.window.fill(later);
-        let end = SampleIndex(self.heard - later.len() as u64);
+        let end = SampleIndex(self.heard - self.window.advance() as u64);
         Score { speech: self.speech, window: Some(Span::new(end.back(WINDOW as u64), end)) }
     }
 

@@ -103,7 +103,7 @@ fn silero_sleeps_through_silence_and_wakes_as_if_it_had_not_lived_through_it() {
 #[cfg(not(feature = "onnx"))]
 #[test]
 fn without_the_feature_the_error_names_it() {
-    let config = GateConfig { vad: VadChoice::Onnx, ..GateConfig::default() };
+    let config = GateConfig { vad: crate::VadChoice::Onnx, ..GateConfig::default() };
     let message = from_config(&config).err().unwrap().to_string();
     assert!(message.contains("`--features onnx`"), "{message}");
 }

@@ -1,39 +1,52 @@
 //! Samples collected until a model can be given a window of them.
 
-/// A window that fills up.
+use crate::frame::FRAME_LEN;
+
+/// A window that fills up, and the start of the next where a frame reaches beyond it.
 #[derive(Debug)]
 pub(super) struct Window {
     samples: Box<[f32]>,
+    len: usize,
     filled: usize,
 }
 
 impl Window {
     /// An empty one of `len` samples.
     pub(super) fn new(len: usize) -> Self {
-        Self { samples: vec![0.0; len].into(), filled: 0 }
+        Self { samples: vec![0.0; len + FRAME_LEN].into(), len, filled: 0 }
     }
 
     /// Its length when full.
     pub(super) fn len(&self) -> usize {
-        self.samples.len()
+        self.len
     }
 
-    /// Takes what there is room for; returns the rest.
+    /// Takes a frame, whole: what the window has no room for waits for the next.
+    pub(super) fn push(&mut self, frame: &[f32; FRAME_LEN]) {
+        debug_assert!(self.filled < self.len, "a full window was not advanced");
+        self.samples[self.filled..][..FRAME_LEN].copy_from_slice(frame);
+        self.filled += FRAME_LEN;
+    }
+
+    /// Takes what the window has room for; returns the rest.
     pub(super) fn fill<'a>(&mut self, samples: &'a [f32]) -> &'a [f32] {
-        let room = &mut self.samples[self.filled..];
+        let room = &mut self.samples[self.filled..self.len];
         let (now, later) = samples.split_at(room.len().min(samples.len()));
         room[..now.len()].copy_from_slice(now);
         self.filled += now.len();
         later
     }
 
-    /// The window if it is full; the next sample begins another.
-    pub(super) fn take(&mut self) -> Option<&[f32]> {
-        if self.filled < self.samples.len() {
-            return None;
-        }
-        self.filled = 0;
-        Some(&self.samples)
+    /// The window, if it is full.
+    pub(super) fn full(&self) -> Option<&[f32]> {
+        (self.filled >= self.len).then(|| &self.samples[..self.len])
+    }
+
+    /// Begins the next window with the samples that the full one had no room for; says how many.
+    pub(super) fn advance(&mut self) -> usize {
+        self.samples.copy_within(self.len..self.filled, 0);
+        self.filled -= self.len;
+        self.filled
     }
 
     pub(super) fn empty(&mut self) {

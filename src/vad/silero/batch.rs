@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::kernel::{GROUP, Memory, Net, Room, Seat};
-use super::{SileroModel, SileroRate};
+use super::kernel::{Memory, Net};
+use super::{DueWindow, SileroModel, SileroRate, score_together};
 use crate::decision::Probability;
 use crate::vad::window::Window;
 
@@ -30,7 +30,6 @@ pub struct SileroBatch {
     model: Arc<SileroModel>,
     rate: SileroRate,
     slots: Vec<Slot>,
-    rooms: [Room; GROUP],
     joined: u64,
 }
 
@@ -40,11 +39,15 @@ impl SileroBatch {
     /// # Real-time
     /// Allocates for all of them; nothing after it does.
     pub fn new(model: Arc<SileroModel>, rate: SileroRate, most: usize) -> Self {
-        let net = model.net(rate);
-        let slot = |_| Slot { stream: None, memory: Memory::new(net.shape), window: Window::new(net.shape.window) };
+        let window = model.net(rate).shape.window;
+        let slot = |_| Slot {
+            stream: None,
+            memory: Memory::EMPTY,
+            window: Window::new(window),
+            speech: Probability::default(),
+        };
         let slots = (0..most).map(slot).collect();
-        let rooms = std::array::from_fn(|_| Room::new(net));
-        Self { model, rate, slots, rooms, joined: 0 }
+        Self { model, rate, slots, joined: 0 }
     }
 
     /// A new stream; `None` if as many as there is room for have joined and not left.
@@ -72,13 +75,11 @@ impl SileroBatch {
     /// Neither allocates nor blocks.
     pub fn score(&mut self, mut on_score: impl FnMut(SileroStreamId, Probability)) {
         let net = self.model.net(self.rate);
-        let mut full = self.slots.iter_mut().filter_map(Slot::ready);
-        loop {
-            let ready: [_; GROUP] = std::array::from_fn(|_| full.next());
-            let last = ready.iter().any(Option::is_none);
-            score_together(net, ready, &mut self.rooms, &mut on_score);
-            if last {
-                return;
+        score_together(self.slots.iter_mut().filter_map(|slot| slot.due(net)));
+        for slot in &mut self.slots {
+            if let (Some(stream), Some(_)) = (slot.stream, slot.window.full()) {
+                slot.window.advance();
+                on_score(stream, slot.speech);
             }
         }
     }
@@ -130,54 +131,17 @@ struct Slot {
     stream: Option<SileroStreamId>,
     memory: Memory,
     window: Window,
+    speech: Probability,
 }
 
 impl Slot {
-    fn ready(&mut self) -> Option<Ready<'_>> {
-        let stream = self.stream?;
-        let window = self.window.take()?;
-        Some(Ready { stream, memory: &mut self.memory, window })
+    fn due<'a>(&'a mut self, net: &'a Net) -> Option<DueWindow<'a>> {
+        self.stream?;
+        Some(DueWindow { net, memory: &mut self.memory, window: self.window.full()?, speech: &mut self.speech })
     }
 
     fn restart(&mut self) {
         self.memory.clear();
         self.window.empty();
-    }
-}
-
-/// A stream with a full window.
-struct Ready<'a> {
-    stream: SileroStreamId,
-    memory: &'a mut Memory,
-    window: &'a [f32],
-}
-
-impl<'a> Ready<'a> {
-    fn seat(self, room: &'a mut Room) -> Seat<'a> {
-        Seat { memory: self.memory, room, window: self.window }
-    }
-}
-
-/// Scores a whole group at once, and what is less than a group one by one.
-fn score_together(
-    net: &Net,
-    ready: [Option<Ready<'_>>; GROUP],
-    rooms: &mut [Room; GROUP],
-    on_score: &mut impl FnMut(SileroStreamId, Probability),
-) {
-    match ready {
-        [Some(a), Some(b), Some(c), Some(d)] => {
-            let streams = [a.stream, b.stream, c.stream, d.stream];
-            let [room_a, room_b, room_c, room_d] = rooms;
-            let scores = net.score_group([a.seat(room_a), b.seat(room_b), c.seat(room_c), d.seat(room_d)]);
-            for (stream, score) in streams.into_iter().zip(scores) {
-                on_score(stream, Probability::nearest(score));
-            }
-        }
-        fewer => {
-            for one in fewer.into_iter().flatten() {
-                on_score(one.stream, Probability::nearest(net.score(one.seat(&mut rooms[0]))));
-            }
-        }
     }
 }

@@ -37,21 +37,27 @@ impl Net {
     pub(super) fn new(shape: Shape, level: Level, weights: Weights) -> Self {
         let n = shape.fft;
         let hann = (0..n).map(|j| (0.5 - 0.5 * (2.0 * PI * j as f64 / n as f64).cos()) as f32).collect();
-        Self { shape, level, hann, fft: RealFftPlanner::new().plan_fft_forward(n), weights }
+        let fft = RealFftPlanner::new().plan_fft_forward(n);
+        assert!(
+            fft.get_scratch_len() <= FFT_SCRATCH,
+            "an FFT of {n} needs {} numbers of scratch",
+            fft.get_scratch_len()
+        );
+        Self { shape, level, hann, fft, weights }
     }
 
     /// The score of a stream's next window, in [0, 1].
-    pub(super) fn score(&self, seat: Seat<'_>) -> f32 {
-        dispatch!(self.level, simd => self.score_with::<_, 1, 1, 2, 1, 4, 8>(simd, [seat])[0])
+    pub(super) fn score(&self, memory: &mut Memory, window: &[f32]) -> f32 {
+        dispatch!(self.level, simd => self.score_with::<_, 1, 1, 2, 1, 4, 8>(simd, [(memory, window)])[0])
     }
 
     /// The scores of the next windows of several streams: each weight is read once for all.
-    pub(super) fn score_group(&self, seats: [Seat<'_>; GROUP]) -> [f32; GROUP] {
+    pub(super) fn score_group(&self, streams: [(&mut Memory, &[f32]); GROUP]) -> [f32; GROUP] {
         dispatch!(self.level, simd => if lanes(simd) == 16 {
-            self.score_with::<_, GROUP, 2, 1, 4, 1, 2>(simd, seats)
+            self.score_with::<_, GROUP, 2, 1, 4, 1, 2>(simd, streams)
         } else {
             // With half as many registers, a smaller tile is a fifth faster.
-            self.score_with::<_, GROUP, 2, 1, 2, 2, 4>(simd, seats)
+            self.score_with::<_, GROUP, 2, 1, 2, 2, 4>(simd, streams)
         })
     }
 
@@ -69,62 +75,71 @@ impl Net {
     >(
         &self,
         simd: S,
-        mut seats: [Seat<'_>; N],
+        streams: [(&mut Memory, &[f32]); N],
     ) -> [f32; N] {
         let Weights { conv1, conv2, conv3, conv4, lstm, .. } = &self.weights;
         let relu = |x: S::f32s| x.max(S::f32s::splat(simd, 0.0));
-        for seat in &mut seats {
-            self.spectrum(seat);
+        let mut rooms = [const { Room::EMPTY }; N];
+        for (room, (memory, window)) in rooms.iter_mut().zip(&streams) {
+            room.hidden = memory.hidden;
+            self.spectrum(memory, window, &mut room.magnitudes);
         }
+        let bins = self.shape.bins();
         simd.vectorize(
             #[inline(always)]
-            || conv1.apply::<S, 1, 1>(simd, &mut seats.each_mut().map(Seat::for_conv1), relu),
+            || conv1.apply::<S, 1, 1>(simd, &mut rooms.each_mut().map(|room| room.for_conv1(bins)), relu),
         );
         simd.vectorize(
             #[inline(always)]
-            || conv2.apply::<S, R2, B2>(simd, &mut seats.each_mut().map(Seat::for_conv2), relu),
+            || conv2.apply::<S, R2, B2>(simd, &mut rooms.each_mut().map(Room::for_conv2), relu),
         );
         simd.vectorize(
             #[inline(always)]
-            || conv3.apply::<S, R, B>(simd, &mut seats.each_mut().map(Seat::for_conv3), relu),
+            || conv3.apply::<S, R, B>(simd, &mut rooms.each_mut().map(Room::for_conv3), relu),
         );
         simd.vectorize(
             #[inline(always)]
-            || conv4.apply::<S, R, B4>(simd, &mut seats.each_mut().map(Seat::for_conv4), relu),
+            || conv4.apply::<S, R, B4>(simd, &mut rooms.each_mut().map(Room::for_conv4), relu),
         );
         simd.vectorize(
             #[inline(always)]
-            || lstm.apply::<S, R, B>(simd, &mut seats.each_mut().map(Seat::for_lstm), |x| x),
+            || lstm.apply::<S, R, B>(simd, &mut rooms.each_mut().map(Room::for_lstm), |x| x),
         );
-        seats.map(|seat| self.remember(simd, seat))
+        let mut scores = [0.0; N];
+        for ((score, room), (memory, window)) in scores.iter_mut().zip(&rooms).zip(streams) {
+            *score = self.remember(simd, &room.gates, memory);
+            self.skip(memory, window);
+        }
+        scores
     }
 
     /// Takes a window without scoring it: only its end is kept, as the context of the next.
     pub(super) fn skip(&self, memory: &mut Memory, window: &[f32]) {
-        let end = window.len() - self.shape.context;
-        memory.context.copy_from_slice(&window[end..]);
+        let context = self.shape.context;
+        memory.context[..context].copy_from_slice(&window[window.len() - context..]);
     }
 
     /// Magnitudes of four overlapping frames of context + window + its reflection.
     #[inline(always)]
-    fn spectrum(&self, seat: &mut Seat<'_>) {
+    fn spectrum(&self, memory: &Memory, window: &[f32], magnitudes: &mut [f32]) {
         let Shape { window: len, context, fft: n } = self.shape;
-        let Room { signal, fft_in, fft_out, fft_scratch, magnitudes, .. } = &mut *seat.room;
-        let heard = seat.memory.context.iter().chain(seat.window);
-        for (y, x) in signal.iter_mut().zip(heard) {
+        let mut signal = [0.0; LONGEST_SIGNAL];
+        for (y, x) in signal.iter_mut().zip(memory.context[..context].iter().chain(window)) {
             *y = if x.abs() < INAUDIBLE { 0.0 } else { *x };
         }
         let end = context + len;
         for i in 0..context {
             signal[end + i] = signal[end - 2 - i];
         }
-        self.skip(seat.memory, seat.window);
-        for (t, row) in magnitudes.chunks_exact_mut(self.shape.bins()).enumerate() {
+        let (mut fft_in, mut fft_out) = ([0.0; LONGEST_FFT], [Complex::ZERO; LONGEST_FFT / 2 + 1]);
+        let (fft_in, fft_out) = (&mut fft_in[..n], &mut fft_out[..self.shape.bins()]);
+        let mut fft_scratch = [Complex::ZERO; FFT_SCRATCH];
+        for (t, row) in magnitudes.chunks_exact_mut(self.shape.bins()).take(FRAMES).enumerate() {
             for ((x, y), w) in fft_in.iter_mut().zip(&signal[t * n / 2..]).zip(&self.hann) {
                 *x = y * w;
             }
-            // Cannot fail: all three buffers were made by the plan for its own length.
-            let done = self.fft.process_with_scratch(fft_in, fft_out, fft_scratch);
+            // Cannot fail: the buffers are as long as the plan wants them, see `Net::new`.
+            let done = self.fft.process_with_scratch(fft_in, fft_out, &mut fft_scratch);
             debug_assert!(done.is_ok());
             for (m, c) in row.iter_mut().zip(&*fft_out) {
                 let (re, im) = (c.re.abs().max(INAUDIBLE), c.im.abs().max(INAUDIBLE));
@@ -135,12 +150,12 @@ impl Net {
 
     /// The rest of the LSTM's step (gates in the order input, forget, cell, output), and the score.
     #[inline(always)]
-    fn remember<S: Simd>(&self, simd: S, seat: Seat<'_>) -> f32 {
-        let Memory { hidden, cell, .. } = seat.memory;
+    fn remember<S: Simd>(&self, simd: S, gates: &[f32], memory: &mut Memory) -> f32 {
+        let Memory { hidden, cell, .. } = memory;
         let mut logit = S::f32s::splat(simd, 0.0);
         for at in (0..HIDDEN).step_by(S::f32s::LEN) {
             let part = at..at + S::f32s::LEN;
-            let gate = |g: usize| S::f32s::from_slice(simd, &seat.room.gates[g * HIDDEN..][part.clone()]);
+            let gate = |g: usize| S::f32s::from_slice(simd, &gates[g * HIDDEN..][part.clone()]);
             let kept = sigmoid(simd, gate(1)) * S::f32s::from_slice(simd, &cell[part.clone()]);
             let next = kept + sigmoid(simd, gate(0)) * tanh(simd, gate(2));
             let out = sigmoid(simd, gate(3)) * tanh(simd, next);
@@ -161,82 +176,63 @@ pub(super) fn lanes<S: Simd>(_: S) -> usize {
 
 /// What a stream remembers from window to window.
 pub(super) struct Memory {
-    context: Box<[f32]>,
+    context: [f32; LONGEST_CONTEXT],
     hidden: [f32; HIDDEN],
     cell: [f32; HIDDEN],
 }
 
 impl Memory {
-    pub(super) fn new(shape: Shape) -> Self {
-        Self { context: vec![0.0; shape.context].into(), hidden: [0.0; HIDDEN], cell: [0.0; HIDDEN] }
-    }
+    /// Of a stream that has heard nothing.
+    pub(super) const EMPTY: Self = Self { context: [0.0; LONGEST_CONTEXT], hidden: [0.0; HIDDEN], cell: [0.0; HIDDEN] };
 
     /// Forgets: the next window is scored as a stream's first.
     pub(super) fn clear(&mut self) {
-        self.context.fill(0.0);
-        self.hidden.fill(0.0);
-        self.cell.fill(0.0);
+        *self = Self::EMPTY;
     }
 }
 
-/// Room to work in, for one stream at a time.
-pub(super) struct Room {
-    /// Context, window, reflection.
-    signal: Box<[f32]>,
-    fft_in: Vec<f32>,
-    fft_out: Vec<Complex<f32>>,
-    fft_scratch: Vec<Complex<f32>>,
-    magnitudes: Box<[f32]>,
+/// Room to work in, for one window. It is on the stack: in a process of many streams that is the one
+/// place that the processor's cache surely holds.
+struct Room {
+    magnitudes: [f32; FRAMES * (LONGEST_FFT / 2 + 1)],
     first: [f32; 4 * 128],
     second: [f32; 2 * 64],
     third: [f32; 64],
     encoded: [f32; HIDDEN],
+    /// The stream's, from the window before.
+    hidden: [f32; HIDDEN],
     gates: [f32; 4 * HIDDEN],
 }
 
 impl Room {
-    pub(super) fn new(net: &Net) -> Self {
-        Self {
-            signal: vec![0.0; net.shape.window + 2 * net.shape.context].into(),
-            fft_in: net.fft.make_input_vec(),
-            fft_out: net.fft.make_output_vec(),
-            fft_scratch: net.fft.make_scratch_vec(),
-            magnitudes: vec![0.0; FRAMES * net.shape.bins()].into(),
-            first: [0.0; 4 * 128],
-            second: [0.0; 2 * 64],
-            third: [0.0; 64],
-            encoded: [0.0; HIDDEN],
-            gates: [0.0; 4 * HIDDEN],
-        }
-    }
-}
+    const EMPTY: Self = Self {
+        magnitudes: [0.0; FRAMES * (LONGEST_FFT / 2 + 1)],
+        first: [0.0; 4 * 128],
+        second: [0.0; 2 * 64],
+        third: [0.0; 64],
+        encoded: [0.0; HIDDEN],
+        hidden: [0.0; HIDDEN],
+        gates: [0.0; 4 * HIDDEN],
+    };
 
-/// A stream that takes part in a scoring: its memory, its window, and room for it.
-pub(super) struct Seat<'a> {
-    pub(super) memory: &'a mut Memory,
-    pub(super) room: &'a mut Room,
-    pub(super) window: &'a [f32],
-}
-
-impl Seat<'_> {
-    fn for_conv1(&mut self) -> Row<'_, FRAMES> {
-        Row { input: frames(&self.room.magnitudes), output: &mut self.room.first }
+    fn for_conv1(&mut self, bins: usize) -> Row<'_, FRAMES> {
+        Row { input: frames(&self.magnitudes[..FRAMES * bins]), output: &mut self.first }
     }
 
     fn for_conv2(&mut self) -> Row<'_, 4> {
-        Row { input: frames(&self.room.first), output: &mut self.room.second }
+        Row { input: frames(&self.first), output: &mut self.second }
     }
 
     fn for_conv3(&mut self) -> Row<'_, 2> {
-        Row { input: frames(&self.room.second), output: &mut self.room.third }
+        Row { input: frames(&self.second), output: &mut self.third }
     }
 
     fn for_conv4(&mut self) -> Row<'_, 1> {
-        Row { input: [&self.room.third], output: &mut self.room.encoded }
+        Row { input: [&self.third], output: &mut self.encoded }
     }
 
     fn for_lstm(&mut self) -> Row<'_, 2> {
-        Row { input: [&self.room.encoded, &self.memory.hidden], output: &mut self.room.gates }
+        Row { input: [&self.encoded, &self.hidden], output: &mut self.gates }
     }
 }
 
@@ -269,6 +265,14 @@ impl Shape {
 pub(super) const HIDDEN: usize = 128;
 /// Streams that [`Net::score_group`] scores together.
 pub(super) const GROUP: usize = 4;
+/// Samples of context at the higher rate.
+const LONGEST_CONTEXT: usize = Shape::AT_16_KHZ.context;
+/// Context, window and reflection at the higher rate.
+const LONGEST_SIGNAL: usize = Shape::AT_16_KHZ.window + 2 * LONGEST_CONTEXT;
+/// Samples per spectrum at the higher rate.
+const LONGEST_FFT: usize = Shape::AT_16_KHZ.fft;
+/// Complex numbers that the FFT works in: twice what the plans of every instruction set ask for.
+const FFT_SCRATCH: usize = LONGEST_FFT;
 /// Spectra per window.
 const FRAMES: usize = 4;
 /// -300 dBFS. Samples and spectra below count as this or as nothing: a score cannot tell, and no
@@ -283,15 +287,15 @@ mod tests {
     #[test]
     fn no_denormal_in_silence_or_a_dying_tail() {
         let net = &SileroModel::bundled().unwrap().net16;
-        let (mut memory, mut room) = (Memory::new(net.shape), Room::new(net));
+        let mut memory = Memory::EMPTY;
         for n in 0..400 {
             let level = if n < 200 { 10_f32.powf(-0.25 * n as f32) } else { 0.0 };
             let window: Vec<f32> = (0..512).map(|i| level * (0.1 * i as f32).sin()).collect();
-            let score = net.score(Seat { memory: &mut memory, room: &mut room, window: &window });
+            let mut magnitudes = Room::EMPTY.magnitudes;
+            net.spectrum(&memory, &window, &mut magnitudes);
+            let score = net.score(&mut memory, &window);
             assert!((0.0..=1.0).contains(&score));
-            let Room { signal, fft_in, magnitudes, first, second, third, encoded, gates, .. } = &room;
-            let buffers: [&[f32]; 10] =
-                [signal, fft_in, magnitudes, first, second, third, encoded, gates, &memory.hidden, &memory.cell];
+            let buffers: [&[f32]; 3] = [&magnitudes, &memory.hidden, &memory.cell];
             for (which, buffer) in buffers.iter().enumerate() {
                 assert!(!buffer.iter().any(|x| x.is_subnormal()), "window {n}, buffer {which}");
             }

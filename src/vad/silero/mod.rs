@@ -3,6 +3,7 @@
 //! `models/silero_vad_v6.2.md` says where the weights come from and writes the network down.
 
 mod batch;
+mod due;
 mod instruction_set;
 mod kernel;
 mod layer;
@@ -11,6 +12,7 @@ mod model;
 mod stream;
 
 pub use batch::{SileroBatch, SileroStreamId, StreamLeft};
+pub(crate) use due::{DueWindow, score_together};
 pub use instruction_set::InstructionSet;
 pub use model::SileroModel;
 pub use stream::{SileroRate, SileroStream};
@@ -23,7 +25,7 @@ use super::{ModelId, Score, Vad};
 use crate::config::SileroConfig;
 use crate::decision::Probability;
 use crate::frame::{FRAME_LEN, Frame, SAMPLE_RATE, SampleIndex, Span};
-use kernel::{Memory, Room, Seat};
+use kernel::Memory;
 
 /// Silero VAD v6.2 on one stream of 16 kHz audio: a score for every 512 samples (32 ms).
 ///
@@ -31,25 +33,24 @@ use kernel::{Memory, Room, Seat};
 pub struct Silero {
     model: Arc<SileroModel>,
     memory: Memory,
-    room: Room,
     window: Window,
     heard: u64,
     speech: Probability,
+    attention: Attention,
     forgetting: Forgetting,
 }
 
 impl Silero {
     /// A stream that shares `model`'s weights with every other.
     pub fn new(model: Arc<SileroModel>, config: SileroConfig) -> Self {
-        let (memory, room) = (Memory::new(model.net16.shape), Room::new(&model.net16));
         let window = Window::new(model.net16.shape.window);
         Self {
             model,
-            memory,
-            room,
+            memory: Memory::EMPTY,
             window,
             heard: 0,
             speech: Probability::default(),
+            attention: Attention::Awake,
             forgetting: Forgetting::new(config.reset),
         }
     }
@@ -59,35 +60,44 @@ impl Silero {
         self.speech
     }
 
-    /// [`score`](Vad::score), unless nobody listens: a window that ends asleep scores 0 and is only
-    /// remembered as the context of the next.
-    pub(super) fn listen(&mut self, frame: &Frame, attention: Attention) -> Score {
-        let later = self.window.fill(frame.samples());
+    /// The first part of [`score`](Vad::score): takes the next frame. A window that it completes is
+    /// [`due`](Self::due), unless nobody listens: then it scores 0 and is only remembered as the
+    /// context of the next.
+    pub(super) fn stage(&mut self, frame: &Frame, attention: Attention) {
+        self.window.push(frame.samples());
         self.heard += FRAME_LEN as u64;
-        let Self { model, memory, room, window, .. } = self;
-        let len = window.len() as u64;
-        let Some(window) = window.take() else {
+        self.attention = attention;
+    }
+
+    /// The window that must be scored before [`conclude`](Self::conclude).
+    pub(super) fn due(&mut self) -> Option<DueWindow<'_>> {
+        let window = self.window.full().filter(|_| self.attention == Attention::Awake)?;
+        Some(DueWindow { net: &self.model.net16, memory: &mut self.memory, window, speech: &mut self.speech })
+    }
+
+    /// The last part: the score in force after the frame.
+    pub(super) fn conclude(&mut self) -> Score {
+        let Some(window) = self.window.full() else {
             return Score { speech: self.speech, window: None };
         };
-        self.speech = match attention {
-            Attention::Awake => Probability::nearest(model.net16.score(Seat { memory, room, window })),
-            Attention::Asleep => {
-                model.net16.skip(memory, window);
-                Probability::default()
-            }
-        };
+        if self.attention == Attention::Asleep {
+            self.model.net16.skip(&mut self.memory, window);
+            self.speech = Probability::default();
+        }
+        let len = self.window.len() as u64;
         if self.forgetting.due(self.speech, len) {
             self.memory.clear();
         }
-        self.window.fill(later);
-        let end = SampleIndex(self.heard - later.len() as u64);
+        let end = SampleIndex(self.heard - self.window.advance() as u64);
         Score { speech: self.speech, window: Some(Span::new(end.back(len), end)) }
     }
 }
 
 impl Vad for Silero {
     fn score(&mut self, frame: &Frame) -> Score {
-        self.listen(frame, Attention::Awake)
+        self.stage(frame, Attention::Awake);
+        self.due().into_iter().for_each(DueWindow::score);
+        self.conclude()
     }
 
     fn reset(&mut self) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::SileroModel;
-use super::kernel::{Memory, Net, Room, Seat};
+use super::kernel::{Memory, Net};
 use crate::decision::Probability;
 use crate::vad::window::Window;
 
@@ -14,7 +14,6 @@ pub struct SileroStream {
     model: Arc<SileroModel>,
     rate: SileroRate,
     memory: Memory,
-    room: Room,
     window: Window,
 }
 
@@ -24,9 +23,8 @@ impl SileroStream {
     /// # Real-time
     /// Allocates.
     pub fn new(model: Arc<SileroModel>, rate: SileroRate) -> Self {
-        let net = model.net(rate);
-        let (memory, room, window) = (Memory::new(net.shape), Room::new(net), Window::new(net.shape.window));
-        Self { model, rate, memory, room, window }
+        let (memory, window) = (Memory::EMPTY, Window::new(model.net(rate).shape.window));
+        Self { model, rate, memory, window }
     }
 
     /// Takes mono samples, -1 to 1, in chunks of any length; calls `on_score` for every 32 ms that
@@ -38,9 +36,9 @@ impl SileroStream {
         let net = self.model.net(self.rate);
         while !samples.is_empty() {
             samples = self.window.fill(samples);
-            if let Some(window) = self.window.take() {
-                let seat = Seat { memory: &mut self.memory, room: &mut self.room, window };
-                on_score(Probability::nearest(net.score(seat)));
+            if let Some(window) = self.window.full() {
+                on_score(Probability::nearest(net.score(&mut self.memory, window)));
+                self.window.advance();
             }
         }
     }

@@ -1,0 +1,100 @@
+//! The detector of a gate, in two phases: frames are taken, and what is due is scored, alone or with others'.
+
+use super::silero::DueWindow;
+use super::{Both, ModelId, Score, Silero, SileroModel, Vad, onnx};
+use crate::config::{GateConfig, VadChoice};
+use crate::error::ModelError;
+use crate::frame::Frame;
+use crate::vad::WebRtc;
+
+/// A detector whose scoring can be left to somebody who scores for many.
+pub(crate) enum Detector {
+    /// Lends its windows.
+    Silero(Box<Silero>),
+    /// Lends those that it does not sleep through.
+    Both(Box<Both>),
+    /// Scores each frame at once, by itself.
+    Alone { vad: Box<dyn Vad>, score: Score },
+}
+
+impl Detector {
+    /// The detector that `config` asks for.
+    pub(crate) fn new(config: &GateConfig) -> Result<Self, ModelError> {
+        Ok(match config.vad {
+            VadChoice::Both => Self::Both(Box::new(Both::new(SileroModel::bundled()?, config.silero))),
+            VadChoice::Onnx => Self::alone(onnx(config)?),
+            VadChoice::Silero => Self::Silero(Box::new(Silero::new(SileroModel::bundled()?, config.silero))),
+            VadChoice::Webrtc => Self::alone(Box::new(WebRtc::new(config.webrtc))),
+        })
+    }
+
+    /// A detector that knows one phase only.
+    pub(crate) fn alone(vad: Box<dyn Vad>) -> Self {
+        Self::Alone { vad, score: Score::default() }
+    }
+
+    /// Takes the next frame.
+    pub(crate) fn stage(&mut self, frame: &Frame) {
+        match self {
+            Self::Silero(silero) => silero.stage(frame, super::silero::Attention::Awake),
+            Self::Both(both) => both.stage(frame),
+            Self::Alone { vad, score } => *score = vad.score(frame),
+        }
+    }
+
+    /// The window that must be scored before [`conclude`](Self::conclude), if the frame completed one.
+    pub(crate) fn due(&mut self) -> Option<DueWindow<'_>> {
+        match self {
+            Self::Silero(silero) => silero.due(),
+            Self::Both(both) => both.due(),
+            Self::Alone { .. } => None,
+        }
+    }
+
+    /// The score in force after the frame.
+    pub(crate) fn conclude(&mut self) -> Score {
+        match self {
+            Self::Silero(silero) => silero.conclude(),
+            Self::Both(both) => both.conclude(),
+            Self::Alone { score, .. } => *score,
+        }
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.as_vad_mut().reset();
+    }
+
+    pub(crate) fn model(&self) -> Option<ModelId> {
+        self.as_vad().model()
+    }
+
+    pub(crate) fn failed_windows(&self) -> u64 {
+        self.as_vad().failed_windows()
+    }
+
+    fn as_vad(&self) -> &dyn Vad {
+        match self {
+            Self::Silero(silero) => &**silero,
+            Self::Both(both) => &**both,
+            Self::Alone { vad, .. } => &**vad,
+        }
+    }
+
+    fn as_vad_mut(&mut self) -> &mut dyn Vad {
+        match self {
+            Self::Silero(silero) => &mut **silero,
+            Self::Both(both) => &mut **both,
+            Self::Alone { vad, .. } => &mut **vad,
+        }
+    }
+}
+
+impl From<Detector> for Box<dyn Vad> {
+    fn from(detector: Detector) -> Self {
+        match detector {
+            Detector::Silero(silero) => silero,
+            Detector::Both(both) => both,
+            Detector::Alone { vad, .. } => vad,
+        }
+    }
+}
