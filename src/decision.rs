@@ -1,6 +1,7 @@
 //! What the gate says about a frame, and why.
 
 use crate::frame::{SampleIndex, Span};
+use crate::vad::ModelId;
 
 /// The gate's word on one frame of 10 ms. Plain data: it can be copied, sent and kept.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -149,6 +150,8 @@ pub struct Evidence {
     pub floor_dbfs: f32,
     /// Whether most of the frame never arrived.
     pub gap: bool,
+    /// The weights that the score comes from; `None` if the detector has none.
+    pub model: Option<ModelId>,
 }
 
 /// A number in [0, 1].

@@ -93,6 +93,7 @@ impl Gate {
             level_dbfs: level.frame_dbfs,
             floor_dbfs: level.floor_dbfs,
             gap,
+            model: self.vad.model(),
         };
         let verdict = self.settle(frame, &step);
         Decision { frame, verdict, turn: step.state, edge: step.edge, settled: self.settled, evidence }

@@ -168,7 +168,10 @@ fn check_summary(run: &Run) {
     let summary = run.summary();
     let sum = summary["model"]["sha256"].as_str().unwrap();
     assert_eq!((sum.len(), &summary["model"]["name"]), (64, &"silero v6.2".into()));
-    assert!(run.events_named("speech_start").all(|start| start["evidence"]["model"] == sum[..16]));
+    for kind in ["speech_start", "suppressed"] {
+        assert!(run.events_named(kind).count() > 0, "{kind}");
+        assert!(run.events_named(kind).all(|event| event["evidence"]["model"] == sum[..16]), "{kind}");
+    }
     let seconds = |value: &serde_json::Value| (value.as_f64().unwrap() * 100.0).round() as usize;
     assert_eq!(seconds(&summary["seconds"]), run.rows.len());
     assert_eq!(seconds(&summary["forwarded_s"]), forwarded(&run.rows));

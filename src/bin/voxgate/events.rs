@@ -27,15 +27,15 @@ impl Events {
     }
 }
 
-/// The event of a start; `stt` is where in the STT stream its audio begins, `model` what scored it.
-pub(crate) fn of_start(decision: &Decision, stt: Option<SampleIndex>, model: Option<ModelId>) -> Option<Value> {
+/// The event of a start; `stt` is where in the STT stream its audio begins.
+pub(crate) fn of_start(decision: &Decision, stt: Option<SampleIndex>) -> Option<Value> {
     let (Some(Edge::SpeechStart { speech }), Verdict::Forward(audio)) = (decision.edge, decision.verdict) else {
         return None;
     };
     Some(json!({
         "event": "speech_start", "t_ms": decision.frame.end.as_ms(), "speech_ms": speech.as_ms(),
         "audio_from_ms": audio.start.as_ms(), "stt_ms": stt.map(SampleIndex::as_ms),
-        "evidence": evidence(decision, model),
+        "evidence": evidence(decision),
     }))
 }
 
@@ -62,17 +62,25 @@ pub(crate) fn of_suppressed(run: &Suppressed) -> Value {
     let Span { start, end } = run.span;
     json!({
         "event": "suppressed", "start_ms": start.as_ms(), "end_ms": end.as_ms(), "reason": run.reason.as_str(),
-        "evidence": { "peak_speech": rounded(run.peak_speech.get()), "peak_level_dbfs": rounded(run.peak_level_dbfs) },
+        "evidence": {
+            "peak_speech": rounded(run.peak_speech.get()), "peak_level_dbfs": rounded(run.peak_level_dbfs),
+            "model": short(run.model),
+        },
     })
 }
 
-fn evidence(decision: &Decision, model: Option<ModelId>) -> Value {
+fn evidence(decision: &Decision) -> Value {
     let evidence = &decision.evidence;
     json!({
         "speech": rounded(evidence.speech.get()), "level_dbfs": rounded(evidence.level_dbfs),
         "floor_dbfs": rounded(evidence.floor_dbfs), "gap": evidence.gap,
-        "model": model.map(|model| format!("{model:.16}")),
+        "model": short(evidence.model),
     })
+}
+
+/// As much of the sha256 as tells models apart; the summary has all of it.
+fn short(model: Option<ModelId>) -> Option<String> {
+    model.map(|model| format!("{model:.16}"))
 }
 
 /// Four decimals: what follows is noise.

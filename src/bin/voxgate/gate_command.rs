@@ -151,7 +151,7 @@ impl Session {
         self.outputs.summary.note_start(decision);
         if let Verdict::Forward(span) = decision.verdict {
             let stt = self.forwarder.time_map().gated(span.start);
-            events::of_start(decision, stt, self.gate.model()).iter().for_each(|event| self.outputs.event(event));
+            events::of_start(decision, stt).iter().for_each(|event| self.outputs.event(event));
         }
         if let Some(edge) = &decision.edge {
             self.outputs.end(edge, decision.frame.end);

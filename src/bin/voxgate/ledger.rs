@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use voxgate::vad::ModelId;
 use voxgate::{Decision, Edge, FRAME_LEN, Probability, Reason, SampleIndex, Span, Verdict};
 
 /// One frame and what became of it.
@@ -21,6 +22,8 @@ pub(crate) struct Suppressed {
     pub(crate) reason: Reason,
     pub(crate) peak_speech: Probability,
     pub(crate) peak_level_dbfs: f32,
+    /// What the peak was scored by.
+    pub(crate) model: Option<ModelId>,
 }
 
 /// Rows in order, each handed out once its fate is settled. Memory is bounded by the gate's reach.
@@ -95,6 +98,7 @@ impl Ledger {
                 reason: row.reason,
                 peak_speech: evidence.speech,
                 peak_level_dbfs: evidence.level_dbfs,
+                model: evidence.model,
             }),
         }
     }
