@@ -38,6 +38,7 @@ mod gate;
 mod history;
 mod intake;
 mod level;
+mod pool;
 mod time_map;
 mod turn;
 pub mod vad;
@@ -52,6 +53,7 @@ pub use forward::{Billing, Endpoint, Forwarder, KeepAlive, ProviderProfile, Savi
 pub use frame::{FLOOR_DBFS, FRAME_LEN, Frame, NotInRange, SAMPLE_RATE, SampleIndex, Span, duration_of, samples_in};
 pub use gate::Gate;
 pub use intake::{Chunk, Intake, IntakeReport, Samples};
+pub use pool::{GateId, GatePool, PoolError};
 pub use time_map::TimeMap;
 
 /// The README's examples are compiled and run as documentation tests.

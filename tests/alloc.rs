@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::hint::black_box;
 
 use voxgate::vad::{SileroBatch, SileroModel, SileroRate, SileroStream};
-use voxgate::{Chunk, FRAME_LEN, Frame, Gate, GateConfig, Intake, Preset, Samples, VadChoice};
+use voxgate::{Chunk, FRAME_LEN, Frame, Gate, GateConfig, GatePool, Intake, Preset, Samples, VadChoice};
 
 #[global_allocator]
 static COUNTING: Counting = Counting;
@@ -65,6 +65,33 @@ fn streams_and_batches_never_allocate() {
         assert_eq!(counts, (0, 0), "{rate:?}");
         assert!(alone > 300 && together > 300, "{rate:?}: {alone} and {together} scores");
     }
+}
+
+#[test]
+fn a_pool_never_allocates() {
+    let vads = [VadChoice::Silero, VadChoice::Webrtc, VadChoice::Both].into_iter().cycle();
+    let gates = vads.take(9).map(|vad| Gate::new(&GateConfig { vad, ..GateConfig::default() }).unwrap());
+    let mut gates: Vec<Gate> = gates.collect();
+    let mut pool = GatePool::with_capacity(gates.len());
+    let (frames, mut forwarded) = (frames(), 0);
+    let counts = count(|| {
+        for chunk in frames.chunks(100) {
+            let mut ids = [None; 9];
+            ids.iter_mut().for_each(|id| *id = gates.pop().map(|gate| pool.join(gate)));
+            for frame in chunk {
+                ids.into_iter().flatten().for_each(|id| pool.push(id, frame).unwrap());
+                pool.decide(|_, gate, decision| {
+                    if let voxgate::Verdict::Forward(span) = decision.verdict {
+                        assert!(gate.audio(span).is_some());
+                        forwarded += 1;
+                    }
+                });
+            }
+            ids.into_iter().flatten().for_each(|id| gates.push(pool.leave(id).unwrap()));
+        }
+    });
+    assert_eq!(counts, (0, 0));
+    assert!(forwarded > 500, "{forwarded} frames were forwarded");
 }
 
 #[test]

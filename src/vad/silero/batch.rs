@@ -1,6 +1,7 @@
 //! Many streams scored together.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::kernel::{Memory, Net};
 use super::{DueWindow, SileroModel, SileroRate, score_together};
@@ -30,7 +31,6 @@ pub struct SileroBatch {
     model: Arc<SileroModel>,
     rate: SileroRate,
     slots: Vec<Slot>,
-    joined: u64,
 }
 
 impl SileroBatch {
@@ -47,14 +47,13 @@ impl SileroBatch {
             speech: Probability::default(),
         };
         let slots = (0..most).map(slot).collect();
-        Self { model, rate, slots, joined: 0 }
+        Self { model, rate, slots }
     }
 
     /// A new stream; `None` if as many as there is room for have joined and not left.
     pub fn join(&mut self) -> Option<SileroStreamId> {
         let index = self.slots.iter().position(|slot| slot.stream.is_none())?;
-        self.joined += 1;
-        let id = SileroStreamId { index, number: self.joined };
+        let id = SileroStreamId { index, number: JOINED.fetch_add(1, Ordering::Relaxed) };
         self.slots[index].restart();
         self.slots[index].stream = Some(id);
         Some(id)
@@ -110,7 +109,7 @@ impl SileroBatch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SileroStreamId {
     index: usize,
-    /// Counts the streams of the batch, so that who comes later to the same place has another name.
+    /// Counts the streams of all batches, so that no two ever have the same name.
     number: u64,
 }
 
@@ -145,3 +144,5 @@ impl Slot {
         self.window.empty();
     }
 }
+
+static JOINED: AtomicU64 = AtomicU64::new(0);

@@ -1,0 +1,180 @@
+//! Many gates in one thread, their windows scored together.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::decision::Decision;
+use crate::frame::Frame;
+use crate::gate::Gate;
+use crate::vad::score_together;
+
+/// Gates that share the work of scoring: windows of Silero that are due at the same time are scored
+/// in groups, so that each weight is read once for several of them.
+///
+/// Frames of any gates are pushed as they come, at most one of each gate, and then all of them are
+/// decided in one step; no gate waits for another's frame. A gate decides as it would alone, its
+/// scores within 1e-5. Gates join and leave at any time. A gate that listens to a detector of your
+/// own is scored by itself.
+///
+/// ```
+/// use voxgate::{Frame, Gate, GateConfig, GatePool};
+///
+/// let mut pool = GatePool::with_capacity(2);
+/// let (ann, bob) = (pool.join(Gate::new(&GateConfig::default())?), pool.join(Gate::new(&GateConfig::default())?));
+/// for packet in 0..100 {
+///     pool.push(ann, &Frame::gap())?;
+///     if packet % 2 == 0 {
+///         pool.push(bob, &Frame::gap())?; // his frames come half as often
+///     }
+///     pool.decide(|id, gate, decision| {
+///         println!("{id:?}: {:?}, settled until {:?}", decision.verdict, gate.settled());
+///     });
+/// }
+/// let gate = pool.leave(bob)?; // to go on alone, or in another pool
+/// assert!(gate.settled() < pool.gate(ann)?.settled());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct GatePool {
+    seats: Vec<Option<Seat>>,
+}
+
+impl GatePool {
+    /// A pool without gates.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A pool without gates, that so many can join before it allocates.
+    pub fn with_capacity(gates: usize) -> Self {
+        Self { seats: Vec::with_capacity(gates) }
+    }
+
+    /// Takes a gate in, where it stands: the next frame that is pushed for it is its next.
+    ///
+    /// # Real-time
+    /// Allocates when more gates are in than ever before, and than the capacity asked for.
+    pub fn join(&mut self, gate: Gate) -> GateId {
+        let index = self.seats.iter().position(Option::is_none).unwrap_or(self.seats.len());
+        let id = GateId { index, number: JOINED.fetch_add(1, Ordering::Relaxed) };
+        let seat = Some(Seat { id, gate, progress: Progress::Decided });
+        match self.seats.get_mut(index) {
+            Some(free) => *free = seat,
+            None => self.seats.push(seat),
+        }
+        id
+    }
+
+    /// Takes the next 10 ms of a gate, to be decided with the next [`decide`](Self::decide).
+    ///
+    /// # Errors
+    /// [`PoolError`] if the gate is not here, or its frame before is undecided.
+    ///
+    /// # Real-time
+    /// As [`Gate::push`].
+    pub fn push(&mut self, id: GateId, mic: &Frame) -> Result<(), PoolError> {
+        let seat = self.decided(id)?;
+        seat.gate.stage(mic);
+        seat.progress = Progress::Staged;
+        Ok(())
+    }
+
+    /// Decides on every frame pushed since the last call, and hands each decision over with its gate,
+    /// which lends the audio.
+    ///
+    /// # Real-time
+    /// Never allocates, frees, locks, logs, blocks or calls the system, unless `on_decision` does.
+    pub fn decide(&mut self, mut on_decision: impl FnMut(GateId, &Gate, Decision)) {
+        score_together(self.staged().flat_map(|seat| seat.gate.due()));
+        for seat in self.staged() {
+            let decision = seat.gate.decide();
+            seat.progress = Progress::Decided;
+            on_decision(seat.id, &seat.gate, decision);
+        }
+    }
+
+    /// A gate of the pool.
+    ///
+    /// # Errors
+    /// [`PoolError::NotHere`].
+    pub fn gate(&self, id: GateId) -> Result<&Gate, PoolError> {
+        let seat = self.seats.get(id.index).and_then(Option::as_ref).filter(|seat| seat.id == id);
+        seat.map(|seat| &seat.gate).ok_or(PoolError::NotHere)
+    }
+
+    /// A gate of the pool, to finish or reset it, or to push to it alone.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn gate_mut(&mut self, id: GateId) -> Result<&mut Gate, PoolError> {
+        Ok(&mut self.decided(id)?.gate)
+    }
+
+    /// Hands a gate back. Its place is free for another.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn leave(&mut self, id: GateId) -> Result<Gate, PoolError> {
+        self.decided(id)?;
+        self.seats[id.index].take().map(|seat| seat.gate).ok_or(PoolError::NotHere)
+    }
+
+    /// How many gates are in.
+    pub fn len(&self) -> usize {
+        self.seats.iter().flatten().count()
+    }
+
+    /// Whether no gate is in.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn staged(&mut self) -> impl Iterator<Item = &mut Seat> {
+        self.seats.iter_mut().flatten().filter(|seat| seat.progress == Progress::Staged)
+    }
+
+    /// The gate's seat, unless its decision is still to come.
+    fn decided(&mut self, id: GateId) -> Result<&mut Seat, PoolError> {
+        let seat = self.seats.get_mut(id.index).and_then(Option::as_mut).filter(|seat| seat.id == id);
+        match seat.ok_or(PoolError::NotHere)? {
+            seat if seat.progress == Progress::Decided => Ok(seat),
+            _ => Err(PoolError::Undecided),
+        }
+    }
+}
+
+/// A gate of a [`GatePool`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct GateId {
+    index: usize,
+    /// Counts the gates of all pools, so that no two ever have the same name.
+    number: u64,
+}
+
+/// What a [`GatePool`] cannot do. Nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PoolError {
+    /// The gate has left, or is in another pool.
+    #[error("the gate is not in this pool, or has left it; join again and use the new id")]
+    NotHere,
+    /// A frame of the gate waits for its decision.
+    #[error("a frame of this gate waits for its decision; call decide first")]
+    Undecided,
+}
+
+/// A gate and where it stands.
+#[derive(Debug)]
+struct Seat {
+    id: GateId,
+    gate: Gate,
+    progress: Progress,
+}
+
+/// How far the gate's last frame has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    Staged,
+    Decided,
+}
+
+static JOINED: AtomicU64 = AtomicU64::new(0);

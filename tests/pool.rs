@@ -1,0 +1,184 @@
+//! A pool's gates decide as they would alone, whoever joins and leaves.
+
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+use voxgate::vad::{Score, Vad};
+use voxgate::{
+    Decision, FRAME_LEN, Frame, Gate, GateConfig, GateId, GatePool, PoolError, Preset, Probability, SampleIndex,
+    VadChoice, Verdict,
+};
+
+/// Scores of a gate in a pool may differ by this much from its scores alone.
+const IN_A_POOL: f32 = 1e-5;
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// A gate of the config of this number comes, to hear the audio from this frame on.
+    Join {
+        config: usize,
+        from: usize,
+    },
+    /// It leaves the pool and goes on alone, or comes back.
+    Leave {
+        which: usize,
+    },
+    Reset {
+        which: usize,
+    },
+    /// So often, the gates whose bit is set hear a frame, and the pool decides.
+    Hear {
+        who: u16,
+        frames: usize,
+    },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        2 => (0..configs().len(), 0..400_usize).prop_map(|(config, from)| Step::Join { config, from }),
+        1 => (0..16_usize).prop_map(|which| Step::Leave { which }),
+        1 => (0..16_usize).prop_map(|which| Step::Reset { which }),
+        5 => (any::<u16>(), 1..60_usize).prop_map(|(who, frames)| Step::Hear { who, frames }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn gates_decide_as_alone(steps in prop::collection::vec(step(), 1..40)) {
+        let audio = audio();
+        let mut pool = GatePool::new();
+        let mut twins: Vec<Twin> = Vec::new();
+        for step in steps {
+            match step {
+                Step::Join { config, from } if twins.len() < 16 => {
+                    let config = &configs()[config];
+                    let id = pool.join(Gate::new(config).unwrap());
+                    twins.push(Twin { id, alone: Gate::new(config).unwrap(), at: from });
+                }
+                Step::Leave { which } if which < twins.len() => {
+                    let gate = pool.leave(twins[which].id).unwrap();
+                    prop_assert_eq!(pool.push(twins[which].id, &Frame::gap()), Err(PoolError::NotHere));
+                    if which % 2 == 0 {
+                        twins[which].id = pool.join(gate);
+                    } else {
+                        twins.remove(which);
+                    }
+                }
+                Step::Reset { which } if which < twins.len() => {
+                    pool.gate_mut(twins[which].id).unwrap().reset();
+                    twins[which].alone.reset();
+                }
+                Step::Hear { who, frames } => {
+                    for _ in 0..frames {
+                        hear(&mut pool, &mut twins, who, &audio)?;
+                    }
+                }
+                _ => {}
+            }
+            prop_assert_eq!(pool.len(), twins.len());
+        }
+    }
+}
+
+/// A gate of the pool, and its like that is alone.
+struct Twin {
+    id: GateId,
+    alone: Gate,
+    at: usize,
+}
+
+fn hear(pool: &mut GatePool, twins: &mut [Twin], who: u16, audio: &[Frame]) -> Result<(), TestCaseError> {
+    let mut expected = HashMap::new();
+    for (_, twin) in twins.iter_mut().enumerate().filter(|(n, _)| who >> n & 1 == 1) {
+        let frame = &audio[twin.at % audio.len()];
+        twin.at += 1;
+        pool.push(twin.id, frame).unwrap();
+        expected.insert(twin.id, twin.alone.push(frame));
+    }
+    let mut wrong = None;
+    pool.decide(|id, gate, decision| {
+        let alone = expected.remove(&id).expect("one decision for each frame");
+        let heard = matches!(decision.verdict, Verdict::Forward(span) if gate.audio(span).is_none());
+        if heard || !alike(&decision, &alone) {
+            wrong = Some((decision, alone));
+        }
+    });
+    prop_assert!(wrong.is_none(), "{:?}", wrong);
+    prop_assert!(expected.is_empty(), "no decision for {:?}", expected.keys());
+    Ok(())
+}
+
+/// The same but for what the score may differ by.
+fn alike(a: &Decision, b: &Decision) -> bool {
+    let mut same_score = *a;
+    same_score.evidence.speech = b.evidence.speech;
+    if let (Some(voxgate::Edge::Abandoned { peak: a, .. }), Some(voxgate::Edge::Abandoned { peak: b, .. })) =
+        (&mut same_score.edge, b.edge)
+    {
+        *a = b;
+    }
+    same_score == *b && (a.evidence.speech.get() - b.evidence.speech.get()).abs() <= IN_A_POOL
+}
+
+#[test]
+fn a_gate_waits_for_its_decision() {
+    let mut pool = GatePool::new();
+    let id = pool.join(Gate::new(&GateConfig::default()).unwrap());
+    pool.push(id, &Frame::gap()).unwrap();
+    assert_eq!(pool.push(id, &Frame::gap()), Err(PoolError::Undecided));
+    assert_eq!(pool.gate_mut(id).err(), Some(PoolError::Undecided));
+    assert_eq!(pool.leave(id).err(), Some(PoolError::Undecided));
+    let mut decided = Vec::new();
+    pool.decide(|id, _, decision| decided.push((id, decision.frame.end)));
+    pool.decide(|id, _, decision| decided.push((id, decision.frame.end)));
+    assert_eq!(decided, [(id, SampleIndex(160))], "once");
+    assert!(pool.leave(id).is_ok() && pool.is_empty());
+    assert_eq!(pool.gate(id).err(), Some(PoolError::NotHere));
+}
+
+#[test]
+fn pools_do_not_mistake_each_others_gates() {
+    let config = GateConfig { vad: VadChoice::Webrtc, ..GateConfig::default() };
+    let [mut here, mut there] = [GatePool::new(), GatePool::new()];
+    let id = here.join(Gate::new(&config).unwrap());
+    there.join(Gate::new(&config).unwrap());
+    assert_eq!(there.push(id, &Frame::gap()), Err(PoolError::NotHere));
+    assert_eq!(there.leave(id).err(), Some(PoolError::NotHere));
+}
+
+#[test]
+fn a_detector_of_ones_own_scores_by_itself() {
+    struct Loud;
+    impl Vad for Loud {
+        fn score(&mut self, _: &Frame) -> Score {
+            Score { speech: Probability::new(0.9).unwrap(), window: None }
+        }
+        fn reset(&mut self) {}
+    }
+    let mut pool = GatePool::new();
+    let config = GateConfig::default();
+    let own = pool.join(Gate::with_vad(&config, Box::new(Loud)).unwrap());
+    let silero = pool.join(Gate::new(&config).unwrap());
+    for _ in 0..8 {
+        pool.push(own, &Frame::gap()).unwrap();
+        pool.push(silero, &Frame::gap()).unwrap();
+        pool.decide(|id, _, decision| assert_eq!(decision.evidence.speech.get() == 0.9, id == own));
+    }
+}
+
+fn configs() -> Vec<GateConfig> {
+    let vads = [VadChoice::Silero, VadChoice::Silero, VadChoice::Webrtc, VadChoice::Both];
+    let mut configs: Vec<_> = vads.map(|vad| GateConfig { vad, ..GateConfig::default() }).into();
+    configs.extend(Preset::ALL.map(GateConfig::preset));
+    configs
+}
+
+/// A shipped sample with two turns and a pause, then gaps.
+fn audio() -> Vec<Frame> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/clean_turn.wav");
+    let samples: Vec<i16> = hound::WavReader::open(path).unwrap().samples().map(Result::unwrap).collect();
+    let frame = |chunk: &[i16]| Frame::new(std::array::from_fn(|i| f32::from(chunk[i]) / 32_768.0)).unwrap();
+    samples.chunks_exact(FRAME_LEN).map(frame).chain([Frame::gap(); 30]).collect()
+}
