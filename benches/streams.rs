@@ -1,0 +1,173 @@
+//! How many streams one core carries at real time, one by one and through a pool, all of them alive so
+//! that none finds the caches warm; what each takes of memory; and how long the slowest pushes are.
+//!
+//!     cargo bench --bench streams
+//!
+//! Time is the thread's own on the processor: what else runs on the machine still takes its caches, but
+//! not its time.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use cpu_time::ThreadTime;
+use voxgate::{FRAME_LEN, Frame, Gate, GateConfig, GateId, GatePool};
+
+fn main() {
+    let sounds = [("speech", speech()), ("noise", noise()), ("silence", silence())];
+    println!("streams on one core at real time (10 ms / median processor time of a frame of one stream)\n");
+    println!("| sound | one by one, {ALONE} alive | through a pool, {POOLED} alive |\n| --- | --- | --- |");
+    for (name, sound) in &sounds {
+        let (alone, pooled) = (one_by_one(sound), through_a_pool(sound));
+        println!("| {name} | {} | {} |", capacity(&alone), capacity(&pooled));
+    }
+    println!(
+        "\nprocessor time of `Gate::push`, one gate, µs; each of {PUSHES} pushes is the median of {ROUNDS} rounds\n"
+    );
+    println!("| sound | p50 | p50 of those that score | p99 | p99.9 | p99.9 / scoring p50 | the same, every round |");
+    println!("| --- | --- | --- | --- | --- | --- | --- |");
+    for (name, sound) in &sounds {
+        println!("| {name} | {} |", percentiles(sound));
+    }
+    if let Some(bytes) = bytes_per_gate() {
+        println!("\nresident memory of a gate: {:.1} KB", bytes / 1e3);
+    }
+}
+
+/// Time per frame of a stream, for each round.
+fn one_by_one(sound: &[Frame]) -> Vec<Duration> {
+    let mut gates: Vec<Gate> = (0..ALONE).map(|_| gate()).collect();
+    ticks(ALONE, |tick| {
+        for (n, gate) in gates.iter_mut().enumerate() {
+            if let Some(frame) = frame(sound, n, tick) {
+                black_box(gate.push(frame));
+            }
+        }
+    })
+}
+
+fn through_a_pool(sound: &[Frame]) -> Vec<Duration> {
+    let mut pool = GatePool::with_capacity(POOLED);
+    let ids: Vec<GateId> = (0..POOLED).map(|_| pool.join(gate())).collect();
+    ticks(POOLED, |tick| {
+        for (n, id) in ids.iter().enumerate() {
+            if let Some(frame) = frame(sound, n, tick) {
+                pool.push(*id, frame).expect("it has joined and is decided");
+            }
+        }
+        pool.decide(|_, _, decision| _ = black_box(decision));
+    })
+}
+
+/// Runs ticks of 10 ms; the first ones, in which the streams begin, are not measured.
+fn ticks(streams: usize, mut tick: impl FnMut(usize)) -> Vec<Duration> {
+    (0..START).for_each(&mut tick);
+    let time = |n| {
+        let begin = ThreadTime::now();
+        tick(START + n);
+        begin.elapsed() / streams as u32
+    };
+    let mut times: Vec<Duration> = (0..TICKS).map(time).collect();
+    times.sort();
+    times
+}
+
+/// The streams begin one after the other, so that their windows are full at different ticks, each at
+/// another place of the sound.
+fn frame(sound: &[Frame], stream: usize, tick: usize) -> Option<&Frame> {
+    let heard = tick.checked_sub(stream % START)?;
+    Some(&sound[(stream * 37 + heard) % sound.len()])
+}
+
+fn capacity(times: &[Duration]) -> String {
+    let streams = |time: Duration| (1e-2 / time.as_secs_f64()).round();
+    let (median, slow) = (times[TICKS / 2], times[TICKS * 9 / 10]);
+    format!("{} ({:.2} µs a frame; slowest tenth of ticks {})", streams(median), micros(median), streams(slow))
+}
+
+/// The same pushes in every round; the time of each is its median, so that what else the machine does
+/// does not count and what the sound makes slow does. The last figure has every push of every round.
+fn percentiles(sound: &[Frame]) -> String {
+    let mut gate = gate();
+    let mut times: Vec<Vec<Duration>> = (0..PUSHES).map(|_| Vec::with_capacity(ROUNDS)).collect();
+    let mut scores = vec![false; PUSHES];
+    for _ in 0..ROUNDS {
+        gate.reset();
+        for (push, frame) in sound.iter().cycle().take(PUSHES).enumerate() {
+            let begin = ThreadTime::now();
+            let decision = black_box(gate.push(frame));
+            times[push].push(begin.elapsed());
+            scores[push] = decision.evidence.window.is_some();
+        }
+    }
+    let raw = sorted(times.iter().flatten().copied());
+    times.iter_mut().for_each(|times| times.sort());
+    let all = sorted(times.iter().map(|times| times[ROUNDS / 2]));
+    let scoring = sorted(times.iter().zip(scores).filter(|(_, scores)| *scores).map(|(times, _)| times[ROUNDS / 2]));
+    let at = |times: &[Duration], share: f64| micros(times[(times.len() as f64 * share) as usize]);
+    let window = at(&scoring, 0.5);
+    let [p50, p99, p999] = [0.5, 0.99, 0.999].map(|share| at(&all, share));
+    format!("{p50:.2} | {window:.2} | {p99:.2} | {p999:.2} | {:.2} | {:.2}", p999 / window, at(&raw, 0.999) / window)
+}
+
+fn sorted(times: impl Iterator<Item = Duration>) -> Vec<Duration> {
+    let mut times: Vec<Duration> = times.collect();
+    times.sort();
+    times
+}
+
+/// What the process grows by for each gate that hears a second of audio; Linux only.
+fn bytes_per_gate() -> Option<f64> {
+    let before = resident_bytes()?;
+    let mut gates: Vec<Gate> = (0..ALONE).map(|_| gate()).collect();
+    for gate in &mut gates {
+        (0..100).for_each(|_| _ = black_box(gate.push(&Frame::gap())));
+    }
+    Some((resident_bytes()? - before) / ALONE as f64)
+}
+
+fn resident_bytes() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let kilobytes: f64 =
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.trim().split(' ').next()?.parse().ok()?;
+    Some(kilobytes * 1024.0)
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
+
+fn gate() -> Gate {
+    Gate::new(&GateConfig::default()).expect("the defaults are sound")
+}
+
+fn speech() -> Vec<Frame> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/clean_turn.wav");
+    let samples: Vec<i16> = hound::WavReader::open(path).unwrap().samples().map(Result::unwrap).collect();
+    let frame = |chunk: &[i16]| Frame::new(std::array::from_fn(|i| f32::from(chunk[i]) / 32_768.0)).unwrap();
+    samples.chunks_exact(FRAME_LEN).map(frame).collect()
+}
+
+fn noise() -> Vec<Frame> {
+    let mut state = 1_u32;
+    let mut next = move || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 24) as f32 * 0.02 - 0.01
+    };
+    (0..800).map(|_| Frame::new(std::array::from_fn(|_| next())).unwrap()).collect()
+}
+
+/// The tail of a sound that dies away into denormals, then zeros.
+fn silence() -> Vec<Frame> {
+    let level = |n: usize| if n < 400 { 10_f32.powf(-(n as f32) / 9.0) } else { 0.0 };
+    (0..800).map(|n| Frame::new([level(n); FRAME_LEN]).unwrap()).collect()
+}
+
+/// Streams alive: what one core is asked to carry.
+const ALONE: usize = 1_800;
+const POOLED: usize = 2_300;
+/// Ticks until all streams have begun; 16 frames are 5 whole windows.
+const START: usize = 16;
+/// Ticks that are measured: 2 s of audio.
+const TICKS: usize = 200;
+const ROUNDS: usize = 15;
+const PUSHES: usize = 20_000;
