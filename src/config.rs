@@ -1,7 +1,11 @@
 //! Everything that can be set: plain structs, defaults, presets and TOML.
 
+mod burst;
 mod duration;
+mod section;
 mod toml_text;
+
+pub use burst::BurstConfig;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,7 +25,7 @@ use crate::error::ConfigError;
 /// assert_eq!(config, same);
 /// # Ok::<(), voxgate::ConfigError>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GateConfig {
     /// Which detector scores the audio.
@@ -34,8 +38,25 @@ pub struct GateConfig {
     pub onnx: OnnxConfig,
     /// When speech begins and ends.
     pub turn: TurnConfig,
+    /// What is doubted though its score would open the gate; `"off"` trusts the score.
+    #[serde(with = "section")]
+    pub burst: Option<BurstConfig>,
     /// What STT gets.
     pub forward: ForwardConfig,
+}
+
+impl Default for GateConfig {
+    fn default() -> Self {
+        Self {
+            vad: VadChoice::default(),
+            silero: SileroConfig::default(),
+            webrtc: WebRtcConfig::default(),
+            onnx: OnnxConfig::default(),
+            turn: TurnConfig::default(),
+            burst: Some(BurstConfig::default()),
+            forward: ForwardConfig::default(),
+        }
+    }
 }
 
 /// Which detector scores the audio.
@@ -338,13 +359,6 @@ impl GateConfig {
     /// Refuses settings that contradict each other; everything else the types already refuse.
     pub(crate) fn refuse_contradictions(&self) -> Result<(), ConfigError> {
         let turn = &self.turn;
-        let range = |key, given: Duration, least: Duration, most: Duration| {
-            if (least..=most).contains(&given) {
-                return Ok(());
-            }
-            let expected = format!("from {} to {}", duration::text(least), duration::text(most));
-            Err(ConfigError::Range { key, given: duration::text(given), expected })
-        };
         if turn.deactivation_threshold > turn.activation_threshold {
             return Err(ConfigError::Range {
                 key: "turn.deactivation_threshold",
@@ -366,19 +380,25 @@ impl GateConfig {
                 expected: "from 0 to 60 dB".to_owned(),
             });
         }
+        self.burst.map_or(Ok(()), |burst| burst.refuse_contradictions())?;
         let seconds = Duration::from_secs;
-        range("turn.min_speech_duration", turn.min_speech_duration, Duration::ZERO, seconds(2))?;
-        range("turn.min_silence_duration", turn.min_silence_duration, Duration::ZERO, seconds(10))?;
-        range("turn.prefix_padding_duration", turn.prefix_padding_duration, Duration::ZERO, seconds(5))?;
-        range("turn.max_speech_duration", turn.max_speech_duration, seconds(1), seconds(86_400))?;
-        range("turn.hangover_duration", turn.hangover_duration, Duration::ZERO, seconds(10))?;
-        range("turn.tail_duration", turn.tail_duration, Duration::ZERO, seconds(10))?;
+        refuse_outside("turn.min_speech_duration", turn.min_speech_duration, Duration::ZERO, seconds(2))?;
+        refuse_outside("turn.min_silence_duration", turn.min_silence_duration, Duration::ZERO, seconds(10))?;
+        refuse_outside("turn.prefix_padding_duration", turn.prefix_padding_duration, Duration::ZERO, seconds(5))?;
+        refuse_outside("turn.max_speech_duration", turn.max_speech_duration, seconds(1), seconds(86_400))?;
+        refuse_outside("turn.hangover_duration", turn.hangover_duration, Duration::ZERO, seconds(10))?;
+        refuse_outside("turn.tail_duration", turn.tail_duration, Duration::ZERO, seconds(10))?;
         let most = self.webrtc.window.duration() * 64;
-        range("webrtc.smoothing_duration", self.webrtc.smoothing_duration, self.webrtc.window.duration(), most)?;
+        refuse_outside(
+            "webrtc.smoothing_duration",
+            self.webrtc.smoothing_duration,
+            self.webrtc.window.duration(),
+            most,
+        )?;
         match self.silero.reset {
             SileroReset::Never => Ok(()),
             SileroReset::Silence(after) | SileroReset::Every(after) => {
-                range("silero.reset", after, Duration::from_millis(100), seconds(86_400))
+                refuse_outside("silero.reset", after, Duration::from_millis(100), seconds(86_400))
             }
         }
     }
@@ -426,6 +446,14 @@ impl Preset {
             Self::Telephony => "keeps every faint start and end on the phone, and sends a little more",
         }
     }
+}
+
+fn refuse_outside(key: &'static str, given: Duration, least: Duration, most: Duration) -> Result<(), ConfigError> {
+    if (least..=most).contains(&given) {
+        return Ok(());
+    }
+    let expected = format!("from {} to {}", duration::text(least), duration::text(most));
+    Err(ConfigError::Range { key, given: duration::text(given), expected })
 }
 
 /// For constants of this file, which are all in range.

@@ -1,5 +1,6 @@
 //! What the gate says about a frame, and why.
 
+use crate::artefact::Artefact;
 use crate::frame::{SampleIndex, Span};
 use crate::vad::ModelId;
 
@@ -105,7 +106,33 @@ pub enum Edge {
         candidate: Span,
         /// The highest score within it.
         peak: Probability,
+        /// What the burst judge held against it, if the score alone would have opened.
+        doubt: Option<Doubt>,
     },
+}
+
+/// What speaks against a candidate whose score would open the gate. It has to last, or to convince
+/// once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Doubt {
+    /// The sound jumped up as no mouth can, as a knock or a shard of a lost packet does, and is short yet.
+    Abrupt,
+    /// The sound was there long before the score rose.
+    Late,
+    /// The sound was short and is over.
+    Over,
+}
+
+impl Doubt {
+    /// The word used in files and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Abrupt => "abrupt",
+            Self::Late => "late",
+            Self::Over => "over",
+        }
+    }
 }
 
 impl Edge {
@@ -150,6 +177,10 @@ pub struct Evidence {
     pub floor_dbfs: f32,
     /// Whether most of the frame never arrived.
     pub gap: bool,
+    /// What the frame is instead of a recording: a gap or a repetition.
+    pub artefact: Option<Artefact>,
+    /// How far the sound that is under way rose within its first 5 ms, in dB; `None` in silence.
+    pub attack_db: Option<f32>,
     /// The weights that the score comes from; `None` if the detector has none.
     pub model: Option<ModelId>,
 }

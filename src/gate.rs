@@ -1,5 +1,7 @@
 //! The gate: frames in, decisions out.
 
+use crate::artefact::{Artefact, ArtefactDetector};
+use crate::burst::{Judge, Phase, Sound, SoundTracker};
 use crate::config::GateConfig;
 use crate::decision::{Decision, Edge, Evidence, Reason, TurnState, Verdict};
 use crate::error::ConfigError;
@@ -22,6 +24,8 @@ use crate::vad::{Detector, DueWindow, ModelId, Vad};
 pub struct Gate {
     vad: Detector,
     level: Level,
+    artefacts: ArtefactDetector,
+    sounds: SoundTracker,
     turn: Turn,
     history: History,
     /// Everything before this was forwarded or can no longer be.
@@ -53,9 +57,18 @@ impl Gate {
 
     /// A gate of settings that have been checked.
     fn assemble(config: &GateConfig, vad: Detector) -> Self {
-        let turn = Turn::new(&config.turn);
+        let turn = Turn::new(&config.turn, Judge::new(config.burst.as_ref()));
         let history = History::new(turn.reach());
-        Self { vad, level: Level::new(), turn, history, settled: SampleIndex::default(), staged: Staged::default() }
+        Self {
+            vad,
+            level: Level::new(),
+            artefacts: ArtefactDetector::new(),
+            sounds: SoundTracker::new(),
+            turn,
+            history,
+            settled: SampleIndex::default(),
+            staged: Staged::default(),
+        }
     }
 
     /// Decides on the next 10 ms.
@@ -74,7 +87,10 @@ impl Gate {
     pub(crate) fn stage(&mut self, mic: &Frame) {
         self.vad.stage(mic);
         let frame = self.history.record(mic.samples());
-        self.staged = Staged { frame, level: self.level.step(mic), gap: mic.is_gap() };
+        let level = self.level.step(mic);
+        let artefact = self.artefacts.step(mic);
+        let sound = *self.sounds.step(frame.start, mic, &level, artefact);
+        self.staged = Staged { frame, level, gap: mic.is_gap(), artefact, sound };
     }
 
     /// The windows that wait for a score.
@@ -84,15 +100,17 @@ impl Gate {
 
     /// The second phase: decides on what was staged.
     pub(crate) fn decide(&mut self) -> Decision {
-        let Staged { frame, level, gap } = self.staged;
+        let Staged { frame, level, gap, artefact, sound } = self.staged;
         let score = self.vad.conclude();
-        let step = self.turn.step(frame, score, &level);
+        let step = self.turn.step(frame, score, &level, &sound);
         let evidence = Evidence {
             speech: score.speech,
             window: score.window,
             level_dbfs: level.frame_dbfs,
             floor_dbfs: level.floor_dbfs,
             gap,
+            artefact,
+            attack_db: (sound.phase == Phase::Sounding).then_some(sound.attack_db),
             model: self.vad.model(),
         };
         let verdict = self.settle(frame, &step);
@@ -136,6 +154,8 @@ impl Gate {
     pub fn reset(&mut self) {
         self.vad.reset();
         self.level.reset();
+        self.artefacts.reset();
+        self.sounds.reset();
         self.turn.reset();
         self.history.reset();
         self.settled = SampleIndex::default();
@@ -164,6 +184,8 @@ struct Staged {
     frame: Span,
     level: LevelStep,
     gap: bool,
+    artefact: Option<Artefact>,
+    sound: Sound,
 }
 
 impl std::fmt::Debug for Gate {

@@ -29,6 +29,8 @@
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
+mod artefact;
+mod burst;
 mod config;
 mod decision;
 mod error;
@@ -43,11 +45,12 @@ mod time_map;
 mod turn;
 pub mod vad;
 
+pub use artefact::Artefact;
 pub use config::{
-    ForwardConfig, ForwardPolicy, GateConfig, OnnxConfig, Preset, Provider, SileroConfig, SileroReset, TurnConfig,
-    VadChoice, WebRtcConfig, WebRtcMode, WebRtcWindow,
+    BurstConfig, ForwardConfig, ForwardPolicy, GateConfig, OnnxConfig, Preset, Provider, SileroConfig, SileroReset,
+    TurnConfig, VadChoice, WebRtcConfig, WebRtcMode, WebRtcWindow,
 };
-pub use decision::{Decision, Edge, EndCause, Evidence, Probability, Reason, TurnState, Verdict};
+pub use decision::{Decision, Doubt, Edge, EndCause, Evidence, Probability, Reason, TurnState, Verdict};
 pub use error::{ConfigError, InputError, ModelError};
 pub use forward::{Billing, Endpoint, Forwarder, KeepAlive, ProviderProfile, Saving, SttInput};
 pub use frame::{FLOOR_DBFS, FRAME_LEN, Frame, NotInRange, SAMPLE_RATE, SampleIndex, Span, duration_of, samples_in};

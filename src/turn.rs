@@ -1,7 +1,8 @@
 //! Scores into turns: quiet → starting → speaking → stopping, with hysteresis in level and time.
 
+use crate::burst::{Candidate, Judge, Opinion, Sound};
 use crate::config::TurnConfig;
-use crate::decision::{Edge, EndCause, Probability, TurnState};
+use crate::decision::{Doubt, Edge, EndCause, Probability, TurnState};
 use crate::frame::{FRAME_LEN, SampleIndex, Span, samples_in};
 use crate::level::LevelStep;
 use crate::vad::Score;
@@ -13,9 +14,11 @@ pub(crate) struct Turn {
     state: TurnState,
     /// From where the score rose to where it last was up.
     speech: Span,
-    /// What may be speech, or speech again: consecutive windows that were up.
-    candidate: Span,
-    peak: Probability,
+    /// What may be speech, or speech again.
+    candidate: Candidate,
+    judge: Judge,
+    /// Why the candidate waits though its score would let it through.
+    doubt: Option<Doubt>,
     /// Samples of the turn in windows that were up.
     voiced: u64,
     tail: Tail,
@@ -42,22 +45,23 @@ pub(crate) struct TurnStep {
 }
 
 impl Turn {
-    pub(crate) fn new(config: &TurnConfig) -> Self {
+    pub(crate) fn new(config: &TurnConfig, judge: Judge) -> Self {
         Self {
             rules: Rules::new(config),
             state: TurnState::Quiet,
             speech: Span::default(),
-            candidate: Span::default(),
-            peak: Probability::default(),
+            candidate: Candidate::default(),
+            judge,
+            doubt: None,
             voiced: 0,
             tail: Tail::Broken,
             cut: false,
         }
     }
 
-    /// Takes the score in force after `frame`, and how loud it is.
-    pub(crate) fn step(&mut self, frame: Span, score: Score, level: &LevelStep) -> TurnStep {
-        let edge = self.advance(frame, score).or_else(|| self.expire(frame));
+    /// Takes the score in force after `frame`, how loud it is, and the sound it is part of.
+    pub(crate) fn step(&mut self, frame: Span, score: Score, level: &LevelStep, sound: &Sound) -> TurnStep {
+        let edge = self.advance(frame, score).or_else(|| self.weigh(frame, sound)).or_else(|| self.expire(frame));
         self.listen(frame, level);
         TurnStep { state: self.state, edge, open_from: self.open_from(frame), settled: self.settled(frame) }
     }
@@ -75,11 +79,12 @@ impl Turn {
 
     /// How far behind the frame being pushed a forwarded span can begin, in samples.
     pub(crate) fn reach(&self) -> u64 {
-        self.rules.reach()
+        self.rules.reach(self.judge.longest_wait())
     }
 
     pub(crate) fn reset(&mut self) {
         (self.state, self.cut) = (TurnState::Quiet, false);
+        self.drop_candidate();
     }
 
     /// What a newly scored window changes.
@@ -93,20 +98,25 @@ impl Turn {
         let down = score.speech < self.rules.deactivation;
         match self.state {
             TurnState::Quiet if up => {
-                (self.state, self.candidate, self.peak) = (TurnState::Starting, window, score.speech);
-                self.confirm(score.speech)
+                self.state = TurnState::Starting;
+                self.rise(window, score.speech);
+                None
             }
-            TurnState::Starting if up => {
-                self.candidate.end = window.end;
-                self.peak = if score.speech > self.peak { score.speech } else { self.peak };
-                self.confirm(score.speech)
+            TurnState::Starting | TurnState::Stopping if up => {
+                self.rise(window, score.speech);
+                None
             }
             TurnState::Starting if down => {
                 self.state = TurnState::Quiet;
                 Some(self.abandoned())
             }
+            TurnState::Stopping if down => {
+                self.drop_candidate();
+                None
+            }
             TurnState::Speaking if down => {
-                (self.state, self.tail, self.candidate) = (TurnState::Stopping, Tail::Sounding, Span::default());
+                (self.state, self.tail) = (TurnState::Stopping, Tail::Sounding);
+                self.drop_candidate();
                 None
             }
             TurnState::Speaking => {
@@ -114,49 +124,59 @@ impl Turn {
                 self.voiced += if up { window.len() } else { 0 };
                 None
             }
-            TurnState::Stopping => {
-                self.resume(window, score.speech, up, down);
-                None
-            }
-            TurnState::Quiet | TurnState::Starting => None,
+            TurnState::Quiet | TurnState::Starting | TurnState::Stopping => None,
         }
     }
 
-    /// A candidate that is sure, or has lasted long enough, is speech.
-    fn confirm(&mut self, score: Probability) -> Option<Edge> {
-        if !self.convinces(score) {
+    /// Another window that is up: the candidate begins, or goes on.
+    fn rise(&mut self, window: Span, score: Probability) {
+        let candidate = &mut self.candidate;
+        if candidate.span.is_empty() {
+            candidate.span.start = window.start;
+        }
+        candidate.span.end = window.end;
+        candidate.peak = if score > candidate.peak { score } else { candidate.peak };
+        candidate.sure += if score >= self.rules.sure { window.len() } else { 0 };
+    }
+
+    /// A candidate that is sure, or has lasted long enough, is speech unless the judge doubts it.
+    /// Speech that goes on must convince as speech that begins.
+    fn weigh(&mut self, frame: Span, sound: &Sound) -> Option<Edge> {
+        let waiting = matches!(self.state, TurnState::Starting | TurnState::Stopping);
+        if !waiting || !(self.candidate.sure > 0 || self.candidate.span.len() >= self.rules.min_speech) {
             return None;
         }
-        (self.state, self.speech, self.voiced) = (TurnState::Speaking, self.candidate, self.candidate.len());
-        Some(Edge::SpeechStart { speech: self.speech.start })
-    }
-
-    /// Speech that goes on must convince as speech that begins.
-    fn resume(&mut self, window: Span, score: Probability, up: bool, down: bool) {
-        if down {
-            self.candidate = Span::default();
-        } else if up {
-            let start = if self.candidate.is_empty() { window.start } else { self.candidate.start };
-            self.candidate = Span::new(start, window.end);
-            if self.convinces(score) {
-                (self.state, self.speech.end) = (TurnState::Speaking, window.end);
-                self.voiced += self.candidate.len();
-            }
+        if let Opinion::Wait(doubt) = self.judge.opinion(&self.candidate, sound, frame.end) {
+            self.doubt = Some(doubt);
+            return None;
         }
+        let (starts, candidate) = (self.state == TurnState::Starting, self.candidate.span);
+        self.drop_candidate();
+        self.state = TurnState::Speaking;
+        if starts {
+            (self.speech, self.voiced) = (candidate, candidate.len());
+            return Some(Edge::SpeechStart { speech: candidate.start });
+        }
+        self.speech.end = candidate.end;
+        self.voiced += candidate.len();
+        None
     }
 
-    fn convinces(&self, score: Probability) -> bool {
-        score >= self.rules.sure || self.candidate.len() >= self.rules.min_speech
+    fn drop_candidate(&mut self) {
+        (self.candidate, self.doubt) = (Candidate::default(), None);
+        self.judge.forget();
     }
 
-    fn abandoned(&self) -> Edge {
-        Edge::Abandoned { candidate: self.candidate, peak: self.peak }
+    fn abandoned(&mut self) -> Edge {
+        let (candidate, doubt) = (self.candidate, self.doubt);
+        self.drop_candidate();
+        Edge::Abandoned { candidate: candidate.span, peak: candidate.peak, doubt }
     }
 
     /// What the passing of time changes.
     fn expire(&mut self, frame: Span) -> Option<Edge> {
         match self.state {
-            TurnState::Starting if frame.end - self.candidate.end >= CANDIDATE_PATIENCE => {
+            TurnState::Starting if frame.end - self.candidate.span.end >= CANDIDATE_PATIENCE => {
                 self.state = TurnState::Quiet;
                 Some(self.abandoned())
             }
@@ -195,7 +215,7 @@ impl Turn {
     fn settled(&self, frame: Span) -> SampleIndex {
         let candidate = match self.state {
             TurnState::Quiet => frame.end.back(LONGEST_WINDOW),
-            TurnState::Starting => self.candidate.start,
+            TurnState::Starting => self.candidate.span.start,
             TurnState::Speaking | TurnState::Stopping => return SampleIndex::default(),
         };
         candidate.back(self.rules.prefix).frame_start()
@@ -234,10 +254,11 @@ impl Rules {
     }
 
     /// How far behind the frame being pushed a forwarded span can begin, in samples.
-    fn reach(&self) -> u64 {
+    fn reach(&self, longest_wait: u64) -> u64 {
         // The window that confirms a candidate ends less than the patience, and itself, after the
-        // last one that was up; until then the candidate was shorter than `min_speech`.
-        let opening = self.prefix + self.min_speech + CANDIDATE_PATIENCE + LONGEST_WINDOW;
+        // last one that was up; until then the candidate was shorter than `min_speech`. Then it may
+        // have to wait.
+        let opening = self.prefix + self.min_speech + CANDIDATE_PATIENCE + LONGEST_WINDOW + longest_wait;
         let resuming = self.min_silence.saturating_sub(self.hangover);
         opening.max(resuming + LONGEST_WINDOW) + 2 * FRAME_LEN as u64
     }

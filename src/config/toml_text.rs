@@ -3,6 +3,7 @@
 use toml::{Table, Value};
 
 use super::GateConfig;
+use super::section::OFF;
 use crate::error::ConfigError;
 
 pub(super) fn parse(text: &str) -> Result<Table, ConfigError> {
@@ -25,12 +26,16 @@ pub(super) fn set(config: &GateConfig, key: &str, value: &str) -> Result<GateCon
     let (sections, last) = key.rsplit_once('.').map_or((None, key), |(s, l)| (Some(s), l));
     let mut place = &mut whole;
     for section in sections.into_iter().flat_map(|s| s.split('.')) {
-        place = match place.entry(section).or_insert_with(|| Value::Table(Table::new())) {
+        let section = place.entry(section).or_insert_with(|| Value::Table(Table::new()));
+        if section.as_str() == Some(OFF) {
+            *section = Value::Table(Table::new()); // one key of a section that was off turns it on
+        }
+        place = match section {
             Value::Table(table) => table,
             _ => return Err(unknown(key, &table(config))),
         };
     }
-    if matches!(place.get(last), Some(Value::Table(_))) {
+    if matches!(place.get(last), Some(Value::Table(_))) && value.as_str() != Some(OFF) {
         return Err(ConfigError::Value(format!("`{key}` is a section; set one of its keys, such as `{key}.…`")));
     }
     place.insert(last.to_owned(), value);

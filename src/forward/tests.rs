@@ -39,7 +39,7 @@ impl Sent {
 
 /// Runs 10 ms frames through a gate: `speech` says in which the user speaks; sample i has value (i+1)/1e6.
 fn run(forward: ForwardConfig, frames: usize, speech: impl Fn(usize) -> bool) -> (Sent, Forwarder) {
-    let config = GateConfig { forward, ..GateConfig::default() };
+    let config = GateConfig { forward, burst: None, ..GateConfig::default() };
     let mut gate = Gate::with_vad(&config, Box::new(Loud(0))).unwrap();
     let (mut forwarder, mut sent) = (Forwarder::new(&forward), Sent::default());
     for n in 0..frames {

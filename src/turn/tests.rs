@@ -14,7 +14,7 @@ impl Bench {
     fn new(change: impl FnOnce(&mut TurnConfig)) -> Self {
         let mut config = GateConfig::default().turn;
         change(&mut config);
-        Self { turn: Turn::new(&config), frames: 0, window: FRAME_LEN as u64, scored: 0, score: 0.0 }
+        Self { turn: Turn::new(&config, Judge::new(None)), frames: 0, window: FRAME_LEN as u64, scored: 0, score: 0.0 }
     }
 
     /// Pushes a frame whose windows score `score`, `above_floor_db` over the noise floor.
@@ -27,7 +27,7 @@ impl Bench {
             (self.scored, self.score) = (end, score);
         }
         let level = LevelStep { frame_dbfs: -60.0, mean_dbfs: -60.0 + above_floor_db, floor_dbfs: -60.0 };
-        self.turn.step(frame, Score { speech: Probability::nearest(self.score), window }, &level)
+        self.turn.step(frame, Score { speech: Probability::nearest(self.score), window }, &level, &Sound::default())
     }
 
     fn quiet(&mut self, frames: u64) -> Vec<TurnStep> {
@@ -72,7 +72,7 @@ fn a_candidate_that_falls_is_abandoned_with_its_evidence() {
     bench.push(0.5, 30.0);
     let step = bench.push(0.1, 30.0);
     let candidate = Span::new(at(10), at(12));
-    assert_eq!(step.edge, Some(Edge::Abandoned { candidate, peak: Probability::nearest(0.5) }));
+    assert_eq!(step.edge, Some(Edge::Abandoned { candidate, peak: Probability::nearest(0.5), doubt: None }));
     assert_eq!((step.state, step.open_from), (TurnState::Quiet, None));
 }
 

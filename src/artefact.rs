@@ -1,0 +1,87 @@
+//! What a lossy link or a suspended app leaves in the audio: holes, and frames heard before.
+
+use crate::frame::{FRAME_LEN, Frame};
+
+/// Audio that nobody's microphone recorded at that instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Artefact {
+    /// Nothing: the frame never arrived, or it is digital silence.
+    Gap,
+    /// The audio of 10 to 60 ms ago once more, sample by sample: how receivers hide a lost packet.
+    Repeat,
+}
+
+impl Artefact {
+    /// The word used in files and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gap => "gap",
+            Self::Repeat => "repeat",
+        }
+    }
+}
+
+/// Compares every frame with the six before it.
+#[derive(Clone, Debug)]
+pub(crate) struct ArtefactDetector {
+    /// The last frames, in a ring.
+    recent: [[f32; FRAME_LEN]; LOOK_BACK],
+    heard: usize,
+}
+
+impl ArtefactDetector {
+    pub(crate) fn new() -> Self {
+        Self { recent: [[0.0; FRAME_LEN]; LOOK_BACK], heard: 0 }
+    }
+
+    /// What the frame is, if it is no recording.
+    pub(crate) fn step(&mut self, mic: &Frame) -> Option<Artefact> {
+        let samples = mic.samples();
+        let silent = mic.is_gap() || samples.iter().all(|x| *x == 0.0);
+        let found = if silent {
+            Some(Artefact::Gap)
+        } else {
+            self.recent[..self.heard.min(LOOK_BACK)].contains(samples).then_some(Artefact::Repeat)
+        };
+        self.recent[self.heard % LOOK_BACK] = *samples;
+        self.heard += 1;
+        found
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.heard = 0;
+    }
+}
+
+/// 60 ms: the longest packet in common use (Opus).
+const LOOK_BACK: usize = 6;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(seed: u32) -> Frame {
+        Frame::new(std::array::from_fn(|i| ((seed * 31 + i as u32 * 7) % 100) as f32 / 200.0 + 0.1)).unwrap()
+    }
+
+    #[test]
+    fn a_packet_heard_again_is_a_repeat() {
+        let mut detector = ArtefactDetector::new();
+        let heard: Vec<_> = [1, 2, 1, 2, 3, 4, 5, 6, 7, 1].map(|seed| detector.step(&frame(seed))).to_vec();
+        let repeat = Some(Artefact::Repeat);
+        assert_eq!(heard, [None, None, repeat, repeat, None, None, None, None, None, None], "60 ms later it is new");
+        detector.reset();
+        assert_eq!(detector.step(&frame(1)), None, "nothing from before a reset");
+    }
+
+    #[test]
+    fn holes_and_digital_silence_are_gaps_and_not_repeats() {
+        let mut detector = ArtefactDetector::new();
+        let zeros = Frame::new([0.0; FRAME_LEN]).unwrap();
+        assert_eq!([zeros, Frame::gap(), zeros].map(|f| detector.step(&f)), [Some(Artefact::Gap); 3]);
+        let mut almost = [0.0; FRAME_LEN];
+        almost[159] = 1e-5;
+        assert_eq!(detector.step(&Frame::new(almost).unwrap()), None);
+    }
+}

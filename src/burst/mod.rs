@@ -1,0 +1,109 @@
+//! Does speech begin, or did something go click? The judge of a candidate event.
+
+mod sound;
+
+pub(crate) use sound::{Phase, Sound, SoundTracker};
+
+use crate::config::BurstConfig;
+use crate::decision::{Doubt, Probability};
+use crate::frame::{SampleIndex, Span, samples_in};
+
+/// Weighs what the score says against how the sound began and how long it has lasted.
+///
+/// The score alone opens for a shard of a vowel as for a word. A mouth, though, cannot raise a sound
+/// by 25 dB within 5 ms, and the score answers speech that is loud within 200 ms. What looks so is not refused: it
+/// has to last, or to convince once more, and for a bounded time.
+#[derive(Clone, Debug)]
+pub(crate) struct Judge {
+    rules: Option<Rules>,
+    /// Since when the score has asked to open this candidate.
+    asked: Option<SampleIndex>,
+}
+
+/// Consecutive windows that were up: what may be speech.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Candidate {
+    /// From where the score rose to where it last was up.
+    pub(crate) span: Span,
+    pub(crate) peak: Probability,
+    /// Samples of it in windows that were sure.
+    pub(crate) sure: u64,
+}
+
+/// What the judge thinks of a candidate that the score would let through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Opinion {
+    Speech,
+    Wait(Doubt),
+}
+
+impl Judge {
+    pub(crate) fn new(config: Option<&BurstConfig>) -> Self {
+        Self { rules: config.map(Rules::new), asked: None }
+    }
+
+    /// What to do with `candidate`, which the score would let through at `now`.
+    pub(crate) fn opinion(&mut self, candidate: &Candidate, sound: &Sound, now: SampleIndex) -> Opinion {
+        let Some(rules) = self.rules else { return Opinion::Speech };
+        let asked = *self.asked.get_or_insert(now);
+        match rules.doubt(candidate, sound) {
+            Some(doubt) if now - asked < rules.longest_wait => Opinion::Wait(doubt),
+            _ => Opinion::Speech,
+        }
+    }
+
+    /// The candidate is gone: the next one is judged anew.
+    pub(crate) fn forget(&mut self) {
+        self.asked = None;
+    }
+
+    /// How long it can keep a candidate waiting, in samples.
+    pub(crate) fn longest_wait(&self) -> u64 {
+        self.rules.map_or(0, |rules| rules.longest_wait)
+    }
+}
+
+/// [`BurstConfig`] in samples.
+#[derive(Clone, Copy, Debug)]
+struct Rules {
+    abrupt_attack_db: f32,
+    least_sound: u64,
+    prompt: u64,
+    late_sure: u64,
+    longest_wait: u64,
+}
+
+impl Rules {
+    fn new(config: &BurstConfig) -> Self {
+        Self {
+            abrupt_attack_db: config.abrupt_attack_db,
+            least_sound: samples_in(config.min_sound_duration),
+            prompt: samples_in(config.prompt_duration),
+            late_sure: samples_in(config.late_sure_duration),
+            longest_wait: samples_in(config.max_wait_duration),
+        }
+    }
+
+    fn doubt(&self, candidate: &Candidate, sound: &Sound) -> Option<Doubt> {
+        let heard = !sound.span.is_empty() && sound.span.end + HEARD_LATELY >= candidate.span.start;
+        if !heard {
+            return None; // speech that hardly rises above the noise: only the score can tell
+        }
+        let short = sound.fresh() < self.least_sound;
+        let abrupt = sound.attack_db >= self.abrupt_attack_db;
+        match sound.phase {
+            Phase::Over if short => Some(Doubt::Over),
+            _ if abrupt && (short || candidate.sure == 0) => Some(Doubt::Abrupt),
+            _ if candidate.span.start - sound.span.start >= self.prompt && candidate.sure < self.late_sure => {
+                Some(Doubt::Late)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// 100 ms: the score of a sound that is over for longer is not about that sound.
+const HEARD_LATELY: u64 = 1_600;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! The sound that is under way: since when, and how it began.
+
+use crate::artefact::Artefact;
+use crate::frame::{FRAME_LEN, Frame, SampleIndex, Span};
+use crate::level::LevelStep;
+
+/// Follows the level in steps of 2.5 ms and notes where sounds begin and end.
+#[derive(Clone, Debug)]
+pub(crate) struct SoundTracker {
+    sound: Sound,
+    /// Mean square of the last two steps, the newest last.
+    last: [f32; 2],
+    /// Steps since the last loud one.
+    quiet_steps: u32,
+    /// Mean square before the sound began, until its attack is known.
+    before: Option<f32>,
+}
+
+/// A sound: a stretch that is louder than the room, with dips of at most 20 ms.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Sound {
+    /// From its first to its last loud step; empty before the first sound.
+    pub(crate) span: Span,
+    /// Samples of it that only repeat what came before.
+    pub(crate) repeated: u64,
+    /// How far its first 5 ms rose above what was before them, in dB.
+    pub(crate) attack_db: f32,
+    pub(crate) phase: Phase,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Nothing was ever loud, or it is over.
+    #[default]
+    Over,
+    Sounding,
+}
+
+impl SoundTracker {
+    pub(crate) fn new() -> Self {
+        Self { sound: Sound::default(), last: [0.0; 2], quiet_steps: u32::MAX, before: None }
+    }
+
+    /// Takes the next frame, `at` its start.
+    pub(crate) fn step(
+        &mut self,
+        at: SampleIndex,
+        mic: &Frame,
+        level: &LevelStep,
+        artefact: Option<Artefact>,
+    ) -> &Sound {
+        let floor = power_of(level.floor_dbfs);
+        for (i, step) in mic.samples().chunks_exact(STEP).enumerate() {
+            let power = step.iter().map(|x| x * x).sum::<f32>() / STEP as f32;
+            self.hear(at + (i * STEP) as u64, power, floor);
+        }
+        if artefact == Some(Artefact::Repeat) && self.sound.phase == Phase::Sounding {
+            self.sound.repeated += FRAME_LEN as u64;
+        }
+        &self.sound
+    }
+
+    fn hear(&mut self, at: SampleIndex, power: f32, floor: f32) {
+        let end = at + STEP as u64;
+        if let Some(before) = self.before.take() {
+            self.sound.attack_db = ratio_db((self.last[1] + power) / 2.0, before.max(floor));
+        }
+        if power > LOUD * floor {
+            if self.quiet_steps > MOST_QUIET_STEPS {
+                self.sound = Sound { span: Span::new(at, end), phase: Phase::Sounding, ..Sound::default() };
+                let before = (self.last[0] + self.last[1]) / 2.0;
+                self.sound.attack_db = ratio_db(power, before.max(floor));
+                self.before = Some(before);
+            }
+            self.sound.span.end = end;
+            self.quiet_steps = 0;
+        } else {
+            self.quiet_steps = self.quiet_steps.saturating_add(1);
+            if self.quiet_steps > MOST_QUIET_STEPS {
+                self.sound.phase = Phase::Over;
+            }
+        }
+        self.last = [self.last[1], power];
+    }
+
+    pub(crate) fn reset(&mut self) {
+        *self = Self::new();
+    }
+}
+
+impl Sound {
+    /// Samples of it that are not a repetition.
+    pub(crate) fn fresh(&self) -> u64 {
+        self.span.len().saturating_sub(self.repeated)
+    }
+}
+
+fn power_of(dbfs: f32) -> f32 {
+    10.0_f32.powf(dbfs / 10.0)
+}
+
+fn ratio_db(power: f32, other: f32) -> f32 {
+    10.0 * (power.max(f32::MIN_POSITIVE) / other.max(f32::MIN_POSITIVE)).log10()
+}
+
+/// 2.5 ms: a quarter of a frame, less than a period of most voices, so that a cut shows as one.
+const STEP: usize = FRAME_LEN / 4;
+/// 20 ms: the closure of a quick plosive does not end a sound.
+const MOST_QUIET_STEPS: u32 = 8;
+/// 12 dB over the floor, as a ratio: 2.5 ms of steady noise seldom get there.
+const LOUD: f32 = 15.85;

@@ -1,0 +1,139 @@
+use super::*;
+use crate::artefact::Artefact;
+use crate::frame::{FRAME_LEN, Frame};
+use crate::level::LevelStep;
+
+/// A room at -60 dBFS in which tones sound.
+struct Room {
+    sounds: SoundTracker,
+    judge: Judge,
+    heard: u64,
+}
+
+impl Room {
+    fn new() -> Self {
+        let mut room = Self { sounds: SoundTracker::new(), judge: Judge::new(Some(&BurstConfig::default())), heard: 0 };
+        room.play(20, |_| 0.001, None);
+        room
+    }
+
+    /// `frames` of a tone whose amplitude is `envelope` of the samples since it began.
+    fn play(&mut self, frames: u64, envelope: impl Fn(f32) -> f32, artefact: Option<Artefact>) -> Sound {
+        let level = LevelStep { frame_dbfs: -60.0, mean_dbfs: -60.0, floor_dbfs: -60.0 };
+        let mut sound = Sound::default();
+        for n in 0..frames {
+            let samples = std::array::from_fn(|i| {
+                let t = (n * FRAME_LEN as u64 + i as u64) as f32;
+                envelope(t) * (t * 0.05).sin()
+            });
+            let at = SampleIndex(self.heard);
+            sound = *self.sounds.step(at, &Frame::new(samples).unwrap(), &level, artefact);
+            self.heard += FRAME_LEN as u64;
+        }
+        sound
+    }
+
+    /// The opinion, now, of a candidate whose last `windows` were up and `sure`.
+    fn judge(&mut self, sound: &Sound, windows: u64, sure: u64) -> Opinion {
+        let now = SampleIndex(self.heard);
+        let candidate = Candidate {
+            span: Span::new(now.back(512 * windows), now),
+            peak: Probability::nearest(0.8),
+            sure: 512 * sure,
+        };
+        self.judge.opinion(&candidate, sound, now)
+    }
+}
+
+fn cut(_: f32) -> f32 {
+    0.3
+}
+
+fn spoken(samples: f32) -> f32 {
+    0.001 + 0.3 * (samples / 800.0).min(1.0).powi(2)
+}
+
+#[test]
+fn a_sound_that_rises_as_a_voice_does_is_speech_at_once() {
+    let mut room = Room::new();
+    let sound = room.play(5, spoken, None);
+    assert!(sound.attack_db < 20.0, "{sound:?}");
+    assert_eq!(room.judge(&sound, 1, 1), Opinion::Speech);
+}
+
+#[test]
+fn a_sound_that_is_cut_in_has_to_last_and_to_be_sure() {
+    let mut room = Room::new();
+    let sound = room.play(6, cut, None);
+    assert!(sound.attack_db > 40.0, "{sound:?}");
+    assert_eq!(room.judge(&sound, 1, 1), Opinion::Wait(Doubt::Abrupt));
+    let sound = room.play(4, cut, None);
+    assert_eq!(room.judge(&sound, 3, 0), Opinion::Wait(Doubt::Abrupt), "it has lasted, but the score was never sure");
+    assert_eq!(room.judge(&sound, 3, 1), Opinion::Speech);
+}
+
+#[test]
+fn a_shard_that_is_over_is_not_speech_however_high_its_score() {
+    let mut room = Room::new();
+    room.play(6, cut, None);
+    let sound = room.play(3, |_| 0.001, None);
+    assert_eq!((sound.phase, sound.span.len()), (Phase::Over, 960));
+    assert_eq!(room.judge(&sound, 2, 2), Opinion::Wait(Doubt::Over));
+}
+
+#[test]
+fn frames_that_are_repeated_do_not_make_a_sound_last() {
+    let mut room = Room::new();
+    room.play(4, cut, None);
+    let sound = room.play(8, cut, Some(Artefact::Repeat));
+    assert_eq!((sound.span.len(), sound.fresh()), (1_920, 640));
+    assert_eq!(room.judge(&sound, 2, 2), Opinion::Wait(Doubt::Abrupt));
+}
+
+#[test]
+fn a_score_that_rises_long_after_the_sound_has_to_be_sure_for_longer() {
+    let mut room = Room::new();
+    let sound = room.play(40, spoken, None);
+    assert_eq!(room.judge(&sound, 2, 2), Opinion::Wait(Doubt::Late));
+    assert_eq!(room.judge(&sound, 3, 3), Opinion::Speech);
+}
+
+#[test]
+fn a_dip_of_20_ms_does_not_end_a_sound() {
+    let mut room = Room::new();
+    let start = room.play(8, cut, None).span.start;
+    room.play(2, |_| 0.001, None);
+    assert_eq!(room.play(8, cut, None).span.start, start);
+    room.play(3, |_| 0.001, None);
+    assert!(room.play(8, cut, None).span.start > start);
+}
+
+#[test]
+fn speech_that_is_not_louder_than_the_room_is_left_to_the_score() {
+    let mut room = Room::new();
+    let sound = room.play(20, |_| 0.002, None);
+    assert_eq!(room.judge(&sound, 1, 1), Opinion::Speech);
+}
+
+#[test]
+fn no_candidate_waits_longer_than_the_config_says() {
+    let mut room = Room::new();
+    room.play(2, cut, None);
+    let waited = (0..).take_while(|_| {
+        let sound = room.play(1, |_| 0.001, None);
+        room.judge(&sound, 2, 1) != Opinion::Speech
+    });
+    assert!(waited.count() <= 16, "160 ms");
+    room.judge.forget();
+    room.play(10, |_| 0.001, None);
+    let sound = room.play(2, cut, None);
+    assert_eq!(room.judge(&sound, 1, 1), Opinion::Wait(Doubt::Abrupt), "the next candidate is judged anew");
+}
+
+#[test]
+fn without_a_judge_the_score_alone_decides() {
+    let mut room = Room::new();
+    room.judge = Judge::new(None);
+    let sound = room.play(6, cut, None);
+    assert_eq!(room.judge(&sound, 1, 1), Opinion::Speech);
+}

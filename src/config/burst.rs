@@ -1,0 +1,60 @@
+//! What the burst judge doubts, and for how long.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{duration, refuse_outside};
+use crate::error::ConfigError;
+
+/// What is doubted though its score would open the gate.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BurstConfig {
+    /// A sound whose first 5 ms rise by this much, in dB, began abruptly: it has to last for
+    /// `min_sound_duration`.
+    pub abrupt_attack_db: f32,
+    /// A sound that began abruptly, or that is over, is no speech if it is shorter than this.
+    #[serde(with = "duration")]
+    pub min_sound_duration: Duration,
+    /// The score answers speech that rises above the noise within this time; a later answer has to be
+    /// sure for `late_sure_duration`.
+    #[serde(with = "duration")]
+    pub prompt_duration: Duration,
+    /// How long a late score has to be sure (a scored window counts whole: three of Silero's are 96 ms).
+    #[serde(with = "duration")]
+    pub late_sure_duration: Duration,
+    /// A candidate whose score stays up this long after it would have opened is speech, whatever the
+    /// doubt.
+    #[serde(with = "duration")]
+    pub max_wait_duration: Duration,
+}
+
+impl Default for BurstConfig {
+    fn default() -> Self {
+        Self {
+            abrupt_attack_db: 30.0,
+            min_sound_duration: Duration::from_millis(100),
+            prompt_duration: Duration::from_millis(300),
+            late_sure_duration: Duration::from_millis(90),
+            max_wait_duration: Duration::from_millis(160),
+        }
+    }
+}
+
+impl BurstConfig {
+    pub(super) fn refuse_contradictions(&self) -> Result<(), ConfigError> {
+        if !(0.0..=100.0).contains(&self.abrupt_attack_db) {
+            return Err(ConfigError::Range {
+                key: "burst.abrupt_attack_db",
+                given: self.abrupt_attack_db.to_string(),
+                expected: "from 0 to 100 dB".to_owned(),
+            });
+        }
+        let second = Duration::from_secs(1);
+        refuse_outside("burst.min_sound_duration", self.min_sound_duration, Duration::ZERO, second)?;
+        refuse_outside("burst.prompt_duration", self.prompt_duration, Duration::ZERO, second)?;
+        refuse_outside("burst.late_sure_duration", self.late_sure_duration, Duration::ZERO, second)?;
+        refuse_outside("burst.max_wait_duration", self.max_wait_duration, Duration::ZERO, second)
+    }
+}
