@@ -1,7 +1,7 @@
 //! Everything that can be set: plain structs, defaults, presets and TOML.
 
 mod burst;
-mod duration;
+pub(crate) mod duration;
 mod section;
 mod toml_text;
 

@@ -37,6 +37,7 @@ mod error;
 mod forward;
 mod frame;
 mod gate;
+pub mod guard;
 mod history;
 mod intake;
 mod level;

@@ -1,0 +1,463 @@
+//! The breaker on speech-to-text results: audio that is paid for and holds no words is stopped.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::text::{AgentSpeech, Plain};
+use super::{Moment, backoff};
+use crate::config::duration;
+use crate::decision::Probability;
+
+/// Counts misfires in a row and breaks the circuit to speech-to-text when there are too many.
+///
+/// Closed, everything passes. A run of [`misfires`](MisfirePolicy::misfires) opens it: from then on
+/// a candidate is let through as a probe only now and then, with a backoff, so that the user's next
+/// words are heard. Genuine speech closes it again. Silence is not a misfire, and no result is no
+/// result: only what was heard and held no words counts.
+///
+/// Clear speech does not wait for the backoff until it has itself misfired
+/// [`misfires`](MisfirePolicy::misfires) times since the breaker opened. So a user who speaks clearly
+/// is not held up, any other user is for [`longest_retry`](MisfirePolicy::longest_retry) at most, and
+/// a noise that looks like speech costs that many probes more.
+///
+/// ```
+/// use std::time::Duration;
+/// use voxgate::guard::{Admission, Candidate, Heard, MisfireGuard, MisfirePolicy, Moment, Transcript};
+///
+/// let mut guard = MisfireGuard::new(MisfirePolicy::default());
+/// let at = |seconds| Moment::from(Duration::from_secs(seconds));
+/// for (second, text) in ["", " ", "...", "", "?!"].into_iter().enumerate() {
+///     guard.judge(&Transcript { text, confidence: None, speech: None }, at(second as u64));
+/// }
+/// assert_eq!(guard.admit(Candidate::Unclear, at(5)), Admission::Suppress { until: at(6) });
+/// assert_eq!(guard.admit(Candidate::Unclear, at(6)), Admission::Probe);
+/// let (heard, _) = guard.judge(&Transcript { text: "Are you there?", confidence: None, speech: None }, at(7));
+/// assert_eq!(heard, Heard::Genuine);
+/// assert_eq!(guard.admit(Candidate::Unclear, at(8)), Admission::Pass);
+/// ```
+#[derive(Clone, Debug)]
+pub struct MisfireGuard {
+    policy: MisfirePolicy,
+    ghosts: Vec<Vec<char>>,
+    agent: AgentSpeech,
+    plain: Plain,
+    breaker: Breaker,
+    /// Misfires since the last genuine result, by cause.
+    run: MisfireCounts,
+    opened: Moment,
+    /// Probes that misfired since it opened: unclear ones raise the backoff, clear ones lose their trust.
+    failed_probes: u32,
+    failed_clear_probes: u32,
+}
+
+/// When the breaker opens, and how it finds out that it may close.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MisfirePolicy {
+    /// So many misfires in a row open it, whatever their mix.
+    pub misfires: NonZeroU32,
+    /// A transcript with less confidence than this is a misfire; one without any is judged by its text.
+    pub min_confidence: Probability,
+    /// When open, the first probe is let through after this, the next after twice as long …
+    #[serde(with = "duration")]
+    pub first_retry: Duration,
+    /// … but never later than this.
+    #[serde(with = "duration")]
+    pub longest_retry: Duration,
+    /// A probe without a result for this long is given up; the next candidate is a probe again.
+    #[serde(with = "duration")]
+    pub probe_timeout: Duration,
+    /// How long after the agent's words they can come back as an echo.
+    #[serde(with = "duration")]
+    pub echo_window: Duration,
+    /// A transcript this much like the agent's own words (1 is equal) is their echo.
+    pub echo_likeness: Probability,
+    /// Shorter transcripts, in letters and digits, are never called an echo: a user says "Thursday" too.
+    pub shortest_echo: usize,
+    /// What speech-to-text makes up from noise …
+    pub ghosts: Vec<String>,
+    /// … is a ghost where the audio was less likely speech than this.
+    pub ghost_below: Probability,
+}
+
+impl Default for MisfirePolicy {
+    fn default() -> Self {
+        Self {
+            misfires: NonZeroU32::MIN.saturating_add(4),
+            min_confidence: Probability::nearest(0.6),
+            first_retry: Duration::from_secs(2),
+            longest_retry: Duration::from_secs(30),
+            probe_timeout: Duration::from_secs(5),
+            echo_window: Duration::from_secs(10),
+            echo_likeness: Probability::nearest(0.85),
+            shortest_echo: 12,
+            ghosts: GHOSTS.map(str::to_owned).to_vec(),
+            ghost_below: Probability::nearest(0.6),
+        }
+    }
+}
+
+/// A final result of speech-to-text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Transcript<'a> {
+    /// Its text.
+    pub text: &'a str,
+    /// How sure the provider is; `None` if it does not say.
+    pub confidence: Option<Probability>,
+    /// How likely the audio was speech: the gate's highest score in it; `None` if nobody knows.
+    pub speech: Option<Probability>,
+}
+
+/// What became of audio that was sent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Heard {
+    /// Words of the user.
+    Genuine,
+    /// Nothing that was worth its price.
+    Misfire(Misfire),
+}
+
+/// Why a result does not count as the user's words.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Misfire {
+    /// No text, or only spaces.
+    Empty,
+    /// No letter and no digit.
+    PunctuationOnly,
+    /// All of it is in brackets or between asterisks, as in `[BLANK_AUDIO]`: a sound, not words.
+    SoundTag,
+    /// The provider is not sure enough.
+    LowConfidence(Probability),
+    /// The agent itself said so in the last seconds.
+    EchoOfAgent {
+        /// How alike, 1 is equal.
+        likeness: Probability,
+    },
+    /// A phrase that is often made up, and the audio was hardly speech.
+    Ghost {
+        /// How likely it was.
+        speech: Probability,
+    },
+    /// The gate itself found that it had opened in vain ([`Edge::is_misfire`](crate::Edge::is_misfire)).
+    NoSpeech,
+}
+
+/// How often each cause occurred.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MisfireCounts {
+    /// [`Misfire::Empty`].
+    pub empty: u32,
+    /// [`Misfire::PunctuationOnly`] and [`Misfire::SoundTag`].
+    pub not_words: u32,
+    /// [`Misfire::LowConfidence`].
+    pub low_confidence: u32,
+    /// [`Misfire::EchoOfAgent`].
+    pub echo: u32,
+    /// [`Misfire::Ghost`].
+    pub ghost: u32,
+    /// [`Misfire::NoSpeech`].
+    pub no_speech: u32,
+}
+
+/// Where the breaker stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Breaker {
+    /// Everything passes.
+    Closed,
+    /// Nothing passes until then; the next candidate is a probe.
+    Open {
+        /// When the next probe may go.
+        until: Moment,
+    },
+    /// A probe is on its way and decides.
+    HalfOpen {
+        /// When it is given up.
+        until: Moment,
+        /// What was let through.
+        probe: Candidate,
+    },
+}
+
+/// What asks to be let through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Candidate {
+    /// Speech without a doubt, by the gate's own evidence.
+    Clear,
+    /// Anything that may be speech.
+    Unclear,
+}
+
+/// Whether a candidate may go to speech-to-text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It may: the breaker is closed.
+    Pass,
+    /// It may, and its result decides whether the breaker closes.
+    Probe,
+    /// It may not.
+    Suppress {
+        /// When the next one may, unless the breaker closes before.
+        until: Moment,
+    },
+}
+
+/// A change of the breaker, with what it rests on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum BreakerEvent {
+    /// It was closed and opened.
+    Opened {
+        /// When.
+        at: Moment,
+        /// The misfires in a row that opened it.
+        run: MisfireCounts,
+        /// The last of them.
+        last: Misfire,
+        /// When the first probe may go.
+        until: Moment,
+    },
+    /// A probe misfired.
+    Reopened {
+        /// When.
+        at: Moment,
+        /// What the probe turned out to be.
+        probe: Misfire,
+        /// Probes that misfired since it opened.
+        failed_probes: u32,
+        /// When the next may go.
+        until: Moment,
+    },
+    /// The user's words were heard.
+    Closed {
+        /// When.
+        at: Moment,
+        /// How long it was open.
+        open_for: Duration,
+    },
+}
+
+impl MisfireGuard {
+    /// A closed breaker.
+    pub fn new(policy: MisfirePolicy) -> Self {
+        let mut plain = Plain::new();
+        Self {
+            ghosts: policy.ghosts.iter().map(|ghost| plain.set(ghost).to_vec()).collect(),
+            agent: AgentSpeech::new(policy.echo_window),
+            plain,
+            breaker: Breaker::Closed,
+            run: MisfireCounts::default(),
+            opened: Moment::default(),
+            failed_probes: 0,
+            failed_clear_probes: 0,
+            policy,
+        }
+    }
+
+    /// Whether `candidate` may go to speech-to-text at `at`. Ask once per candidate, when it would open the gate.
+    ///
+    /// # Real-time
+    /// Does not allocate or block.
+    pub fn admit(&mut self, candidate: Candidate, at: Moment) -> Admission {
+        let trusted = candidate == Candidate::Clear && self.failed_clear_probes < self.policy.misfires.get();
+        match self.breaker {
+            Breaker::Closed => Admission::Pass,
+            Breaker::Open { until } | Breaker::HalfOpen { until, .. } if at < until && !trusted => {
+                Admission::Suppress { until }
+            }
+            Breaker::Open { .. } | Breaker::HalfOpen { .. } => {
+                self.breaker = Breaker::HalfOpen { until: at + self.policy.probe_timeout, probe: candidate };
+                Admission::Probe
+            }
+        }
+    }
+
+    /// Judges a final result. Hand them in in the order of the speech, each once; while the breaker is
+    /// open, a misfire of audio that was sent before it opened changes nothing.
+    ///
+    /// # Real-time
+    /// Does not allocate or block. Comparing with the agent's words takes microseconds, all else
+    /// nanoseconds (`benches/guards.rs`).
+    pub fn judge(&mut self, result: &Transcript<'_>, at: Moment) -> (Heard, Option<BreakerEvent>) {
+        let heard = self.assess(result, at);
+        (heard, self.record(heard, at))
+    }
+
+    /// Takes what became of sent audio when it is known without a transcript: [`Misfire::NoSpeech`].
+    /// Count an opening once, by this or by its transcript.
+    ///
+    /// # Real-time
+    /// Does not allocate or block.
+    pub fn record(&mut self, heard: Heard, at: Moment) -> Option<BreakerEvent> {
+        match heard {
+            Heard::Genuine => self.close(at),
+            Heard::Misfire(misfire) => self.count(misfire, at),
+        }
+    }
+
+    /// Takes what the agent says, sentence by sentence as it is played, to know its echo. What does not
+    /// fit in 1024 characters of the last seconds pushes out what is older.
+    ///
+    /// # Real-time
+    /// Does not allocate or block.
+    pub fn agent_said(&mut self, text: &str, at: Moment) {
+        self.agent.push(text, at);
+    }
+
+    /// Where the breaker stands.
+    pub fn breaker(&self) -> Breaker {
+        self.breaker
+    }
+
+    /// Misfires since the last genuine result.
+    pub fn run(&self) -> MisfireCounts {
+        self.run
+    }
+
+    /// Forgets everything, as at the start of another call.
+    ///
+    /// # Real-time
+    /// Does not allocate or block.
+    pub fn reset(&mut self) {
+        self.agent.clear();
+        self.breaker = Breaker::Closed;
+        self.run = MisfireCounts::default();
+        (self.failed_probes, self.failed_clear_probes) = (0, 0);
+    }
+
+    fn assess(&mut self, result: &Transcript<'_>, at: Moment) -> Heard {
+        let policy = &self.policy;
+        let text = result.text.trim();
+        if text.is_empty() {
+            return Heard::Misfire(Misfire::Empty);
+        }
+        let plain = self.plain.set(text);
+        if plain.is_empty() {
+            return Heard::Misfire(Misfire::PunctuationOnly);
+        }
+        if is_sound_tag(text) {
+            return Heard::Misfire(Misfire::SoundTag);
+        }
+        if let Some(confidence) = result.confidence.filter(|confidence| *confidence < policy.min_confidence) {
+            return Heard::Misfire(Misfire::LowConfidence(confidence));
+        }
+        if let Some(speech) = result.speech.filter(|speech| *speech < policy.ghost_below)
+            && self.ghosts.iter().any(|ghost| ghost == plain)
+        {
+            return Heard::Misfire(Misfire::Ghost { speech });
+        }
+        if plain.len() >= policy.shortest_echo {
+            let likeness = Probability::nearest(self.agent.likeness(plain, at) as f32);
+            if likeness >= policy.echo_likeness {
+                return Heard::Misfire(Misfire::EchoOfAgent { likeness });
+            }
+        }
+        Heard::Genuine
+    }
+
+    fn count(&mut self, misfire: Misfire, at: Moment) -> Option<BreakerEvent> {
+        self.run.add(misfire);
+        match self.breaker {
+            Breaker::Closed if self.run.total() >= self.policy.misfires.get() => {
+                self.opened = at;
+                (self.failed_probes, self.failed_clear_probes) = (0, 0);
+                let until = self.wait(at);
+                Some(BreakerEvent::Opened { at, run: self.run, last: misfire, until })
+            }
+            Breaker::Closed | Breaker::Open { .. } => None,
+            Breaker::HalfOpen { probe, .. } => {
+                self.failed_probes = self.failed_probes.saturating_add(1);
+                self.failed_clear_probes += u32::from(probe == Candidate::Clear);
+                let until = self.wait(at);
+                Some(BreakerEvent::Reopened { at, probe: misfire, failed_probes: self.failed_probes, until })
+            }
+        }
+    }
+
+    fn close(&mut self, at: Moment) -> Option<BreakerEvent> {
+        self.run = MisfireCounts::default();
+        if self.breaker == Breaker::Closed {
+            return None;
+        }
+        self.breaker = Breaker::Closed;
+        Some(BreakerEvent::Closed { at, open_for: at.since(self.opened) })
+    }
+
+    fn wait(&mut self, at: Moment) -> Moment {
+        let until = at + backoff(self.policy.first_retry, self.policy.longest_retry, self.failed_probes);
+        self.breaker = Breaker::Open { until };
+        until
+    }
+}
+
+impl Misfire {
+    /// The word used in files and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::PunctuationOnly => "punctuation_only",
+            Self::SoundTag => "sound_tag",
+            Self::LowConfidence(_) => "low_confidence",
+            Self::EchoOfAgent { .. } => "echo_of_agent",
+            Self::Ghost { .. } => "ghost",
+            Self::NoSpeech => "no_speech",
+        }
+    }
+}
+
+impl MisfireCounts {
+    /// All of them.
+    pub const fn total(&self) -> u32 {
+        let Self { empty, not_words, low_confidence, echo, ghost, no_speech } = *self;
+        empty
+            .saturating_add(not_words)
+            .saturating_add(low_confidence)
+            .saturating_add(echo)
+            .saturating_add(ghost)
+            .saturating_add(no_speech)
+    }
+
+    fn add(&mut self, misfire: Misfire) {
+        let count = match misfire {
+            Misfire::Empty => &mut self.empty,
+            Misfire::PunctuationOnly | Misfire::SoundTag => &mut self.not_words,
+            Misfire::LowConfidence(_) => &mut self.low_confidence,
+            Misfire::EchoOfAgent { .. } => &mut self.echo,
+            Misfire::Ghost { .. } => &mut self.ghost,
+            Misfire::NoSpeech => &mut self.no_speech,
+        };
+        *count = count.saturating_add(1);
+    }
+}
+
+/// `[BLANK_AUDIO]`, `(typing)`, `*sighs*`: one pair of marks around all of it.
+fn is_sound_tag(text: &str) -> bool {
+    [('[', ']'), ('(', ')'), ('*', '*'), ('♪', '♪'), ('<', '>')].into_iter().any(|(open, close)| {
+        let inside = text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
+        inside.is_some_and(|inside| !inside.contains([open, close]))
+    })
+}
+
+/// What Whisper and its kin make of noise and silence: "You" and "Thank you" are those of
+/// pipecat-ai/pipecat#5621, "thank you" without end of KoljaB/RealtimeSTT#143; the rest are the ends of
+/// video subtitles, from its training data. Short answers ("yes", "okay") are not among them: a
+/// soft-spoken user gives those.
+const GHOSTS: [&str; 12] = [
+    "you",
+    "thank you",
+    "thank you so much",
+    "thank you very much",
+    "thank you for watching",
+    "thanks for watching",
+    "thanks for watching and see you next time",
+    "please subscribe",
+    "subtitles by the amara org community",
+    "untertitel der amara org community",
+    "sous titres réalisés par la communauté d amara org",
+    "ご視聴ありがとうございました",
+];
+
+#[cfg(test)]
+mod tests;
