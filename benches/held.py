@@ -22,7 +22,11 @@ LIMITS = [
     ("phone", "all", "utt_lost", None, 0),
     ("gaps", "all", "near_kept", 99.6, None),
     ("gaps", "all", "events_opened", None, 0),
-    ("bursts", "all", "events_opened", None, 4.5),
+    ("bursts", "all", "events_opened", None, 1.1),
+    ("traps", "shards", "events_opened", None, 1.0),
+    ("traps", "hiss", "events_opened", None, 1.0),
+    ("traps", "agc", "events_opened", None, 3.0),
+    ("traps", "human", "events_opened", None, 25.0),
     ("vad", "ten", "auc", 0.939, None),
 ]
 

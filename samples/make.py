@@ -27,7 +27,7 @@ HERE = Path(__file__).resolve().parent
 
 def main():
     scenes = [clean_turn(), keyboard(), *echo(), phone(), packet_loss(), backgrounded_app(),
-              stereo_call(), soft_speaker()]
+              stereo_call(), soft_speaker(), short_words()]
     entries = [save(scene) for scene in scenes]
     head = "# Written by make.py: change that, not this. Times and rates: seconds, hertz.\n"
     (HERE / "manifest.toml").write_text(head + "\n".join(entries))
@@ -134,6 +134,25 @@ def soft_speaker():
     return scene
 
 
+def short_words():
+    scene = Scene("short_words", 16000, 9.2, "Eight sounds that are no word (shards of vowels as a "
+                  "lossy link leaves them, knocks, a cough of noise, hiss) and then four short words.")
+    scene.mic += bed(len(scene.mic), scene.rate, 9, -65)
+    _, _, voice = human_voice("austen_880")
+    for at, from_s, length in ((0.40, 0.55, 0.045), (1.00, 0.95, 0.060), (2.20, 1.25, 0.070)):
+        scene.shard(voice, at, from_s, length, -20)
+    for seed, at in ((70, 1.60), (71, 2.75)):
+        scene.knock(seed, at, -14)
+    scene.burst(72, 3.20, 0.180, -18, (300, 2500), "cough")
+    for seed, at, length in ((73, 3.75, 0.060), (74, 4.05, 0.090)):
+        scene.burst(seed, at, length, -22, (2500, 6500), "hiss")
+    for word, at in (("yes", 5.2), ("no", 6.2), ("three", 7.2), ("eight", 8.2)):
+        text, source, voice = agent_voice(word)
+        scene.speak(voice, at, -22, text.rstrip("."), source)
+        scene.label("speech", *scene.spoken[-1])
+    return scene
+
+
 class Scene:
     """A file in the making: samples, truth labels, and the recordings that went into it."""
 
@@ -185,12 +204,29 @@ class Scene:
             at += min(rng.lognormal(np.log(0.135), 0.3), 0.26)
         self.label("keyboard", start, end, f"{keys} keys")
 
-    def burst(self, seed, at, length_s, dbfs, band_hz):
+    def shard(self, voice, at, from_s, length_s, dbfs):
+        """A piece of a word, cut out hard: what loss concealment leaves of it."""
+        cut = voice[round(from_s * VOICE_RATE):round((from_s + length_s) * VOICE_RATE)]
+        cut = cut * signal.windows.tukey(len(cut), 0.02)
+        self.add(at, cut * amplitude(dbfs) / np.sqrt(np.mean(cut ** 2)))
+        self.label("burst", at, at + length_s, "shard")
+
+    def knock(self, seed, at, dbfs):
+        """Knuckles on wood: a thud of two low modes that dies within 80 ms."""
+        rng = np.random.default_rng(seed)
+        time = np.arange(round(0.12 * self.rate)) / self.rate
+        thud = rng.standard_normal(len(time)) * np.exp(-time / 0.003)
+        for low_hz, high_hz in ((90, 160), (280, 480)):
+            thud += 2 * np.sin(2 * np.pi * rng.uniform(low_hz, high_hz) * time) * np.exp(-time / 0.018)
+        self.add(at, thud / np.max(np.abs(thud)) * amplitude(dbfs))
+        self.label("burst", at, at + 0.08, "knock")
+
+    def burst(self, seed, at, length_s, dbfs, band_hz, text="noise"):
         noise = np.random.default_rng(seed).standard_normal(round(length_s * self.rate))
         sos = signal.butter(2, band_hz, "bandpass", fs=self.rate, output="sos")
         noise = signal.sosfilt(sos, noise) * signal.windows.tukey(len(noise), 0.3)
         self.add(at, noise * amplitude(dbfs) / np.sqrt(np.mean(noise ** 2)))
-        self.label("burst", at, at + length_s, "noise")
+        self.label("burst", at, at + length_s, text)
 
     def lose(self, at, length_s):
         self.mic[self.span(at, length_s)] = 0

@@ -123,7 +123,7 @@ HUMAN_CLIPS = {
         "Go somewhere and do something"),
 }
 
-# name: (what is said, sha256 of the file that espeak-ng writes)
+# name: (what is said, sha256 of the file that espeak-ng writes); the short words are the user's
 AGENT_LINES = {
     "welcome": (
         "Welcome back to the card table.",
@@ -140,6 +140,18 @@ AGENT_LINES = {
     "last_one": (
         "And which was the last one?",
         "37a748b5ca745bd030303f3b7e746e537a763af5c5fa372ac74a03c7d9a5a6be"),
+    "yes": (
+        "Yes.",
+        "7fcdefff077386ce6f1511fe86015b9a9a4fb2899299e0db658ebb609bfea482"),
+    "no": (
+        "No.",
+        "23ef931cdd64765e43bfec6c8e8e4ad76ce0c075b176c105da7f31240cbc00ac"),
+    "three": (
+        "Three.",
+        "77f9f4e0f794eb4226ec4a57944751cbe266566c569ea4dbbab0096ca10eb787"),
+    "eight": (
+        "Eight.",
+        "275d8a2b034ae1c4d172cea695f0bf39dc85d6801f07c03031d3da6bb464f461"),
 }
 
 VOICE_RATE = 16000

@@ -1,6 +1,7 @@
 //! What the gate says about a frame, and why.
 
 use crate::artefact::Artefact;
+use crate::feedback::StormStep;
 use crate::frame::{SampleIndex, Span};
 use crate::vad::ModelId;
 
@@ -19,6 +20,8 @@ pub struct Decision {
     pub settled: SampleIndex,
     /// What it was decided on.
     pub evidence: Evidence,
+    /// How misfires, or what came after them, moved the bar since the last decision.
+    pub storm: Option<StormStep>,
 }
 
 /// What to do with the audio.
@@ -37,21 +40,27 @@ pub enum Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
+    /// Too many openings in a row were in vain: only clear speech passes.
+    Breaker,
     /// Speech may be starting, or it may be a click: too short to tell, or it was too short.
     Burst,
     /// Nobody speaks.
     Silence,
+    /// Openings of late were in vain: it takes more to open.
+    Storm,
 }
 
 impl Reason {
     /// Every reason, in the order of reports.
-    pub const ALL: [Self; 2] = [Self::Silence, Self::Burst];
+    pub const ALL: [Self; 4] = [Self::Silence, Self::Burst, Self::Storm, Self::Breaker];
 
     /// The word used in files and logs.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Breaker => "breaker",
             Self::Burst => "burst",
             Self::Silence => "silence",
+            Self::Storm => "storm",
         }
     }
 }
@@ -118,10 +127,14 @@ pub enum Edge {
 pub enum Doubt {
     /// The sound jumped up as no mouth can, as a knock or a shard of a lost packet does, and is short yet.
     Abrupt,
+    /// Too many openings in a row were in vain, and it is not clear speech.
+    Breaker,
     /// The sound was there long before the score rose.
     Late,
     /// The sound was short and is over.
     Over,
+    /// Openings of late were in vain, and the score is not sure enough for that.
+    Storm,
 }
 
 impl Doubt {
@@ -129,8 +142,19 @@ impl Doubt {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Abrupt => "abrupt",
+            Self::Breaker => "breaker",
             Self::Late => "late",
             Self::Over => "over",
+            Self::Storm => "storm",
+        }
+    }
+
+    /// What a frame is held or suppressed for.
+    pub const fn reason(self) -> Reason {
+        match self {
+            Self::Abrupt | Self::Late | Self::Over => Reason::Burst,
+            Self::Breaker => Reason::Breaker,
+            Self::Storm => Reason::Storm,
         }
     }
 }

@@ -1,14 +1,15 @@
 //! The gate: frames in, decisions out.
 
-use crate::artefact::{Artefact, ArtefactDetector};
-use crate::burst::{Judge, Phase, Sound, SoundTracker};
+use crate::artefact::ArtefactDetector;
+use crate::burst::{Judge, Phase, SoundTracker};
 use crate::config::GateConfig;
-use crate::decision::{Decision, Edge, Evidence, Reason, TurnState, Verdict};
+use crate::decision::{Decision, Doubt, Edge, Evidence, Reason, TurnState, Verdict};
 use crate::error::ConfigError;
+use crate::feedback::{SttResult, SttRuling};
 use crate::frame::{Frame, SampleIndex, Span};
 use crate::history::History;
-use crate::level::{Level, LevelStep};
-use crate::turn::{Turn, TurnStep};
+use crate::level::Level;
+use crate::turn::{Around, Turn, TurnStep};
 use crate::vad::{Detector, DueWindow, ModelId, Vad};
 
 /// Decides for every 10 ms of one microphone what goes on to speech-to-text.
@@ -57,7 +58,7 @@ impl Gate {
 
     /// A gate of settings that have been checked.
     fn assemble(config: &GateConfig, vad: Detector) -> Self {
-        let turn = Turn::new(&config.turn, Judge::new(config.burst.as_ref()));
+        let turn = Turn::new(&config.turn, Judge::new(config.burst.as_ref(), config.storm.as_ref()));
         let history = History::new(turn.reach());
         Self {
             vad,
@@ -90,7 +91,7 @@ impl Gate {
         let level = self.level.step(mic);
         let artefact = self.artefacts.step(mic);
         let sound = *self.sounds.step(frame.start, mic, &level, artefact);
-        self.staged = Staged { frame, level, gap: mic.is_gap(), artefact, sound };
+        self.staged = Staged { frame, gap: mic.is_gap(), around: Around { level, artefact, sound } };
     }
 
     /// The windows that wait for a score.
@@ -100,9 +101,10 @@ impl Gate {
 
     /// The second phase: decides on what was staged.
     pub(crate) fn decide(&mut self) -> Decision {
-        let Staged { frame, level, gap, artefact, sound } = self.staged;
+        let Staged { frame, gap, around } = self.staged;
+        let Around { level, artefact, sound } = around;
         let score = self.vad.conclude();
-        let step = self.turn.step(frame, score, &level, &sound);
+        let step = self.turn.step(frame, score, &around);
         let evidence = Evidence {
             speech: score.speech,
             window: score.window,
@@ -114,7 +116,15 @@ impl Gate {
             model: self.vad.model(),
         };
         let verdict = self.settle(frame, &step);
-        Decision { frame, verdict, turn: step.state, edge: step.edge, settled: self.settled, evidence }
+        Decision {
+            frame,
+            verdict,
+            turn: step.state,
+            edge: step.edge,
+            settled: self.settled,
+            evidence,
+            storm: step.storm,
+        }
     }
 
     /// The audio of `span`, in two parts because it lies in a ring; `None` if part of it is gone or
@@ -124,6 +134,16 @@ impl Gate {
     /// Lends, does not copy.
     pub fn audio(&self, span: Span) -> Option<(&[f32], &[f32])> {
         self.history.audio(span)
+    }
+
+    /// Takes what speech-to-text made of what was forwarded: openings without words raise the bar,
+    /// words lower it. Results may be late, missing, twice or out of order; the step, if there is
+    /// one, is in the next decision ([`Decision::storm`]).
+    ///
+    /// # Real-time
+    /// Does not allocate, free, lock, log, block or call the system.
+    pub fn feedback(&mut self, result: &SttResult<'_>) -> SttRuling {
+        self.turn.feedback(result, self.history.end())
     }
 
     /// Says that no more audio comes: what was held is dropped, and a turn that is under way ends.
@@ -169,10 +189,11 @@ impl Gate {
             return Verdict::Forward(Span::new(from, frame.end));
         }
         self.settled = self.settled.max(step.settled);
+        let reason = |doubt: Option<Doubt>| doubt.map_or(Reason::Burst, Doubt::reason);
         match (step.state, step.edge) {
-            (TurnState::Starting, _) => Verdict::Hold(Reason::Burst),
+            (TurnState::Starting, _) => Verdict::Hold(reason(step.doubt)),
             (TurnState::Stopping, _) => Verdict::Hold(Reason::Silence),
-            (_, Some(Edge::Abandoned { .. })) => Verdict::Suppress(Reason::Burst),
+            (_, Some(Edge::Abandoned { doubt, .. })) => Verdict::Suppress(reason(doubt)),
             _ => Verdict::Suppress(Reason::Silence),
         }
     }
@@ -182,10 +203,8 @@ impl Gate {
 #[derive(Clone, Copy, Debug, Default)]
 struct Staged {
     frame: Span,
-    level: LevelStep,
     gap: bool,
-    artefact: Option<Artefact>,
-    sound: Sound,
+    around: Around,
 }
 
 impl std::fmt::Debug for Gate {

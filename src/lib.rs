@@ -34,6 +34,7 @@ mod burst;
 mod config;
 mod decision;
 mod error;
+mod feedback;
 mod forward;
 mod frame;
 mod gate;
@@ -49,10 +50,11 @@ pub mod vad;
 pub use artefact::Artefact;
 pub use config::{
     BurstConfig, ForwardConfig, ForwardPolicy, GateConfig, OnnxConfig, Preset, Provider, SileroConfig, SileroReset,
-    TurnConfig, VadChoice, WebRtcConfig, WebRtcMode, WebRtcWindow,
+    StormConfig, TurnConfig, VadChoice, WebRtcConfig, WebRtcMode, WebRtcWindow,
 };
 pub use decision::{Decision, Doubt, Edge, EndCause, Evidence, Probability, Reason, TurnState, Verdict};
 pub use error::{ConfigError, InputError, ModelError};
+pub use feedback::{StormCause, StormLevel, StormStep, SttResult, SttRuling};
 pub use forward::{Billing, Endpoint, Forwarder, KeepAlive, ProviderProfile, Saving, SttInput};
 pub use frame::{FLOOR_DBFS, FRAME_LEN, Frame, NotInRange, SAMPLE_RATE, SampleIndex, Span, duration_of, samples_in};
 pub use gate::Gate;

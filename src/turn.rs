@@ -1,8 +1,10 @@
 //! Scores into turns: quiet → starting → speaking → stopping, with hysteresis in level and time.
 
+use crate::artefact::Artefact;
 use crate::burst::{Candidate, Judge, Opinion, Sound};
 use crate::config::TurnConfig;
 use crate::decision::{Doubt, Edge, EndCause, Probability, TurnState};
+use crate::feedback::{StormStep, SttResult, SttRuling};
 use crate::frame::{FRAME_LEN, SampleIndex, Span, samples_in};
 use crate::level::LevelStep;
 use crate::vad::Score;
@@ -21,6 +23,8 @@ pub(crate) struct Turn {
     doubt: Option<Doubt>,
     /// Samples of the turn in windows that were up.
     voiced: u64,
+    /// The last run of frames that hold nothing.
+    hole: Span,
     tail: Tail,
     /// The segment reached its longest: the next frame begins another.
     cut: bool,
@@ -33,6 +37,14 @@ enum Tail {
     Sounding,
 }
 
+/// What is known of a frame beside its score.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Around {
+    pub(crate) level: LevelStep,
+    pub(crate) artefact: Option<Artefact>,
+    pub(crate) sound: Sound,
+}
+
 /// What the turn says after a frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct TurnStep {
@@ -42,6 +54,9 @@ pub(crate) struct TurnStep {
     pub(crate) open_from: Option<SampleIndex>,
     /// What has not been sent before this instant never will be.
     pub(crate) settled: SampleIndex,
+    /// What keeps a candidate waiting though its score would open.
+    pub(crate) doubt: Option<Doubt>,
+    pub(crate) storm: Option<StormStep>,
 }
 
 impl Turn {
@@ -54,16 +69,35 @@ impl Turn {
             judge,
             doubt: None,
             voiced: 0,
+            hole: Span::default(),
             tail: Tail::Broken,
             cut: false,
         }
     }
 
     /// Takes the score in force after `frame`, how loud it is, and the sound it is part of.
-    pub(crate) fn step(&mut self, frame: Span, score: Score, level: &LevelStep, sound: &Sound) -> TurnStep {
-        let edge = self.advance(frame, score).or_else(|| self.weigh(frame, sound)).or_else(|| self.expire(frame));
-        self.listen(frame, level);
-        TurnStep { state: self.state, edge, open_from: self.open_from(frame), settled: self.settled(frame) }
+    pub(crate) fn step(&mut self, frame: Span, score: Score, around: &Around) -> TurnStep {
+        if around.artefact == Some(Artefact::Gap) {
+            let start = if self.hole.end == frame.start { self.hole.start } else { frame.start };
+            self.hole = Span::new(start, frame.end);
+        }
+        let edge =
+            self.advance(frame, score).or_else(|| self.weigh(frame, &around.sound)).or_else(|| self.expire(frame));
+        self.listen(frame, &around.level);
+        let storm = self.judge.note(edge.as_ref(), score.speech, frame.end);
+        TurnStep {
+            state: self.state,
+            edge,
+            open_from: self.open_from(frame),
+            settled: self.settled(frame),
+            doubt: self.doubt,
+            storm,
+        }
+    }
+
+    /// Takes what speech-to-text made of an opening.
+    pub(crate) fn feedback(&mut self, result: &SttResult<'_>, now: SampleIndex) -> SttRuling {
+        self.judge.feedback(result, now)
     }
 
     /// Ends the turn because no more audio comes.
@@ -85,6 +119,8 @@ impl Turn {
     pub(crate) fn reset(&mut self) {
         (self.state, self.cut) = (TurnState::Quiet, false);
         self.drop_candidate();
+        self.judge.reset();
+        self.hole = Span::default();
     }
 
     /// What a newly scored window changes.
@@ -96,7 +132,10 @@ impl Turn {
         let window = score.window?;
         let up = score.speech >= self.rules.activation;
         let down = score.speech < self.rules.deactivation;
+        // A hole inside a word is neither speech nor silence.
+        let torn = self.hole.end > window.start && self.hole.len() <= self.rules.max_gap;
         match self.state {
+            TurnState::Starting | TurnState::Speaking if down && torn => None,
             TurnState::Quiet if up => {
                 self.state = TurnState::Starting;
                 self.rise(window, score.speech);
@@ -235,6 +274,7 @@ struct Rules {
     hangover: u64,
     tail: u64,
     tail_above_floor_db: f32,
+    max_gap: u64,
 }
 
 impl Rules {
@@ -250,6 +290,7 @@ impl Rules {
             hangover: samples_in(config.hangover_duration),
             tail: samples_in(config.tail_duration),
             tail_above_floor_db: config.tail_above_floor_db,
+            max_gap: samples_in(config.max_gap_duration),
         }
     }
 

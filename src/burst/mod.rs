@@ -1,11 +1,15 @@
 //! Does speech begin, or did something go click? The judge of a candidate event.
 
 mod sound;
+mod storm;
 
 pub(crate) use sound::{Phase, Sound, SoundTracker};
 
-use crate::config::BurstConfig;
-use crate::decision::{Doubt, Probability};
+use storm::Storm;
+
+use crate::config::{BurstConfig, StormConfig};
+use crate::decision::{Doubt, Edge, Probability};
+use crate::feedback::{StormStep, SttResult, SttRuling};
 use crate::frame::{SampleIndex, Span, samples_in};
 
 /// Weighs what the score says against how the sound began and how long it has lasted.
@@ -16,6 +20,7 @@ use crate::frame::{SampleIndex, Span, samples_in};
 #[derive(Clone, Debug)]
 pub(crate) struct Judge {
     rules: Option<Rules>,
+    storm: Option<Storm>,
     /// Since when the score has asked to open this candidate.
     asked: Option<SampleIndex>,
 }
@@ -38,28 +43,47 @@ pub(crate) enum Opinion {
 }
 
 impl Judge {
-    pub(crate) fn new(config: Option<&BurstConfig>) -> Self {
-        Self { rules: config.map(Rules::new), asked: None }
+    pub(crate) fn new(burst: Option<&BurstConfig>, storm: Option<&StormConfig>) -> Self {
+        Self { rules: burst.map(Rules::new), storm: storm.map(Storm::new), asked: None }
     }
 
     /// What to do with `candidate`, which the score would let through at `now`.
     pub(crate) fn opinion(&mut self, candidate: &Candidate, sound: &Sound, now: SampleIndex) -> Opinion {
-        let Some(rules) = self.rules else { return Opinion::Speech };
         let asked = *self.asked.get_or_insert(now);
-        match rules.doubt(candidate, sound) {
-            Some(doubt) if now - asked < rules.longest_wait => Opinion::Wait(doubt),
-            _ => Opinion::Speech,
-        }
+        let patient = self.rules.filter(|rules| now - asked < rules.longest_wait);
+        patient
+            .and_then(|rules| rules.doubt(candidate, sound))
+            .or_else(|| self.storm.as_mut().and_then(|storm| storm.doubt(candidate, now)))
+            .map_or(Opinion::Speech, Opinion::Wait)
     }
 
     /// The candidate is gone: the next one is judged anew.
     pub(crate) fn forget(&mut self) {
         self.asked = None;
+        self.storm.iter_mut().for_each(Storm::forget);
     }
 
-    /// How long it can keep a candidate waiting, in samples.
+    /// Takes what the turn says at `now`, and the score; answers with the step of the bar since the last call.
+    pub(crate) fn note(&mut self, edge: Option<&Edge>, score: Probability, now: SampleIndex) -> Option<StormStep> {
+        let storm = self.storm.as_mut()?;
+        storm.note(edge, score, now);
+        storm.take_step()
+    }
+
+    /// Takes what speech-to-text made of an opening.
+    pub(crate) fn feedback(&mut self, result: &SttResult<'_>, now: SampleIndex) -> SttRuling {
+        self.storm.as_mut().map_or(SttRuling::Unmatched, |storm| storm.feedback(result, now))
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.asked = None;
+        self.storm.iter_mut().for_each(Storm::reset);
+    }
+
+    /// How long it can keep a candidate waiting that is let through in the end, in samples.
     pub(crate) fn longest_wait(&self) -> u64 {
-        self.rules.map_or(0, |rules| rules.longest_wait)
+        let storm = self.storm.as_ref().map_or(0, Storm::longest_wait);
+        self.rules.map_or(0, |rules| rules.longest_wait) + storm
     }
 }
 

@@ -12,7 +12,8 @@ struct Room {
 
 impl Room {
     fn new() -> Self {
-        let mut room = Self { sounds: SoundTracker::new(), judge: Judge::new(Some(&BurstConfig::default())), heard: 0 };
+        let mut room =
+            Self { sounds: SoundTracker::new(), judge: Judge::new(Some(&BurstConfig::default()), None), heard: 0 };
         room.play(20, |_| 0.001, None);
         room
     }
@@ -133,7 +134,7 @@ fn no_candidate_waits_longer_than_the_config_says() {
 #[test]
 fn without_a_judge_the_score_alone_decides() {
     let mut room = Room::new();
-    room.judge = Judge::new(None);
+    room.judge = Judge::new(None, None);
     let sound = room.play(6, cut, None);
     assert_eq!(room.judge(&sound, 1, 1), Opinion::Speech);
 }

@@ -60,12 +60,15 @@ fn refuse_unknown(given: &Table, known: &Table, path: &str) -> Result<(), Config
     Ok(())
 }
 
-/// Names the known key most like `key`: by the whole path, or by the last word alone.
+/// Names the known key most like `key`: by the whole path, or by the last word alone; one of the same section first.
 fn unknown(key: &str, known: &Table) -> ConfigError {
     let likeness = |candidate: &String| {
         let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
+        let section = |path: &str| path.rsplit_once('.').map(|(section, _)| section.to_owned());
+        let at_home = section(key).is_some() && section(key) == section(candidate);
         let whole = strsim::normalized_damerau_levenshtein(candidate, key);
-        whole.max(strsim::normalized_damerau_levenshtein(&last(candidate), &last(key)))
+        let likeness = whole.max(strsim::normalized_damerau_levenshtein(&last(candidate), &last(key)));
+        likeness + if at_home { HOME } else { 0.0 }
     };
     let nearest = keys(known, "")
         .into_iter()
@@ -92,6 +95,9 @@ fn keys(table: &Table, path: &str) -> Vec<String> {
 fn value_error(error: &toml::de::Error) -> ConfigError {
     ConfigError::Value(error.to_string().trim_end().replace('\n', " "))
 }
+
+/// A key is rather misspelt in its own section than in another.
+const HOME: f64 = 0.2;
 
 /// Kept equal to the defaults by a test.
 pub(super) const COMMENTED: &str = include_str!("default.toml");

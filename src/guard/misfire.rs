@@ -327,7 +327,8 @@ impl MisfireGuard {
         (self.failed_probes, self.failed_clear_probes) = (0, 0);
     }
 
-    fn assess(&mut self, result: &Transcript<'_>, at: Moment) -> Heard {
+    /// What a result is, without counting it.
+    pub(crate) fn assess(&mut self, result: &Transcript<'_>, at: Moment) -> Heard {
         let policy = &self.policy;
         let text = result.text.trim();
         if text.is_empty() {

@@ -8,13 +8,21 @@ struct Bench {
     window: u64,
     scored: u64,
     score: f32,
+    around: Around,
 }
 
 impl Bench {
     fn new(change: impl FnOnce(&mut TurnConfig)) -> Self {
         let mut config = GateConfig::default().turn;
         change(&mut config);
-        Self { turn: Turn::new(&config, Judge::new(None)), frames: 0, window: FRAME_LEN as u64, scored: 0, score: 0.0 }
+        Self {
+            turn: Turn::new(&config, Judge::new(None, None)),
+            frames: 0,
+            window: FRAME_LEN as u64,
+            scored: 0,
+            score: 0.0,
+            around: Around::default(),
+        }
     }
 
     /// Pushes a frame whose windows score `score`, `above_floor_db` over the noise floor.
@@ -27,7 +35,11 @@ impl Bench {
             (self.scored, self.score) = (end, score);
         }
         let level = LevelStep { frame_dbfs: -60.0, mean_dbfs: -60.0 + above_floor_db, floor_dbfs: -60.0 };
-        self.turn.step(frame, Score { speech: Probability::nearest(self.score), window }, &level, &Sound::default())
+        self.turn.step(
+            frame,
+            Score { speech: Probability::nearest(self.score), window },
+            &Around { level, ..self.around },
+        )
     }
 
     fn quiet(&mut self, frames: u64) -> Vec<TurnStep> {
@@ -136,4 +148,18 @@ fn nothing_is_reached_that_was_settled() {
         }
         settled = settled.max(step.settled);
     }
+}
+
+#[test]
+fn a_hole_inside_a_word_is_neither_speech_nor_silence() {
+    let mut bench = Bench::new(|_| ());
+    (0..5).for_each(|_| _ = bench.push(0.9, 30.0));
+    bench.around.artefact = Some(Artefact::Gap);
+    let states: Vec<_> = (0..13).map(|_| bench.push(0.0, 0.0).state).collect();
+    assert_eq!(states[..12], [TurnState::Speaking; 12], "120 ms");
+    assert_eq!(states[12], TurnState::Stopping, "what is longer is silence");
+    let mut starting = Bench::new(|_| ());
+    starting.push(0.4, 30.0);
+    starting.around.artefact = Some(Artefact::Gap);
+    assert_eq!(starting.push(0.0, 0.0).edge, None, "nor does it take a candidate away");
 }

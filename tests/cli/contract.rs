@@ -43,7 +43,7 @@ fn the_speech_file_is_the_forwarded_audio() {
             heard += 1;
         }
     }
-    assert_eq!(heard, 7);
+    assert_eq!(heard, 8);
 }
 
 /// A file may end anywhere: in silence, in the frame before the gate opens, just after, in speech.
@@ -134,7 +134,11 @@ fn check_rows(rows: &[Row], frames: u64) {
 fn check_events(run: &Run) {
     for event in &run.events {
         let name = event["event"].as_str().unwrap();
-        assert!(["speech_start", "speech_end", "suppressed", "misfire", "summary"].contains(&name), "{event}");
+        assert!(
+            ["speech_start", "speech_end", "suppressed", "misfire", "summary", "gap", "repeat", "storm"]
+                .contains(&name),
+            "{event}"
+        );
     }
     assert_eq!(run.events_named("summary").count(), 1);
     assert_eq!(run.summary()["event"], "summary", "the summary is last");

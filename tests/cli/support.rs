@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Every shipped recording, and what its microphone needs on the command line.
-pub(crate) const SAMPLES: [(&str, &[&str]); 9] = [
+pub(crate) const SAMPLES: [(&str, &[&str]); 10] = [
     ("backgrounded_app", &[]),
     ("clean_turn", &[]),
     ("echo_mic", &["--playback", "samples/echo_playback.wav"]),
@@ -17,6 +17,7 @@ pub(crate) const SAMPLES: [(&str, &[&str]); 9] = [
     ("keyboard", &[]),
     ("packet_loss", &[]),
     ("phone", &[]),
+    ("short_words", &[]),
     ("soft_speaker", &[]),
     ("stereo_call", &["--channels", "mic=0,playback=1"]),
 ];

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use voxgate::vad::ModelId;
-use voxgate::{Decision, Edge, SampleIndex, Span, Verdict};
+use voxgate::{Artefact, Decision, Doubt, Edge, SampleIndex, Span, StormStep, Verdict};
 
 use crate::ledger::Suppressed;
 use crate::writers::{TextOut, create_text};
@@ -63,10 +63,45 @@ pub(crate) fn of_suppressed(run: &Suppressed) -> Value {
     json!({
         "event": "suppressed", "start_ms": start.as_ms(), "end_ms": end.as_ms(), "reason": run.reason.as_str(),
         "evidence": {
-            "peak_speech": rounded(run.peak_speech.get()), "peak_level_dbfs": rounded(run.peak_level_dbfs),
-            "model": short(run.model),
+            "doubt": run.doubt.map(Doubt::as_str), "peak_speech": rounded(run.peak_speech.get()),
+            "peak_level_dbfs": rounded(run.peak_level_dbfs), "model": short(run.model),
         },
     })
+}
+
+/// A step of the bar that misfires raise.
+pub(crate) fn of_storm(step: &StormStep) -> Value {
+    json!({
+        "event": "storm", "t_ms": step.at.as_ms(), "from": step.from.as_str(), "to": step.to.as_str(),
+        "cause": step.cause.as_str(),
+    })
+}
+
+/// The run of frames under way that nobody recorded: holes, or repetitions.
+#[derive(Debug, Default)]
+pub(crate) struct ArtefactRun(Option<(Artefact, Span)>);
+
+impl ArtefactRun {
+    /// Takes the next decision; answers with the event of a run that it ended.
+    pub(crate) fn push(&mut self, decision: &Decision) -> Option<Value> {
+        let frame = decision.frame;
+        match (&mut self.0, decision.evidence.artefact) {
+            (Some((kind, span)), Some(artefact)) if *kind == artefact => {
+                span.end = frame.end;
+                None
+            }
+            (run, artefact) => std::mem::replace(run, artefact.map(|kind| (kind, frame))).map(of_artefact),
+        }
+    }
+
+    /// The event of a run that lasts to the end.
+    pub(crate) fn finish(&mut self) -> Option<Value> {
+        self.0.take().map(of_artefact)
+    }
+}
+
+fn of_artefact((kind, span): (Artefact, Span)) -> Value {
+    json!({ "event": kind.as_str(), "start_ms": span.start.as_ms(), "end_ms": span.end.as_ms() })
 }
 
 fn evidence(decision: &Decision) -> Value {
@@ -74,6 +109,7 @@ fn evidence(decision: &Decision) -> Value {
     json!({
         "speech": rounded(evidence.speech.get()), "level_dbfs": rounded(evidence.level_dbfs),
         "floor_dbfs": rounded(evidence.floor_dbfs), "gap": evidence.gap,
+        "artefact": evidence.artefact.map(Artefact::as_str), "attack_db": evidence.attack_db.map(rounded),
         "model": short(evidence.model),
     })
 }

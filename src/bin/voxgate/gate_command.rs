@@ -105,6 +105,7 @@ struct Session {
     gate: Gate,
     forwarder: Forwarder,
     ledger: Ledger,
+    artefacts: events::ArtefactRun,
     outputs: Outputs,
     /// The samples of the file at 16 kHz, once its end is known.
     samples: u64,
@@ -116,6 +117,7 @@ impl Session {
             gate: Gate::new(config)?,
             forwarder: Forwarder::new(&config.forward),
             ledger: Ledger::new(),
+            artefacts: events::ArtefactRun::default(),
             outputs,
             samples: u64::MAX,
         })
@@ -156,6 +158,8 @@ impl Session {
         if let Some(edge) = &decision.edge {
             self.outputs.end(edge, decision.frame.end);
         }
+        let storm = decision.storm.as_ref().map(events::of_storm);
+        self.artefacts.push(decision).iter().chain(&storm).for_each(|event| self.outputs.event(event));
     }
 
     /// Writes what is left and closes the files.
@@ -163,6 +167,7 @@ impl Session {
         let outputs = &mut self.outputs;
         let last = self.ledger.finish(|row, run| outputs.settle(row, run));
         last.iter().for_each(|run| outputs.suppressed(run));
+        self.artefacts.finish().iter().for_each(|event| outputs.event(event));
         if let Some(edge) = self.forwarder.finish(&mut self.gate, |input| outputs.stt(input)) {
             outputs.end(&edge, self.gate.settled());
         }

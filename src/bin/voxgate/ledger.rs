@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use voxgate::vad::ModelId;
-use voxgate::{Decision, Edge, FRAME_LEN, Probability, Reason, SampleIndex, Span, Verdict};
+use voxgate::{Decision, Doubt, Edge, FRAME_LEN, Probability, Reason, SampleIndex, Span, Verdict};
 
 /// One frame and what became of it.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +13,8 @@ pub(crate) struct Row {
     pub(crate) released: Option<SampleIndex>,
     /// Why it was not sent, if it was not.
     pub(crate) reason: Reason,
+    /// What was held against it though its score would have opened the gate.
+    pub(crate) doubt: Option<Doubt>,
 }
 
 /// A run of frames that were not sent, and the strongest signs of speech in it.
@@ -20,6 +22,7 @@ pub(crate) struct Row {
 pub(crate) struct Suppressed {
     pub(crate) span: Span,
     pub(crate) reason: Reason,
+    pub(crate) doubt: Option<Doubt>,
     pub(crate) peak_speech: Probability,
     pub(crate) peak_level_dbfs: f32,
     /// What the peak was scored by.
@@ -51,14 +54,15 @@ impl Ledger {
             Verdict::Hold(reason) | Verdict::Suppress(reason) => reason,
             Verdict::Forward(_) => Reason::Silence,
         };
-        self.rows.push_back(Row { decision: *decision, released: None, reason });
+        self.rows.push_back(Row { decision: *decision, released: None, reason, doubt: None });
         if let Verdict::Forward(span) = decision.verdict {
             let sent = self.rows.iter_mut().rev().take_while(|row| row.decision.frame.start >= span.start);
             sent.for_each(|row| row.released = Some(decision.frame.end));
         }
-        if let Some(Edge::Abandoned { candidate, .. }) = decision.edge {
+        if let Some(Edge::Abandoned { candidate, doubt, .. }) = decision.edge {
             let burst = self.rows.iter_mut().rev().take_while(|row| row.decision.frame.end > candidate.start);
-            burst.filter(|row| row.released.is_none()).for_each(|row| row.reason = Reason::Burst);
+            let reason = doubt.map_or(Reason::Burst, Doubt::reason);
+            burst.filter(|row| row.released.is_none()).for_each(|row| (row.reason, row.doubt) = (reason, doubt));
         }
         self.settle_until(decision.settled, &mut settle);
     }
@@ -87,7 +91,7 @@ impl Ledger {
         }
         let evidence = row.decision.evidence;
         match &mut self.run {
-            Some(run) if run.reason == row.reason => {
+            Some(run) if (run.reason, run.doubt) == (row.reason, row.doubt) => {
                 run.span.end = frame.end;
                 run.peak_speech = if evidence.speech > run.peak_speech { evidence.speech } else { run.peak_speech };
                 run.peak_level_dbfs = run.peak_level_dbfs.max(evidence.level_dbfs);
@@ -96,6 +100,7 @@ impl Ledger {
             run => run.replace(Suppressed {
                 span: frame,
                 reason: row.reason,
+                doubt: row.doubt,
                 peak_speech: evidence.speech,
                 peak_level_dbfs: evidence.level_dbfs,
                 model: evidence.model,

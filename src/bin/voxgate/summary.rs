@@ -49,7 +49,7 @@ impl Summary {
     }
 
     pub(crate) fn note_run(&mut self, run: Suppressed) {
-        if run.reason == Reason::Burst && self.bursts.len() < MOST_LISTED {
+        if run.reason != Reason::Silence && self.bursts.len() < MOST_LISTED {
             self.bursts.push(run);
         }
     }

@@ -1,0 +1,257 @@
+//! When the gate opens in vain again and again: the bar rises step by step, up to a breaker, and comes down with speech.
+
+use crate::config::StormConfig;
+use crate::decision::{Doubt, Edge, Probability};
+use crate::feedback::{StormCause, StormLevel, StormStep, SttResult, SttRuling};
+use crate::frame::{SampleIndex, Span, samples_in};
+use crate::guard::{self, Admission, Breaker, Heard, Misfire, MisfireGuard, MisfirePolicy, Transcript};
+
+use super::Candidate;
+
+/// Watches what became of every opening, by the gate's own finding and by what STT says.
+#[derive(Clone, Debug)]
+pub(crate) struct Storm {
+    rules: Rules,
+    guard: MisfireGuard,
+    /// The last openings, in a ring.
+    openings: [Opening; KEPT],
+    opened: usize,
+    /// When the misfires were that raise the bar, oldest first.
+    misfires: [SampleIndex; HIGHEST],
+    raised: usize,
+    /// The start of the last opening in which STT found words.
+    last_words: SampleIndex,
+    /// Openings that ended since STT last said anything.
+    unheard: u32,
+    /// Since when the candidate waits.
+    asked: Option<SampleIndex>,
+    level: StormLevel,
+    step: Option<StormStep>,
+}
+
+/// One opening of the gate.
+#[derive(Clone, Copy, Debug, Default)]
+struct Opening {
+    /// Until it ends, it ends at its start.
+    speech: Span,
+    peak: Probability,
+    found: Found,
+    transcript: Found,
+}
+
+/// What an opening turned out to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Found {
+    #[default]
+    Unknown,
+    Misfire,
+    Speech,
+}
+
+impl Storm {
+    pub(crate) fn new(config: &StormConfig) -> Self {
+        Self {
+            rules: Rules::new(config),
+            guard: MisfireGuard::new(MisfirePolicy {
+                misfires: config.misfires,
+                min_confidence: config.min_confidence,
+                first_retry: config.first_retry_duration,
+                longest_retry: config.longest_retry_duration,
+                probe_timeout: config.first_retry_duration,
+                ..MisfirePolicy::default()
+            }),
+            openings: [Opening::default(); KEPT],
+            opened: 0,
+            misfires: [SampleIndex::default(); HIGHEST],
+            raised: 0,
+            last_words: SampleIndex::default(),
+            unheard: MISSING,
+            asked: None,
+            level: StormLevel::Calm,
+            step: None,
+        }
+    }
+
+    /// Whether `candidate`, which would open the gate at `now`, has to wait because of what was before it.
+    pub(crate) fn doubt(&mut self, candidate: &Candidate, now: SampleIndex) -> Option<Doubt> {
+        let waited = now - *self.asked.get_or_insert(now) >= self.rules.longest_wait;
+        let clear = waited || candidate.sure >= self.rules.clear_sure && candidate.peak >= self.rules.clear_score;
+        if self.guard.breaker() != Breaker::Closed {
+            let kind = if clear { guard::Candidate::Clear } else { guard::Candidate::Unclear };
+            return match self.guard.admit(kind, now.into()) {
+                Admission::Pass | Admission::Probe => None,
+                Admission::Suppress { .. } => Some(Doubt::Breaker),
+            };
+        }
+        let needed = self.rules.sure[self.raised.min(HIGHEST)];
+        (candidate.sure < needed && !clear).then_some(Doubt::Storm)
+    }
+
+    /// The candidate is gone, or went through.
+    pub(crate) fn forget(&mut self) {
+        self.asked = None;
+    }
+
+    /// Takes what the turn says at `now`, and the score.
+    pub(crate) fn note(&mut self, edge: Option<&Edge>, score: Probability, now: SampleIndex) {
+        match edge {
+            Some(Edge::SpeechStart { speech }) => {
+                self.opened += 1;
+                *self.newest() = Opening { speech: Span::new(*speech, *speech), ..Opening::default() };
+            }
+            Some(edge @ Edge::SpeechEnd { speech, voiced, .. }) if self.opened > 0 => {
+                self.newest().speech = *speech;
+                self.unheard = self.unheard.saturating_add(1);
+                if edge.is_misfire() {
+                    self.find(self.opened, Found::Misfire, Misfire::NoSpeech, StormCause::NoSpeech, now);
+                } else if *voiced >= SPOKEN && self.unheard >= MISSING {
+                    self.find(self.opened, Found::Speech, Misfire::NoSpeech, StormCause::Speech, now);
+                }
+            }
+            _ => {}
+        }
+        if self.opened > 0 && self.newest().speech.is_empty() {
+            let newest = self.newest();
+            newest.peak = if score > newest.peak { score } else { newest.peak };
+        }
+        self.calm(now);
+    }
+
+    /// Takes what STT made of an opening.
+    pub(crate) fn feedback(&mut self, result: &SttResult<'_>, now: SampleIndex) -> SttRuling {
+        let Some(number) = self.opening_of(result.span) else { return SttRuling::Unmatched };
+        let opening = self.openings[number % KEPT];
+        let transcript = Transcript { text: result.text, confidence: result.confidence, speech: Some(opening.peak) };
+        let heard = self.guard.assess(&transcript, now.into());
+        let found = if heard == Heard::Genuine { Found::Speech } else { Found::Misfire };
+        if opening.transcript == found || opening.transcript == Found::Speech {
+            return SttRuling::Duplicate;
+        }
+        self.unheard = 0;
+        self.openings[number % KEPT].transcript = found;
+        match heard {
+            Heard::Genuine => self.find(number, found, Misfire::NoSpeech, StormCause::Transcript, now),
+            Heard::Misfire(misfire) => self.find(number, found, misfire, StormCause::NoTranscript, now),
+        }
+        SttRuling::Counted(heard)
+    }
+
+    /// The step since the last call.
+    pub(crate) fn take_step(&mut self) -> Option<StormStep> {
+        self.step.take()
+    }
+
+    pub(crate) fn longest_wait(&self) -> u64 {
+        self.rules.longest_wait
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.guard.reset();
+        (self.opened, self.raised, self.unheard) = (0, 0, MISSING);
+        self.openings = [Opening::default(); KEPT];
+        self.last_words = SampleIndex::default();
+        (self.asked, self.level, self.step) = (None, StormLevel::Calm, None);
+    }
+
+    /// An opening turned out to be something, or something else than was found before.
+    fn find(&mut self, number: usize, found: Found, misfire: Misfire, cause: StormCause, now: SampleIndex) {
+        let opening = &mut self.openings[number % KEPT];
+        if opening.found == found {
+            return;
+        }
+        opening.found = found;
+        let start = opening.speech.start;
+        if found == Found::Speech {
+            if cause == StormCause::Transcript {
+                self.last_words = self.last_words.max(start);
+            }
+            self.raised = self.raised.saturating_sub(1);
+            self.misfires.rotate_left(1);
+            self.guard.record(Heard::Genuine, now.into());
+        } else if start >= self.last_words {
+            if self.raised == HIGHEST {
+                self.misfires.rotate_left(1);
+            }
+            self.raised = (self.raised + 1).min(HIGHEST);
+            self.misfires[self.raised - 1] = now;
+            self.guard.record(Heard::Misfire(misfire), now.into());
+        }
+        self.settle(cause, now);
+    }
+
+    /// Misfires that are long past no longer count.
+    fn calm(&mut self, now: SampleIndex) {
+        while self.raised > 0 && now - self.misfires[0] >= self.rules.window {
+            self.misfires.rotate_left(1);
+            self.raised -= 1;
+        }
+        self.settle(StormCause::Time, now);
+    }
+
+    /// Notes a step if the level is another than before.
+    fn settle(&mut self, cause: StormCause, now: SampleIndex) {
+        let level = match (self.guard.breaker(), self.raised) {
+            (Breaker::Open { .. } | Breaker::HalfOpen { .. }, _) => StormLevel::Breaker,
+            (Breaker::Closed, 0) => StormLevel::Calm,
+            (Breaker::Closed, 1) => StormLevel::Raised,
+            (Breaker::Closed, _) => StormLevel::High,
+        };
+        if level != self.level {
+            let from = self.step.map_or(self.level, |step| step.from);
+            self.level = level;
+            self.step = Some(StormStep { at: now, from, to: level, cause });
+        }
+    }
+
+    fn newest(&mut self) -> &mut Opening {
+        &mut self.openings[self.opened % KEPT]
+    }
+
+    /// The opening that `span` is about: the one it shares most with; without a span the oldest that
+    /// STT has said nothing of.
+    fn opening_of(&self, span: Option<Span>) -> Option<usize> {
+        let kept = (self.opened + 1).saturating_sub(KEPT).max(1)..=self.opened;
+        let Some(span) = span else {
+            return kept.into_iter().find(|n| self.openings[n % KEPT].transcript == Found::Unknown);
+        };
+        // Sent audio begins before the speech, with the pre-roll; an opening that goes on has no end yet.
+        let shared = |n: &usize| {
+            let speech = self.openings[n % KEPT].speech;
+            let end = if speech.is_empty() { SampleIndex(u64::MAX) } else { speech.end };
+            end.min(span.end) - speech.start.max(span.start)
+        };
+        kept.into_iter().filter(|n| shared(n) > 0).max_by_key(shared)
+    }
+}
+
+/// [`StormConfig`] in samples.
+#[derive(Clone, Copy, Debug)]
+struct Rules {
+    window: u64,
+    /// Samples in sure windows that a candidate needs, by misfires in the window.
+    sure: [u64; HIGHEST + 1],
+    clear_sure: u64,
+    clear_score: Probability,
+    longest_wait: u64,
+}
+
+impl Rules {
+    fn new(config: &StormConfig) -> Self {
+        Self {
+            window: samples_in(config.window_duration),
+            sure: [0, samples_in(config.raised_sure_duration), samples_in(config.high_sure_duration)],
+            clear_sure: samples_in(config.clear_sure_duration),
+            clear_score: config.clear_score,
+            longest_wait: samples_in(config.max_wait_duration),
+        }
+    }
+}
+
+/// Openings remembered: results come within seconds, turns last at least one.
+const KEPT: usize = 16;
+/// Steps of the bar below the breaker.
+const HIGHEST: usize = 2;
+/// 320 ms of voiced windows: more than any click, less than a short word with its vowels drawn.
+const SPOKEN: u64 = 10 * 512;
+/// So many openings without a word from STT, and the gate's own finding counts as speech again.
+const MISSING: u32 = 4;

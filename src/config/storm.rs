@@ -1,0 +1,74 @@
+//! How the gate answers misfires.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{duration, probability, refuse_outside};
+use crate::decision::Probability;
+use crate::error::ConfigError;
+
+/// How misfires raise the bar. Clear speech is never held up for longer than `max_wait_duration`
+/// unless it misfires itself; nobody is for longer than `longest_retry_duration`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StormConfig {
+    /// A misfire raises the bar for this long.
+    #[serde(with = "duration")]
+    pub window_duration: Duration,
+    /// After a misfire the score has to be sure for this long (a scored window counts whole).
+    #[serde(with = "duration")]
+    pub raised_sure_duration: Duration,
+    /// After two.
+    #[serde(with = "duration")]
+    pub high_sure_duration: Duration,
+    /// So many misfires in a row open the breaker: only clear speech passes, and now and then a probe.
+    pub misfires: NonZeroU32,
+    /// A transcript with less confidence than this is a misfire; one without any is judged by its text.
+    pub min_confidence: Probability,
+    /// Clear speech: the score is sure for this long …
+    #[serde(with = "duration")]
+    pub clear_sure_duration: Duration,
+    /// … and reaches this.
+    pub clear_score: Probability,
+    /// A candidate whose score stays up for this long is clear speech too.
+    #[serde(with = "duration")]
+    pub max_wait_duration: Duration,
+    /// The first probe after the breaker opened, the next after twice as long …
+    #[serde(with = "duration")]
+    pub first_retry_duration: Duration,
+    /// … but never later than this.
+    #[serde(with = "duration")]
+    pub longest_retry_duration: Duration,
+}
+
+impl Default for StormConfig {
+    fn default() -> Self {
+        Self {
+            window_duration: Duration::from_secs(60),
+            raised_sure_duration: Duration::from_millis(60),
+            high_sure_duration: Duration::from_millis(90),
+            misfires: NonZeroU32::MIN.saturating_add(2),
+            min_confidence: probability(0.6),
+            clear_sure_duration: Duration::from_millis(160),
+            clear_score: probability(0.8),
+            max_wait_duration: Duration::from_millis(480),
+            first_retry_duration: Duration::from_secs(60),
+            longest_retry_duration: Duration::from_secs(240),
+        }
+    }
+}
+
+impl StormConfig {
+    pub(super) fn refuse_contradictions(&self) -> Result<(), ConfigError> {
+        let (none, second, day) = (Duration::ZERO, Duration::from_secs(1), Duration::from_secs(86_400));
+        refuse_outside("storm.window_duration", self.window_duration, second, day)?;
+        refuse_outside("storm.raised_sure_duration", self.raised_sure_duration, none, second)?;
+        refuse_outside("storm.high_sure_duration", self.high_sure_duration, none, second)?;
+        refuse_outside("storm.clear_sure_duration", self.clear_sure_duration, none, second)?;
+        refuse_outside("storm.max_wait_duration", self.max_wait_duration, none, second)?;
+        refuse_outside("storm.first_retry_duration", self.first_retry_duration, second, day)?;
+        refuse_outside("storm.longest_retry_duration", self.longest_retry_duration, self.first_retry_duration, day)
+    }
+}
