@@ -4,12 +4,20 @@
 //! and until when. A guard that is in doubt stops further spending; what it holds is bounded, because
 //! what is old is forgotten. Every trip is a value with its evidence, to log or to count.
 
+mod empty_room;
+mod loop_detector;
 mod misfire;
+mod reconnect;
 mod text;
+mod track;
 
+pub use empty_room::{EmptyRoomGuard, EmptyRoomPolicy, Occupancy};
+pub use loop_detector::{Cycle, LoopDetector, LoopPolicy};
 pub use misfire::{
     Admission, Breaker, BreakerEvent, Candidate, Heard, Misfire, MisfireCounts, MisfireGuard, MisfirePolicy, Transcript,
 };
+pub use reconnect::{DisconnectCause, ReconnectGuard, ReconnectPolicy, ReconnectRuling, ReconnectStop};
+pub use track::{SessionId, TrackGuard, TrackPolicy, TrackRuling};
 
 use std::ops::Add;
 use std::time::Duration;

@@ -1,0 +1,375 @@
+//! Whether an application may connect to its room again.
+
+use std::collections::VecDeque;
+use std::num::NonZeroU8;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Cycle, LoopDetector, LoopPolicy, Moment, backoff};
+use crate::config::duration;
+
+/// Lets an application reconnect to one room with growing delays, and stops it when it goes in circles.
+///
+/// Tell it of the session's life: [`opened`](Self::opened), [`closed`](Self::closed). Only the
+/// application's own reconnects are asked about, not what the SDK resumes by itself.
+///
+/// ```
+/// use std::time::Duration;
+/// use voxgate::guard::{DisconnectCause, Moment, ReconnectGuard, ReconnectPolicy, ReconnectRuling};
+///
+/// let mut room = ReconnectGuard::new(ReconnectPolicy::default(), 7);
+/// let at = |second| Moment::from(Duration::from_secs(second));
+/// room.opened(at(0));
+/// assert_eq!(room.ask(DisconnectCause::SignalLost, at(5)), ReconnectRuling::StillOpen { since: at(0) });
+/// room.closed(at(5));
+/// assert!(matches!(room.ask(DisconnectCause::SignalLost, at(5)), ReconnectRuling::Reconnect { .. }));
+/// ```
+#[derive(Clone, Debug)]
+pub struct ReconnectGuard {
+    policy: ReconnectPolicy,
+    cycles: LoopDetector<DisconnectCause>,
+    /// The reconnects of the last `window`, oldest first.
+    recent: VecDeque<(DisconnectCause, Moment)>,
+    session: Session,
+    stopped: Option<ReconnectRuling>,
+    jitter: fastrand::Rng,
+}
+
+/// When reconnecting has become a loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReconnectPolicy {
+    /// This many of one cause within `window` are a loop: the last of them is refused.
+    pub same_cause: NonZeroU8,
+    /// This many of any cause are.
+    pub any_cause: NonZeroU8,
+    /// The time in which they are counted; a cycle of causes that is run through twice in it is a loop too.
+    #[serde(with = "duration")]
+    pub window: Duration,
+    /// The first delay, at most; each further one is twice as long …
+    #[serde(with = "duration")]
+    pub first_delay: Duration,
+    /// … up to this. Half of a delay is fixed, the other half random.
+    #[serde(with = "duration")]
+    pub longest_delay: Duration,
+    /// A session that was open for this long forgives what was before it.
+    #[serde(with = "duration")]
+    pub stable: Duration,
+    /// How long a loop stays stopped.
+    #[serde(with = "duration")]
+    pub cool_down: Duration,
+}
+
+impl Default for ReconnectPolicy {
+    fn default() -> Self {
+        Self {
+            same_cause: NonZeroU8::MIN.saturating_add(2),
+            any_cause: NonZeroU8::MIN.saturating_add(3),
+            window: Duration::from_secs(60),
+            first_delay: Duration::from_secs(1),
+            longest_delay: Duration::from_secs(30),
+            stable: Duration::from_secs(60),
+            cool_down: Duration::from_secs(300),
+        }
+    }
+}
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DisconnectCause {
+    /// Another participant joined under the same identity. Terminal: reconnecting throws that one out.
+    DuplicateIdentity,
+    /// The participant was removed. Terminal.
+    ParticipantRemoved,
+    /// The room was deleted. Terminal: joining would make, and bill, a new one.
+    RoomDeleted,
+    /// The token or the room's time has expired. Terminal.
+    Expired,
+    /// The server shuts down or moves the room.
+    ServerShutdown,
+    /// The connection to the server was lost.
+    SignalLost,
+    /// Media did not get through.
+    MediaFailed,
+    /// The room could not be joined.
+    JoinFailed,
+    /// Anything else, by a number of the caller's.
+    Other(u32),
+}
+
+impl DisconnectCause {
+    /// Whether reconnecting cannot help.
+    pub const fn is_terminal(self) -> bool {
+        matches!(self, Self::DuplicateIdentity | Self::ParticipantRemoved | Self::RoomDeleted | Self::Expired)
+    }
+}
+
+/// Whether to reconnect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReconnectRuling {
+    /// Do, after this time; then report [`opened`](ReconnectGuard::opened), or [`closed`](ReconnectGuard::closed)
+    /// if it fails.
+    Reconnect {
+        /// How long to wait.
+        after: Duration,
+    },
+    /// Do not: the session before is not closed, or a reconnect is under way.
+    StillOpen {
+        /// Since when.
+        since: Moment,
+    },
+    /// Do not.
+    Stop {
+        /// Why.
+        why: ReconnectStop,
+        /// When to ask again; `None` is never, for this session of the room.
+        until: Option<Moment>,
+    },
+}
+
+/// Why an application should not reconnect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReconnectStop {
+    /// It cannot help.
+    Terminal(DisconnectCause),
+    /// The same cause too often.
+    SameCause {
+        /// Which.
+        cause: DisconnectCause,
+        /// How often in the window, this one included.
+        times: usize,
+    },
+    /// Too often, whatever the cause.
+    AnyCause {
+        /// How often in the window, this one included.
+        times: usize,
+    },
+    /// Several causes in turns.
+    Cycle(Cycle),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Session {
+    Closed,
+    /// Allowed, and not yet reported open.
+    Connecting(Moment),
+    Open(Moment),
+}
+
+impl ReconnectGuard {
+    /// A guard for a room that is not joined yet. Give each worker another `seed`, so that they do
+    /// not all come back at once.
+    pub fn new(policy: ReconnectPolicy, seed: u64) -> Self {
+        let max_cycle_len = NonZeroU8::MIN.saturating_add(LONGEST_CYCLE - 1);
+        let cycle = LoopPolicy { repeats: NonZeroU8::MIN.saturating_add(1), max_cycle_len, window: policy.window };
+        Self {
+            policy,
+            cycles: LoopDetector::new(cycle),
+            recent: VecDeque::with_capacity(usize::from(policy.any_cause.get()) + 1),
+            session: Session::Closed,
+            stopped: None,
+            jitter: fastrand::Rng::with_seed(seed),
+        }
+    }
+
+    /// The session is open.
+    pub fn opened(&mut self, at: Moment) {
+        self.session = Session::Open(at);
+    }
+
+    /// The session is closed, on both sides, or the attempt to open it has failed.
+    pub fn closed(&mut self, at: Moment) {
+        if matches!(self.session, Session::Open(since) if at.since(since) >= self.policy.stable) {
+            self.forgive();
+        }
+        self.session = Session::Closed;
+    }
+
+    /// Whether to reconnect after the session ended by `cause`.
+    pub fn ask(&mut self, cause: DisconnectCause, at: Moment) -> ReconnectRuling {
+        if cause.is_terminal() {
+            return self.stop(ReconnectStop::Terminal(cause), None);
+        }
+        if let Session::Open(since) | Session::Connecting(since) = self.session {
+            return ReconnectRuling::StillOpen { since };
+        }
+        match self.stopped {
+            Some(ReconnectRuling::Stop { until: Some(until), .. }) if at >= until => self.forgive(),
+            Some(stopped) => return stopped,
+            None => {}
+        }
+        if let Some(why) = self.count(cause, at) {
+            return self.stop(why, Some(at + self.policy.cool_down));
+        }
+        self.session = Session::Connecting(at);
+        ReconnectRuling::Reconnect { after: self.delay() }
+    }
+
+    fn count(&mut self, cause: DisconnectCause, at: Moment) -> Option<ReconnectStop> {
+        self.recent.push_back((cause, at));
+        while self.recent.front().is_some_and(|(_, then)| at.since(*then) > self.policy.window) {
+            self.recent.pop_front();
+        }
+        let cycle = self.cycles.push(cause, at).filter(|cycle| cycle.len > 1);
+        let same = self.recent.iter().filter(|(earlier, _)| *earlier == cause).count();
+        let times = self.recent.len();
+        if let Some(cycle) = cycle {
+            Some(ReconnectStop::Cycle(cycle))
+        } else if same >= usize::from(self.policy.same_cause.get()) {
+            Some(ReconnectStop::SameCause { cause, times: same })
+        } else if times >= usize::from(self.policy.any_cause.get()) {
+            Some(ReconnectStop::AnyCause { times })
+        } else {
+            None
+        }
+    }
+
+    /// Half of the backoff, and a random share of the other half: "equal jitter" in Marc Brooker,
+    /// Exponential Backoff And Jitter, AWS Architecture Blog 2015.
+    fn delay(&mut self) -> Duration {
+        let doublings = self.recent.len().saturating_sub(1) as u32;
+        let whole = backoff(self.policy.first_delay, self.policy.longest_delay, doublings);
+        whole / 2 + (whole / 2).mul_f64(self.jitter.f64())
+    }
+
+    fn stop(&mut self, why: ReconnectStop, until: Option<Moment>) -> ReconnectRuling {
+        let ruling = ReconnectRuling::Stop { why, until };
+        self.stopped = Some(ruling);
+        ruling
+    }
+
+    fn forgive(&mut self) {
+        self.recent.clear();
+        self.cycles.reset();
+        self.stopped = None;
+    }
+}
+
+/// The longest cycle of causes that is looked for.
+const LONGEST_CYCLE: u8 = 4;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::DisconnectCause::*;
+    use super::*;
+
+    #[test]
+    fn the_third_of_a_kind_stops() {
+        let mut room = room();
+        assert!(reconnects(&mut room, SignalLost, 0) && reconnects(&mut room, SignalLost, 30));
+        let why = ReconnectStop::SameCause { cause: SignalLost, times: 3 };
+        let stopped = ReconnectRuling::Stop { why, until: Some(at(360)) };
+        assert_eq!(room.ask(SignalLost, at(60)), stopped);
+        assert_eq!(room.ask(JoinFailed, at(359)), stopped, "and stays stopped");
+        assert!(reconnects(&mut room, SignalLost, 360));
+    }
+
+    #[test]
+    fn the_fourth_of_any_and_a_cycle_stop() {
+        let mut room = room();
+        assert!([SignalLost, MediaFailed, JoinFailed].into_iter().zip(0..).all(|(c, s)| reconnects(&mut room, c, s)));
+        let why = ReconnectStop::AnyCause { times: 4 };
+        assert_eq!(room.ask(Other(9), at(3)), ReconnectRuling::Stop { why, until: Some(at(303)) });
+
+        let mut patient = ReconnectPolicy { any_cause: NonZeroU8::MAX, ..ReconnectPolicy::default() };
+        patient.same_cause = NonZeroU8::MAX;
+        let mut room = ReconnectGuard::new(patient, 1);
+        assert!([SignalLost, Other(1), SignalLost].into_iter().zip(0..).all(|(c, s)| reconnects(&mut room, c, s)));
+        let why = ReconnectStop::Cycle(Cycle { len: 2, repeats: 2, took: Duration::from_secs(3) });
+        assert_eq!(room.ask(Other(1), at(3)), ReconnectRuling::Stop { why, until: Some(at(303)) });
+    }
+
+    #[test]
+    fn no_session_is_opened_beside_another() {
+        let mut room = room();
+        room.opened(at(0));
+        assert_eq!(room.ask(SignalLost, at(9)), ReconnectRuling::StillOpen { since: at(0) });
+        room.closed(at(9));
+        assert!(matches!(room.ask(SignalLost, at(9)), ReconnectRuling::Reconnect { .. }));
+        assert_eq!(room.ask(SignalLost, at(9)), ReconnectRuling::StillOpen { since: at(9) }, "under way");
+    }
+
+    #[test]
+    fn terminal_causes_stop_for_good() {
+        for cause in [RoomDeleted, Expired, DuplicateIdentity, ParticipantRemoved] {
+            let mut room = room();
+            let stopped = ReconnectRuling::Stop { why: ReconnectStop::Terminal(cause), until: None };
+            assert_eq!(room.ask(cause, at(0)), stopped);
+            assert_eq!(room.ask(SignalLost, at(9_999)), stopped);
+        }
+    }
+
+    #[test]
+    fn a_stable_minute_forgives_and_two_blips_an_hour_never_trip() {
+        let mut room = room();
+        for second in (0..3_000).step_by(61) {
+            assert!(matches!(room.ask(SignalLost, at(second)), ReconnectRuling::Reconnect { .. }));
+            room.opened(at(second + 1));
+            room.closed(at(second + 61));
+        }
+        for blip in 0..20 {
+            assert!(reconnects(&mut room, SignalLost, 10_000 + blip * 1_800));
+        }
+    }
+
+    #[test]
+    fn delays_grow_and_differ_between_seeds() {
+        let patient = ReconnectPolicy {
+            same_cause: NonZeroU8::MAX,
+            any_cause: NonZeroU8::MAX,
+            window: Duration::from_secs(9_999),
+            ..ReconnectPolicy::default()
+        };
+        let delays = |seed| {
+            let mut room = ReconnectGuard::new(patient, seed);
+            (0..9).map(|n| delay(&mut room, Other(n), n.into())).collect::<Vec<_>>()
+        };
+        for (delay, longest) in delays(1).into_iter().zip([1, 2, 4, 8, 16, 30, 30, 30, 30]) {
+            let longest = Duration::from_secs(longest);
+            assert!((longest / 2..=longest).contains(&delay), "{delay:?} of {longest:?}");
+        }
+        assert_eq!(delays(1), delays(1));
+        assert_ne!(delays(1), delays(2));
+    }
+
+    proptest! {
+        #[test]
+        fn three_of_a_minute_at_most(asks in prop::collection::vec((0..6_u32, 0..20_u64), 1..300)) {
+            let (mut room, mut now, mut granted) = (room(), 0, Vec::new());
+            for (cause, gap) in asks {
+                now += gap;
+                if reconnects(&mut room, Other(cause), now) {
+                    granted.push(now);
+                }
+                let minute = granted.iter().filter(|second| now - **second <= 60).count();
+                prop_assert!(minute <= 3, "{minute} within a minute");
+                prop_assert!(room.recent.len() <= 4);
+            }
+        }
+    }
+
+    fn room() -> ReconnectGuard {
+        ReconnectGuard::new(ReconnectPolicy::default(), 1)
+    }
+
+    /// Asks, and if it may, tries in vain.
+    fn reconnects(room: &mut ReconnectGuard, cause: DisconnectCause, second: u64) -> bool {
+        let may = matches!(room.ask(cause, at(second)), ReconnectRuling::Reconnect { .. });
+        room.closed(at(second));
+        may
+    }
+
+    fn delay(room: &mut ReconnectGuard, cause: DisconnectCause, second: u64) -> Duration {
+        let ReconnectRuling::Reconnect { after } = room.ask(cause, at(second)) else { panic!("stopped") };
+        room.closed(at(second));
+        after
+    }
+
+    fn at(second: u64) -> Moment {
+        Duration::from_secs(second).into()
+    }
+}
