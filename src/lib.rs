@@ -30,6 +30,7 @@
 #![warn(missing_docs)]
 
 mod artefact;
+pub mod budget;
 mod burst;
 mod config;
 mod decision;
