@@ -3,7 +3,12 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::hint::black_box;
+use std::time::Duration;
 
+use voxgate::budget::{Ceilings, Meter, PriceBook, SavedCause, Tab, Usage, Usd};
+use voxgate::guard::{
+    BreakerEvent, Candidate, LoopDetector, LoopPolicy, MisfireGuard, MisfirePolicy, Moment, Transcript,
+};
 use voxgate::vad::{SileroBatch, SileroModel, SileroRate, SileroStream};
 use voxgate::{Chunk, FRAME_LEN, Frame, Gate, GateConfig, GatePool, Intake, Preset, Samples, SttResult, VadChoice};
 
@@ -41,6 +46,34 @@ fn push_and_reset_never_allocate() {
             assert_eq!(counts, (0, 0), "{vad:?}, {preset:?}");
         }
     }
+}
+
+#[test]
+fn guards_and_meter_never_allocate() {
+    let mut misfires = MisfireGuard::new(MisfirePolicy::default());
+    let mut meter = Meter::new(Ceilings { per_call_usd: Usd::from_dollars(0.1), per_day_usd: None });
+    let stt = meter.item(&PriceBook::shipped(), "deepgram-nova-3").unwrap();
+    let mut loops = LoopDetector::new(LoopPolicy::default());
+    let texts =
+        ["", "?!", "your table is booked for seven, shall I send you a message", "yes", &"a long tale ".repeat(200)];
+    let (mut call, mut opened) = (Tab::default(), 0);
+    let counts = count(|| {
+        for second in 0..2_000 {
+            let at = Moment::from(Duration::from_secs(second));
+            let text = texts[second as usize / 20 % texts.len()];
+            misfires.agent_said("Your table is booked for seven. Shall I send you a message?", at);
+            misfires.admit(Candidate::Unclear, at);
+            let (_, event) = misfires.judge(&Transcript { text, confidence: None, speech: None }, at);
+            opened += u32::from(matches!(event, Some(BreakerEvent::Opened { .. })));
+            loops.push(second % 7, at);
+            meter.charge(&mut call, stt, Usage::Audio(Duration::from_secs(1)), at);
+            meter.saved(stt, Usage::Audio(Duration::from_secs(1)), SavedCause::Silence);
+        }
+        misfires.reset();
+        loops.reset();
+    });
+    assert_eq!(counts, (0, 0));
+    assert!(opened > 10, "{opened}");
 }
 
 #[test]
@@ -119,7 +152,7 @@ fn intake_never_allocates() {
         let counts = count(|| {
             for i in 0..100_u64 {
                 // Every tenth chunk comes late: the hole before it is filled.
-                let at = std::time::Duration::from_millis(20 * i + 60 * (i / 10));
+                let at = Duration::from_millis(20 * i + 60 * (i / 10));
                 intake.push(Chunk::new(Samples::F32(&chunk), rate, 2).at(at), |_| heard += 1).unwrap();
             }
             intake.finish(|_| heard += 1);

@@ -4,6 +4,8 @@
 mod bad_input;
 #[path = "cli/contract.rs"]
 mod contract;
+#[path = "cli/cost.rs"]
+mod cost;
 #[path = "cli/formats.rs"]
 mod formats;
 #[path = "cli/long.rs"]

@@ -1,8 +1,13 @@
 //! What a call costs, what gating and the guards save of it, and where spending stops.
 
+mod estimate;
 mod meter;
 mod prices;
 
+pub use estimate::{
+    CallShape, EmptyRoom, Estimate, EstimateLine, Incidents, ReconnectLoop, Saved, Scenario, Services, Storm,
+    TrackCascade,
+};
 pub use meter::{Bill, BillLine, Ceiling, Ceilings, Charge, Item, Meter, SavedCause, Tab};
 pub use prices::{BillingMode, Per, Price, PriceBook, PriceError, Trust, Usage};
 

@@ -281,6 +281,17 @@ impl Per {
     }
 }
 
+impl Trust {
+    /// The words used in reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SecondHand => "second-hand",
+            Self::VendorPage => "vendor's page",
+            Self::Contract => "contract",
+        }
+    }
+}
+
 impl From<Billing> for BillingMode {
     fn from(billing: Billing) -> Self {
         match billing {

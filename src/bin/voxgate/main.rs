@@ -1,6 +1,7 @@
 //! The `voxgate` command.
 
 mod config_command;
+mod cost_command;
 mod events;
 mod gate_command;
 mod ledger;
@@ -33,6 +34,8 @@ enum Command {
     Gate(Box<gate_command::GateArgs>),
     /// Print the settings as TOML, with a comment for each.
     Config(config_command::ConfigArgs),
+    /// What calls cost, and what gate and guards save of it.
+    Cost(cost_command::CostArgs),
     /// Print what the built-in model is, and test that it scores here as it should.
     Model,
     /// Print a completion script for a shell.
@@ -58,6 +61,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Gate(args) => gate_command::run(&args),
         Command::Config(args) => config_command::run(&args),
+        Command::Cost(args) => cost_command::run(&args),
         Command::Model => model_command::run(),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "voxgate", &mut std::io::stdout());

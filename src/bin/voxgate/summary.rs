@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use voxgate::budget::{PriceBook, Usage};
 use voxgate::vad::ModelId;
 use voxgate::{
     Decision, Edge, ForwardConfig, ForwardPolicy, Gate, GateConfig, IntakeReport, Reason, SAMPLE_RATE, Saving, Span,
@@ -107,7 +108,7 @@ impl Summary {
             }
         }
         self.list(&mut text);
-        let _ = writeln!(text, "\n  {}", self.saving(config));
+        let _ = writeln!(text, "\n  {}{}", self.saving(config), self.an_hour(config));
         text
     }
 
@@ -180,6 +181,25 @@ impl Summary {
                     "{to}; the connection is billed while open and closed after {:.0} s of silence",
                     after.as_secs_f64()
                 )
+            }
+        }
+    }
+
+    /// What an hour of such audio costs, where the book has a price of the provider.
+    fn an_hour(&self, config: &GateConfig) -> String {
+        let book = PriceBook::shipped();
+        let Some((name, price)) = book.of_provider(config.forward.provider) else { return String::new() };
+        let hour = Duration::from_secs(3600);
+        let origin = paint(DIM, format_args!("({name}, {} price of {})", price.trust.as_str(), price.read));
+        match config.forward.provider.profile().saves(&config.forward) {
+            Saving::UnsentAudio => {
+                let ungated = price.cost(Usage::Audio(hour)).dollars();
+                let gated = ungated * (1.0 - self.saved_share(&config.forward));
+                format!("\n  an hour of such audio: {gated:.3} USD instead of {ungated:.3} {origin}")
+            }
+            Saving::Nothing | Saving::WhenClosed(_) => {
+                let open = (price.cost(Usage::Socket(hour)) + price.cost(Usage::Audio(hour))).dollars();
+                format!("\n  an hour of open connection: {open:.3} USD {origin}")
             }
         }
     }
