@@ -151,7 +151,10 @@ mod tests {
                 prop_assert!(detector.tail.len() <= usize::from(repeats) * usize::from(max_cycle_len));
             }
             detector.reset();
-            prop_assert_eq!(detector.push(0, now.into()).is_some(), repeats == 1);
+            let mut fresh = LoopDetector::new(policy(repeats, max_cycle_len, window_s));
+            for (signature, at) in all {
+                prop_assert_eq!(detector.push(signature, at.into()), fresh.push(signature, at.into()), "after a reset");
+            }
         }
     }
 

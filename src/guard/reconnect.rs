@@ -305,12 +305,14 @@ mod tests {
 
     #[test]
     fn a_stable_minute_forgives_and_two_blips_an_hour_never_trip() {
-        let mut room = room();
+        let hour = ReconnectPolicy { window: Duration::from_secs(3_600), ..ReconnectPolicy::default() };
+        let mut room = ReconnectGuard::new(hour, 1);
         for second in (0..3_000).step_by(61) {
             assert!(matches!(room.ask(SignalLost, at(second)), ReconnectRuling::Reconnect { .. }));
             room.opened(at(second + 1));
             room.closed(at(second + 61));
         }
+        let mut room = self::room();
         for blip in 0..20 {
             assert!(reconnects(&mut room, SignalLost, 10_000 + blip * 1_800));
         }
