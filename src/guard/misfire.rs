@@ -278,8 +278,8 @@ impl MisfireGuard {
     /// open, a misfire of audio that was sent before it opened changes nothing.
     ///
     /// # Real-time
-    /// Does not allocate or block. Comparing with the agent's words takes microseconds, all else
-    /// nanoseconds (`benches/guards.rs`).
+    /// Does not allocate or block. Comparing with the agent's words of the last seconds takes microseconds,
+    /// all else nanoseconds (`benches/guards.rs`).
     pub fn judge(&mut self, result: &Transcript<'_>, at: Moment) -> (Heard, Option<BreakerEvent>) {
         let heard = self.assess(result, at);
         (heard, self.record(heard, at))
@@ -334,8 +334,7 @@ impl MisfireGuard {
         if text.is_empty() {
             return Heard::Misfire(Misfire::Empty);
         }
-        let plain = self.plain.set(text);
-        if plain.is_empty() {
+        if !text.contains(char::is_alphanumeric) {
             return Heard::Misfire(Misfire::PunctuationOnly);
         }
         if is_sound_tag(text) {
@@ -344,7 +343,12 @@ impl MisfireGuard {
         if let Some(confidence) = result.confidence.filter(|confidence| *confidence < policy.min_confidence) {
             return Heard::Misfire(Misfire::LowConfidence(confidence));
         }
-        if let Some(speech) = result.speech.filter(|speech| *speech < policy.ghost_below)
+        let weak = result.speech.filter(|speech| *speech < policy.ghost_below);
+        if weak.is_none() && self.agent.is_silent(at) {
+            return Heard::Genuine; // nothing to compare with
+        }
+        let plain = self.plain.set(text);
+        if let Some(speech) = weak
             && self.ghosts.iter().any(|ghost| ghost == plain)
         {
             return Heard::Misfire(Misfire::Ghost { speech });

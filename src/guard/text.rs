@@ -69,6 +69,12 @@ impl AgentSpeech {
         heard.chunks(piece).map(|piece| best_likeness(piece, said)).fold(1.0, f64::min)
     }
 
+    /// Whether nothing of what it said is kept.
+    pub(super) fn is_silent(&mut self, at: Moment) -> bool {
+        self.forget(at);
+        self.chars.is_empty()
+    }
+
     pub(super) fn clear(&mut self) {
         self.chars.clear();
         self.utterances.clear();
