@@ -1,15 +1,28 @@
-//! What a call costs, what gating and the guards save of it, and where spending stops.
+//! What a call costs, what gating and the guards save of it, and where spending stops: prices and a meter, limits
+//! that are asked before the provider is, its plans, and what its refusals mean.
 
 mod estimate;
+mod failover;
+mod limit;
+#[cfg(feature = "tokio")]
+mod limits;
 mod meter;
+mod plan;
 mod prices;
+mod refusal;
 
 pub use estimate::{
     CallShape, EmptyRoom, Estimate, EstimateLine, Incidents, ReconnectLoop, Saved, Scenario, Services, Storm,
     TrackCascade,
 };
+pub use failover::{Failover, Standing};
+pub use limit::{Concurrent, Quota, Rate, Spendable};
+#[cfg(feature = "tokio")]
+pub use limits::{Acquired, Denied, DeniedBy, Limits, Spending};
 pub use meter::{Bill, BillLine, Ceiling, Ceilings, Charge, Item, Meter, SavedCause, Tab};
+pub use plan::{Plan, PlanLimits, SharedBy};
 pub use prices::{BillingMode, Per, Price, PriceBook, PriceError, Trust, Usage};
+pub use refusal::{ProviderError, Refusal, TerminalCause, TransientCause};
 
 use std::iter::Sum;
 use std::ops::Add;

@@ -4,20 +4,33 @@
 //! and until when. A guard that is in doubt stops further spending; what it holds is bounded, because
 //! what is old is forgotten. Every trip is a value with its evidence, to log or to count.
 
+#[cfg(feature = "tokio")]
+mod dispatch;
 mod empty_room;
+#[cfg(feature = "tokio")]
+mod lease;
 mod loop_detector;
 mod misfire;
+mod name;
 mod reconnect;
+pub mod store;
 mod text;
 mod track;
+mod why;
 
+#[cfg(feature = "tokio")]
+pub use dispatch::{Claim, DispatchGuard, Doubt, NameUse, Presence, WorkerPolicy};
 pub use empty_room::{EmptyRoomGuard, EmptyRoomPolicy, Occupancy};
+#[cfg(feature = "tokio")]
+pub use lease::{Lease, LeaseState, Loss};
 pub use loop_detector::{Cycle, LoopDetector, LoopPolicy};
 pub use misfire::{
     Admission, Breaker, BreakerEvent, Candidate, Heard, Misfire, MisfireCounts, MisfireGuard, MisfirePolicy, Transcript,
 };
+pub use name::{Name, NameError};
 pub use reconnect::{DisconnectCause, ReconnectGuard, ReconnectPolicy, ReconnectRuling, ReconnectStop};
 pub use track::{SessionId, TrackGuard, TrackPolicy, TrackRuling};
+pub use why::{EXPECTED_COLD_START, Obstacle, why};
 
 use std::ops::Add;
 use std::time::Duration;

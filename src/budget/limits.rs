@@ -1,0 +1,139 @@
+//! Limits that are asked before a provider answers 429.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::limit::{Concurrent, Spendable};
+use crate::guard::store::{
+    GuardStore, Holder, LeaseTerm, Slot, Spend, Spent, StoreError, StoreTime, Take, Taken, Token,
+};
+use crate::guard::{Lease, Name};
+
+/// Asks a store before a provider is asked.
+///
+/// ```
+/// # use std::{num::NonZeroU32, sync::Arc};
+/// use voxgate::budget::{Acquired, Concurrent, Limits};
+/// use voxgate::guard::{Name, store::{LeaseTerm, MemoryStore}};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let limits = Limits::new(Arc::new(MemoryStore::new()), Name::new("worker-1")?, LeaseTerm::default());
+/// let stt = Concurrent { resource: Name::new("stt connections")?, n: NonZeroU32::new(5).unwrap() };
+/// match limits.acquire(&stt).await {
+///     Acquired::Granted(lease) => println!("connect; the slot comes back when {} is dropped", lease.name()),
+///     Acquired::Denied(denied) => println!("{} of {} in use", denied.used, denied.limit),
+///     Acquired::Indeterminate(error) => println!("do not connect: {error}"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Limits<S> {
+    store: Arc<S>,
+    owner: Name,
+    term: LeaseTerm,
+}
+
+/// The answer to [`Limits::acquire`].
+#[derive(Debug)]
+pub enum Acquired {
+    /// A slot, until the lease is dropped or lost.
+    Granted(Lease),
+    /// The provider would have said 429.
+    Denied(Denied),
+    /// Nobody knows how much is used, so nothing is granted.
+    Indeterminate(StoreError),
+}
+
+/// The answer to [`Limits::spend`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Spending {
+    /// It is counted.
+    Counted {
+        /// With this amount.
+        used: u64,
+    },
+    /// The provider would have said 429. Nothing was counted.
+    Denied(Denied),
+    /// Nobody knows how much is used, so nothing may be spent.
+    Indeterminate(StoreError),
+}
+
+/// A limit that is reached, and until when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// Which.
+    pub resource: Name,
+    /// Held or spent.
+    pub used: u64,
+    /// The most that there may be.
+    pub limit: u64,
+    /// By the store's clock: when it fits again if nothing else is asked for; for slots when the first
+    /// ends unless it is renewed. `None` if it never fits.
+    pub until: Option<StoreTime>,
+    /// Why.
+    pub why: DeniedBy,
+}
+
+/// What denied it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeniedBy {
+    /// The limit is reached.
+    Limit,
+    /// The store lost its memory and waits for those who held something.
+    Recovery,
+}
+
+impl<S: GuardStore> Limits<S> {
+    /// For what `owner` asks for; slots are held for `term` without a heartbeat.
+    pub fn new(store: Arc<S>, owner: Name, term: LeaseTerm) -> Self {
+        Self { store, owner, term }
+    }
+
+    /// Takes a slot, if there is one.
+    pub async fn acquire(&self, limit: &Concurrent) -> Acquired {
+        let Concurrent { resource, n } = limit;
+        let holder = Holder { owner: self.owner.clone(), token: Token::random(), session: None };
+        let request = Take { slot: Slot::Resource { name: resource.clone(), of: *n }, holder, term: self.term };
+        let asked = Instant::now();
+        let denied = |used, until, why| {
+            let (resource, limit) = (resource.clone(), u64::from(n.get()));
+            Acquired::Denied(Denied { resource, used, limit, until: Some(until), why })
+        };
+        let taken = match self.store.take(&request).await {
+            // It may have been granted. The same token finds out.
+            Err(StoreError::Late { .. } | StoreError::Unreachable { .. }) => self.store.take(&request).await,
+            answer => answer,
+        };
+        match taken {
+            Ok(Taken::Granted(hold)) => Acquired::Granted(Lease::keep(self.store.clone(), hold, self.term, asked)),
+            Ok(Taken::Full { used, first }) => denied(u64::from(used), first.expires, DeniedBy::Limit),
+            Ok(Taken::Recovering { until }) => denied(0, until, DeniedBy::Recovery),
+            Ok(odd @ (Taken::NotReady(_) | Taken::AtCapacity { .. })) => Acquired::Indeterminate(StoreError::Refused {
+                store: "the store",
+                cause: format!("{odd:?} for a slot"),
+            }),
+            Err(error) => Acquired::Indeterminate(error),
+        }
+    }
+
+    /// Spends an amount, if it fits.
+    ///
+    /// A store that failed is not asked twice: it may have counted, and the same amount twice is dearer
+    /// than one amount not spent.
+    pub async fn spend(&self, limit: &impl Spendable, amount: u64) -> Spending {
+        let (resource, allowance) = (limit.resource().clone(), limit.allowance());
+        let request = Spend { resource, allowance, amount };
+        let denied = |used, until, why| {
+            let resource = request.resource.clone();
+            Spending::Denied(Denied { resource, used, limit: allowance.n(), until, why })
+        };
+        match self.store.spend(&request).await {
+            Ok(Spent::Counted { used }) => Spending::Counted { used },
+            Ok(Spent::Over { used, until }) => denied(used, until, DeniedBy::Limit),
+            Err(error) => Spending::Indeterminate(error),
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Limits of providers' plans, with where they are written.
+
+use std::num::{NonZeroU32, NonZeroU64};
+use std::time::Duration;
+
+use super::limit::{Concurrent, Quota, Rate};
+use crate::guard::{Name, NameError};
+
+/// A plan whose limits are published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Plan {
+    /// LiveKit Cloud, Build: free, and shared by all free projects of a user.
+    LivekitBuild,
+    /// Deepgram, pay as you go, North America.
+    DeepgramPayAsYouGo,
+    /// AssemblyAI, free account.
+    AssemblyAiFree,
+    /// AssemblyAI, paid account; grows by 10 % a minute while 70 % of it is used.
+    AssemblyAiPaid,
+    /// Cartesia, free.
+    CartesiaFree,
+    /// Cartesia Pro.
+    CartesiaPro,
+    /// Cartesia Startup.
+    CartesiaStartup,
+    /// Cartesia Scale.
+    CartesiaScale,
+}
+
+/// What a plan allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanLimits {
+    /// What can be held at once.
+    pub concurrent: Vec<Concurrent>,
+    /// What can be spent within a minute.
+    pub rates: Vec<Rate>,
+    /// What can be spent in a month.
+    pub quotas: Vec<Quota>,
+    /// How long one thing may last.
+    pub longest: Vec<(Name, Duration)>,
+}
+
+/// Who shares the limits of a plan: the workers that must share a namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SharedBy {
+    /// All projects of a user.
+    Account,
+    /// The workers of a project.
+    Project,
+}
+
+impl Plan {
+    /// Every plan.
+    pub const ALL: [Self; 8] = [
+        Self::LivekitBuild,
+        Self::DeepgramPayAsYouGo,
+        Self::AssemblyAiFree,
+        Self::AssemblyAiPaid,
+        Self::CartesiaFree,
+        Self::CartesiaPro,
+        Self::CartesiaStartup,
+        Self::CartesiaScale,
+    ];
+
+    /// The page that the numbers are from.
+    pub const fn source(self) -> &'static str {
+        match self {
+            Self::LivekitBuild => "https://docs.livekit.io/deploy/admin/quotas-and-limits",
+            Self::DeepgramPayAsYouGo => "https://developers.deepgram.com/reference/api-rate-limits",
+            Self::AssemblyAiFree | Self::AssemblyAiPaid => "https://assemblyai.com/docs/streaming/concurrency",
+            Self::CartesiaFree | Self::CartesiaPro | Self::CartesiaStartup | Self::CartesiaScale => {
+                "https://docs.cartesia.ai/use-the-api/concurrency-limits-and-timeouts"
+            }
+        }
+    }
+
+    /// Who shares it.
+    pub const fn shared_by(self) -> SharedBy {
+        match self {
+            Self::DeepgramPayAsYouGo => SharedBy::Project,
+            _ => SharedBy::Account,
+        }
+    }
+
+    /// The numbers. Plans change: compare with [`source`](Self::source) and set what differs.
+    ///
+    /// # Errors
+    /// Never for the plans that there are; a test holds that.
+    pub fn limits(self) -> Result<PlanLimits, NameError> {
+        match self {
+            Self::LivekitBuild => LIVEKIT_BUILD.limits("livekit"),
+            Self::DeepgramPayAsYouGo => {
+                Table { concurrent: &[("stt streams", 50), ("tts requests", 15), ("voice agents", 15)], ..Table::EMPTY }
+                    .limits("deepgram")
+            }
+            Self::AssemblyAiFree => Table { rates: &[("new stt streams", 5)], ..Table::EMPTY }.limits("assemblyai"),
+            Self::AssemblyAiPaid => Table { rates: &[("new stt streams", 100)], ..Table::EMPTY }.limits("assemblyai"),
+            Self::CartesiaFree => cartesia(&[("tts contexts", 2), ("stt streams", 8), ("tts sockets", 20)]),
+            Self::CartesiaPro => cartesia(&[("tts contexts", 3), ("stt streams", 12), ("tts sockets", 30)]),
+            Self::CartesiaStartup => cartesia(&[("tts contexts", 5), ("stt streams", 20), ("tts sockets", 50)]),
+            Self::CartesiaScale => cartesia(&[("tts contexts", 15), ("stt streams", 60), ("tts sockets", 150)]),
+        }
+    }
+}
+
+impl PlanLimits {
+    /// What can be held at once of a resource, by its name.
+    pub fn concurrent(&self, resource: &str) -> Option<&Concurrent> {
+        self.concurrent.iter().find(|limit| limit.resource.as_str() == resource)
+    }
+
+    /// What can be spent of a resource within a minute, by its name.
+    pub fn rate(&self, resource: &str) -> Option<&Rate> {
+        self.rates.iter().find(|limit| limit.resource.as_str() == resource)
+    }
+
+    /// What can be spent of a resource in a month, by its name.
+    pub fn quota(&self, resource: &str) -> Option<&Quota> {
+        self.quotas.iter().find(|limit| limit.resource.as_str() == resource)
+    }
+}
+
+/// A plan as it is written down: names without the provider, rates per sliding minute.
+#[derive(Clone, Copy, Debug)]
+struct Table {
+    concurrent: &'static [(&'static str, u32)],
+    rates: &'static [(&'static str, u64)],
+    quotas: &'static [(&'static str, u64)],
+    longest_hours: &'static [(&'static str, u64)],
+}
+
+impl Table {
+    const EMPTY: Self = Self { concurrent: &[], rates: &[], quotas: &[], longest_hours: &[] };
+
+    fn limits(self, provider: &str) -> Result<PlanLimits, NameError> {
+        let name = |resource: &str| Name::new(format!("{provider}/{resource}"));
+        let many = |n: u64| NonZeroU64::new(n).unwrap_or(NonZeroU64::MIN);
+        let concurrent = |&(resource, n): &(&str, u32)| {
+            Ok(Concurrent { resource: name(resource)?, n: NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN) })
+        };
+        let rate = |&(resource, n): &(&str, u64)| Ok(Rate { resource: name(resource)?, n: many(n), per: MINUTE });
+        let quota = |&(resource, n): &(&str, u64)| Ok(Quota { resource: name(resource)?, n: many(n) });
+        let longest = |&(resource, hours): &(&str, u64)| Ok((name(resource)?, Duration::from_secs(3600 * hours)));
+        Ok(PlanLimits {
+            concurrent: self.concurrent.iter().map(concurrent).collect::<Result<_, _>>()?,
+            rates: self.rates.iter().map(rate).collect::<Result<_, _>>()?,
+            quotas: self.quotas.iter().map(quota).collect::<Result<_, _>>()?,
+            longest: self.longest_hours.iter().map(longest).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// Sockets are ten times the contexts.
+fn cartesia(concurrent: &'static [(&'static str, u32)]) -> Result<PlanLimits, NameError> {
+    Table { concurrent, ..Table::EMPTY }.limits("cartesia")
+}
+
+/// The quotas are a hard limit: past them requests fail until the first of the month.
+const LIVEKIT_BUILD: Table = Table {
+    concurrent: &[
+        ("agent sessions", 5),
+        ("stt connections", 5),
+        ("tts connections", 5),
+        ("participants", 100),
+        ("ingress", 2),
+        ("egress", 2),
+        ("agents deployed", 1),
+        ("audio tracks of a participant", 100),
+        ("video tracks of a participant", 100),
+    ],
+    rates: &[("llm requests", 100), ("llm tokens", 600_000), ("server api requests", 1_000)],
+    quotas: &[
+        ("agent session minutes", 1_000),
+        ("sip minutes", 1_000),
+        ("webrtc minutes", 5_000),
+        ("downstream megabytes", 50_000),
+        ("transcode minutes", 60),
+        ("track egress minutes", 60),
+        ("inference microdollars", 2_500_000),
+    ],
+    longest_hours: &[("egress to a file", 3), ("egress as hls", 12), ("egress as rtmp", 12), ("egress as raw", 12)],
+};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_plan_has_limits_and_a_source() {
+        for plan in Plan::ALL {
+            let limits = plan.limits().unwrap();
+            assert!(limits.concurrent.len() + limits.rates.len() > 0, "{plan:?}");
+            assert!(plan.source().starts_with("https://"));
+        }
+    }
+
+    #[test]
+    fn the_build_plan_is_as_published() {
+        let limits = Plan::LivekitBuild.limits().unwrap();
+        let at_once = |name: &str| limits.concurrent(name).unwrap().n.get();
+        let names = ["agent sessions", "stt connections", "tts connections", "participants", "ingress", "egress"];
+        assert_eq!(names.map(|name| at_once(&format!("livekit/{name}"))), [5, 5, 5, 100, 2, 2]);
+        let tokens = limits.rate("livekit/llm tokens").unwrap();
+        assert_eq!((tokens.n.get(), tokens.per), (600_000, MINUTE));
+        assert_eq!(limits.quota("livekit/agent session minutes").unwrap().n.get(), 1_000);
+        assert_eq!(limits.quota("livekit/llm tokens"), None);
+        assert_eq!(Plan::LivekitBuild.shared_by(), SharedBy::Account);
+    }
+}

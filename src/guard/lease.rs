@@ -1,0 +1,163 @@
+//! What is held, for as long as somebody holds on to it.
+
+use std::sync::Arc;
+
+use tokio::sync::{oneshot, watch};
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::Name;
+use super::store::{Fence, GuardStore, Held, Hold, LeaseTerm, Release, Renewal, Slot, StoreError};
+
+/// A hold that renews itself, thrice a term, and is released when dropped.
+///
+/// It counts as lost when the store says so, and also when no renewal got through by the end of the
+/// term: by this process's own steady clock, counted from before the store was asked, so never later
+/// than the store itself thinks. What goes on beyond that goes on beside somebody else.
+///
+/// Dropping does not wait: the release is done by the task that renewed. Where the whole process dies,
+/// the term ends it.
+#[derive(Debug)]
+pub struct Lease {
+    hold: Hold,
+    state: watch::Receiver<LeaseState>,
+    end: Option<oneshot::Sender<Ended>>,
+}
+
+/// Where the answer to a release goes, if anybody waits for it.
+type Ended = oneshot::Sender<Result<Release, StoreError>>;
+
+/// Whether it is still held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LeaseState {
+    /// It is, as far as anybody can know.
+    Held,
+    /// It is not: stop what it stood for.
+    Lost(Loss),
+}
+
+/// How a lease was lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// It had ended in the store, perhaps because this process slept.
+    Ended {
+        /// Who holds it now, where only one can.
+        to: Option<Held>,
+    },
+    /// The store was silent until the term had passed.
+    Silence {
+        /// What it said last; `None` if it never said anything.
+        last: Option<StoreError>,
+    },
+}
+
+impl Lease {
+    /// Holds on to what was `asked` for at that time.
+    pub(crate) fn keep<S: GuardStore>(store: Arc<S>, hold: Hold, term: LeaseTerm, asked: Instant) -> Self {
+        let (told, state) = watch::channel(LeaseState::Held);
+        let (end, ended) = oneshot::channel();
+        let heart = Heart { store, hold: hold.clone(), term, told };
+        tokio::spawn(heart.beat(asked, ended));
+        Self { hold, state, end: Some(end) }
+    }
+
+    /// The room or resource.
+    pub fn name(&self) -> &Name {
+        self.hold.slot.name()
+    }
+
+    /// What is held.
+    pub fn slot(&self) -> &Slot {
+        &self.hold.slot
+    }
+
+    /// To be sent along with every write that must not come from a former holder.
+    pub fn fence(&self) -> Fence {
+        self.hold.fence
+    }
+
+    /// The grant.
+    pub fn hold(&self) -> &Hold {
+        &self.hold
+    }
+
+    /// Whether it is still held.
+    pub fn state(&self) -> LeaseState {
+        self.state.borrow().clone()
+    }
+
+    /// Waits until it is lost.
+    pub async fn lost(&mut self) -> Loss {
+        loop {
+            if let LeaseState::Lost(loss) = self.state.borrow_and_update().clone() {
+                return loss;
+            }
+            if self.state.changed().await.is_err() {
+                return Loss::Silence { last: None };
+            }
+        }
+    }
+
+    /// Gives it back and waits for the answer.
+    ///
+    /// # Errors
+    /// A store that does not answer; the term then ends it.
+    pub async fn release(mut self) -> Result<Release, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let heard = self.end.take().is_some_and(|end| end.send(answer).is_ok());
+        if !heard {
+            return Ok(Release::NotHeld);
+        }
+        answered.await.unwrap_or(Ok(Release::NotHeld))
+    }
+}
+
+/// The task that renews.
+struct Heart<S> {
+    store: Arc<S>,
+    hold: Hold,
+    term: LeaseTerm,
+    told: watch::Sender<LeaseState>,
+}
+
+impl<S: GuardStore> Heart<S> {
+    async fn beat(self, asked: Instant, mut ended: oneshot::Receiver<Ended>) {
+        let mut deadline = asked + self.term.get();
+        let mut next = asked + self.term.heartbeat();
+        let mut last = None;
+        loop {
+            tokio::select! {
+                answer = &mut ended => return self.release(answer.ok()).await,
+                () = sleep_until(next.min(deadline)) => {}
+            }
+            let asked = Instant::now();
+            match timeout_at(deadline, self.store.renew(&self.hold, self.term)).await {
+                Ok(Ok(Renewal::Renewed { .. })) => {
+                    (deadline, next, last) = (asked + self.term.get(), asked + self.term.heartbeat(), None);
+                }
+                Ok(Ok(Renewal::Lost { to })) => return self.lose(Loss::Ended { to }),
+                Ok(Err(error)) => last = Some(error),
+                Err(_) => {}
+            }
+            if Instant::now() >= deadline {
+                return self.lose(Loss::Silence { last });
+            }
+            if last.is_some() {
+                next = Instant::now() + self.term.heartbeat() / RETRIES_A_BEAT;
+            }
+        }
+    }
+
+    async fn release(self, answer: Option<Ended>) {
+        let released = self.store.release(&self.hold).await;
+        if let Some(answer) = answer {
+            _ = answer.send(released);
+        }
+    }
+
+    fn lose(&self, loss: Loss) {
+        self.told.send_replace(LeaseState::Lost(loss));
+    }
+}
+
+/// A store that fails is asked again sooner than the next heartbeat, but not at once.
+const RETRIES_A_BEAT: u32 = 4;

@@ -1,0 +1,104 @@
+//! What happens when the shared store does not answer.
+
+use std::num::{NonZeroU32, NonZeroU64};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    GuardStore, Hold, LeaseTerm, MemoryStore, Origin, Release, Renewal, Reported, Slot, Spend, Spent, StoreError,
+    Survey, Take, Taken, WorkerReport,
+};
+
+/// What to do when the store fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnStoreFailure {
+    /// Nothing is granted that the store did not grant: spending fails closed.
+    #[default]
+    Stop,
+    /// This process goes on alone with its share of each limit, beside what it was granted before; a limit
+    /// smaller than the number of workers has no share and stays shut. Rooms are claimed in this process
+    /// only: two workers may then get the same one.
+    Local {
+        /// Workers that share the limits.
+        workers: NonZeroU32,
+    },
+}
+
+/// A store with another behind it, in this process, for when it fails.
+#[derive(Debug)]
+pub struct Fallback<S> {
+    store: S,
+    local: MemoryStore,
+    policy: OnStoreFailure,
+}
+
+impl<S: GuardStore> Fallback<S> {
+    /// `store`, and what to do when it fails.
+    pub fn new(store: S, policy: OnStoreFailure) -> Self {
+        Self { store, local: MemoryStore::new(), policy }
+    }
+
+    /// How many workers share a limit that each applies alone; the error if none may.
+    fn alone(&self, error: &StoreError) -> Result<NonZeroU32, StoreError> {
+        match self.policy {
+            OnStoreFailure::Stop => Err(error.clone()),
+            OnStoreFailure::Local { workers } => Ok(workers),
+        }
+    }
+}
+
+impl<S: GuardStore> GuardStore for Fallback<S> {
+    async fn take(&self, request: &Take) -> Result<Taken, StoreError> {
+        let error = match self.store.take(request).await {
+            Ok(taken) => return Ok(taken),
+            Err(error) => error,
+        };
+        let workers = self.alone(&error)?;
+        let mut alone = request.clone();
+        if let Slot::Resource { of, .. } = &mut alone.slot {
+            *of = NonZeroU32::new(of.get() / workers).ok_or(error)?;
+        }
+        Ok(match self.local.take(&alone).await? {
+            Taken::Granted(hold) => Taken::Granted(Hold { origin: Origin::Fallback, ..hold }),
+            refused => refused,
+        })
+    }
+
+    async fn renew(&self, hold: &Hold, term: LeaseTerm) -> Result<Renewal, StoreError> {
+        match hold.origin {
+            Origin::Store => self.store.renew(hold, term).await,
+            Origin::Fallback => self.local.renew(hold, term).await,
+        }
+    }
+
+    async fn release(&self, hold: &Hold) -> Result<Release, StoreError> {
+        match hold.origin {
+            Origin::Store => self.store.release(hold).await,
+            Origin::Fallback => self.local.release(hold).await,
+        }
+    }
+
+    async fn spend(&self, request: &Spend) -> Result<Spent, StoreError> {
+        let error = match self.store.spend(request).await {
+            Ok(spent) => return Ok(spent),
+            Err(error) => error,
+        };
+        let share = request.allowance.n() / u64::from(self.alone(&error)?.get());
+        let allowance = request.allowance.with_n(NonZeroU64::new(share).ok_or(error)?);
+        self.local.spend(&Spend { allowance, ..request.clone() }).await
+    }
+
+    /// Told to both, so that this process knows its own worker when it is alone.
+    async fn report(&self, worker: &WorkerReport) -> Result<Reported, StoreError> {
+        let local = self.local.report(worker).await?;
+        match self.store.report(worker).await {
+            Ok(reported) => Ok(reported),
+            Err(error) => self.alone(&error).map(|_| local),
+        }
+    }
+
+    async fn survey(&self) -> Result<Survey, StoreError> {
+        self.store.survey().await
+    }
+}

@@ -1,0 +1,352 @@
+//! The rules themselves: a state, a request and the time give the answer.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+
+use super::window::{Peaks, Window};
+use super::{
+    Allowance, Fence, Held, Hold, Holder, LeaseTerm, Name, NotReady, Origin, Release, Renewal, Reported, Slot, Spend,
+    Spent, StoreTime, Survey, Take, Taken, Token, Usage, UsageKind, WorkerReport, WorkerState, WorkerView,
+};
+
+/// Claims, leases, counts and workers of one process, without a clock or a lock of its own.
+///
+/// Time is handed in; a time before an earlier one counts as that one. What has ended is forgotten
+/// whenever the ledger has doubled, so it holds at most twice what lives.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    rooms: HashMap<Name, Box<Holding>>,
+    pools: HashMap<Name, Pool>,
+    /// By resource and window: a name may have an allowance a minute and one a month.
+    budgets: HashMap<(Name, UsageKind), Budget>,
+    workers: HashMap<Name, Worker>,
+    now: StoreTime,
+    last_fence: u64,
+    /// Entries at which the next sweep is due.
+    sweep_at: usize,
+}
+
+/// Somebody holds something.
+#[derive(Clone, Debug)]
+struct Holding {
+    holder: Holder,
+    fence: Fence,
+    since: StoreTime,
+    expires: StoreTime,
+}
+
+#[derive(Debug)]
+struct Pool {
+    of: NonZeroU32,
+    holdings: Vec<Holding>,
+    peaks: Peaks,
+}
+
+#[derive(Debug)]
+struct Budget {
+    allowance: Allowance,
+    window: Window,
+    peaks: Peaks,
+}
+
+#[derive(Debug)]
+struct Worker {
+    report: WorkerReport,
+    since: StoreTime,
+    expires: StoreTime,
+    /// Rooms that it claimed, ended ones among them.
+    rooms: Vec<Name>,
+}
+
+impl Ledger {
+    /// Takes a slot. See [`GuardStore::take`](super::GuardStore::take).
+    pub fn take(&mut self, request: &Take, now: StoreTime) -> Taken {
+        let now = self.tick(now);
+        match &request.slot {
+            Slot::Room(name) => self.take_room(name, request, now),
+            Slot::Resource { name, of } => self.take_lease(name, *of, request, now),
+        }
+    }
+
+    fn take_room(&mut self, name: &Name, request: &Take, now: StoreTime) -> Taken {
+        if let Some(there) = self.rooms.get(name).filter(|there| there.expires > now) {
+            return if there.holder == request.holder {
+                Taken::Granted(there.hold(&request.slot))
+            } else {
+                Taken::Full { used: 1, first: there.held(name) }
+            };
+        }
+        if let Err(refusal) = self.admit(&request.holder.owner, now) {
+            return refusal;
+        }
+        let holding = self.grant(request, now);
+        let hold = holding.hold(&request.slot);
+        self.rooms.insert(name.clone(), Box::new(holding));
+        if let Some(worker) = self.workers.get_mut(&request.holder.owner) {
+            worker.rooms.push(name.clone());
+        }
+        Taken::Granted(hold)
+    }
+
+    /// Whether a worker may have one room more.
+    fn admit(&mut self, worker: &Name, now: StoreTime) -> Result<(), Taken> {
+        let Some(there) = self.workers.get_mut(worker).filter(|there| there.expires > now) else {
+            return Err(Taken::NotReady(NotReady::Silent));
+        };
+        match there.report.state {
+            WorkerState::Starting => return Err(Taken::NotReady(NotReady::Starting { since: there.since })),
+            WorkerState::Draining => return Err(Taken::NotReady(NotReady::Draining)),
+            WorkerState::Ready => {}
+        }
+        let capacity = there.report.capacity.get();
+        if there.rooms.len() >= capacity as usize {
+            let rooms = &self.rooms;
+            there.rooms.retain(|room| is_held(rooms, room, worker, now));
+        }
+        let busy = u32::try_from(there.rooms.len()).unwrap_or(u32::MAX);
+        if busy < capacity { Ok(()) } else { Err(Taken::AtCapacity { busy, capacity }) }
+    }
+
+    fn take_lease(&mut self, name: &Name, of: NonZeroU32, request: &Take, now: StoreTime) -> Taken {
+        let mut pool = self.pools.remove(name).unwrap_or_else(|| Pool::new(of));
+        let taken = self.take_from(&mut pool, of, name, request, now);
+        self.pools.insert(name.clone(), pool);
+        taken
+    }
+
+    fn take_from(&mut self, pool: &mut Pool, of: NonZeroU32, name: &Name, request: &Take, now: StoreTime) -> Taken {
+        pool.of = of;
+        pool.holdings.retain(|holding| holding.expires > now);
+        if let Some(there) = pool.holdings.iter().find(|holding| holding.holder == request.holder) {
+            return Taken::Granted(there.hold(&request.slot));
+        }
+        let first = pool.holdings.iter().min_by_key(|holding| (holding.expires, holding.fence));
+        match first.filter(|_| pool.holdings.len() >= of.get() as usize) {
+            Some(first) => Taken::Full { used: pool.used(), first: first.held(name) },
+            None => {
+                let holding = self.grant(request, now);
+                let hold = holding.hold(&request.slot);
+                pool.holdings.push(holding);
+                pool.peaks.note(u64::from(pool.used()), now);
+                Taken::Granted(hold)
+            }
+        }
+    }
+
+    fn grant(&mut self, request: &Take, now: StoreTime) -> Holding {
+        self.last_fence = now.0.max(self.last_fence + 1);
+        let expires = now + request.term.get();
+        Holding { holder: request.holder.clone(), fence: Fence(self.last_fence), since: now, expires }
+    }
+
+    /// Holds on. See [`GuardStore::renew`](super::GuardStore::renew).
+    pub fn renew(&mut self, hold: &Hold, term: LeaseTerm, now: StoreTime) -> Renewal {
+        let now = self.tick(now);
+        let expires = now + term.get();
+        let name = hold.slot.name();
+        match &hold.slot {
+            Slot::Room(_) => match self.rooms.get_mut(name).filter(|there| there.expires > now) {
+                Some(there) if there.is(hold) => there.expires = expires,
+                other => return Renewal::Lost { to: other.map(|there| there.held(name)) },
+            },
+            Slot::Resource { .. } => {
+                let Some(pool) = self.pools.get_mut(name) else { return Renewal::Lost { to: None } };
+                pool.holdings.retain(|holding| holding.expires > now);
+                let Some(there) = pool.holdings.iter_mut().find(|there| there.is(hold)) else {
+                    return Renewal::Lost { to: None };
+                };
+                there.expires = expires;
+                pool.peaks.note(u64::from(pool.used()), now);
+            }
+        }
+        Renewal::Renewed { expires }
+    }
+
+    /// Gives back. See [`GuardStore::release`](super::GuardStore::release).
+    pub fn release(&mut self, hold: &Hold, now: StoreTime) -> Release {
+        let now = self.tick(now);
+        let name = hold.slot.name();
+        let gone = match &hold.slot {
+            Slot::Room(_) => match self.rooms.get(name).filter(|there| there.is(hold)) {
+                Some(_) => {
+                    self.forget_room_of(&hold.holder.owner, name);
+                    self.rooms.remove(name).map(|there| *there)
+                }
+                None => None,
+            },
+            Slot::Resource { .. } => self.pools.get_mut(name).and_then(|pool| {
+                let place = pool.holdings.iter().position(|there| there.is(hold))?;
+                Some(pool.holdings.swap_remove(place))
+            }),
+        };
+        gone.filter(|there| there.expires > now).map_or(Release::NotHeld, |_| Release::Released)
+    }
+
+    fn forget_room_of(&mut self, worker: &Name, room: &Name) {
+        if let Some(worker) = self.workers.get_mut(worker)
+            && let Some(place) = worker.rooms.iter().rposition(|name| name == room)
+        {
+            worker.rooms.swap_remove(place);
+        }
+    }
+
+    /// Counts. See [`GuardStore::spend`](super::GuardStore::spend).
+    pub fn spend(&mut self, request: &Spend, now: StoreTime) -> Spent {
+        let now = self.tick(now);
+        let allowance = request.allowance;
+        let key = (request.resource.clone(), allowance.into());
+        let budget = self.budgets.entry(key).or_insert_with(|| Budget::new(allowance));
+        budget.allowance = allowance;
+        let spent = budget.window.spend(allowance, request.amount, now);
+        if let Spent::Counted { used } = spent {
+            budget.peaks.note(used, now);
+        }
+        spent
+    }
+
+    /// A heartbeat. See [`GuardStore::report`](super::GuardStore::report).
+    pub fn report(&mut self, report: &WorkerReport, now: StoreTime) -> Reported {
+        let now = self.tick(now);
+        let expires = now + report.term.get();
+        match self.workers.get_mut(&report.worker).filter(|there| there.expires > now) {
+            Some(there) => (there.report, there.expires) = (report.clone(), expires),
+            None => {
+                let worker =
+                    Worker { report: report.clone(), since: now, expires, rooms: self.rooms_of(&report.worker, now) };
+                self.workers.insert(report.worker.clone(), worker);
+            }
+        }
+        let live = self.workers.values().filter(|there| there.expires > now);
+        let others = live.filter(|there| there.report.agent == report.agent && there.report.build != report.build);
+        let mut other_builds: Vec<Name> = others.map(|there| there.report.build.clone()).collect();
+        other_builds.sort();
+        other_builds.dedup();
+        Reported { other_builds }
+    }
+
+    /// For a worker that was silent for a while and is back.
+    fn rooms_of(&self, worker: &Name, now: StoreTime) -> Vec<Name> {
+        let known = self.workers.get(worker).map_or(&[][..], |there| &there.rooms);
+        known.iter().filter(|room| is_held(&self.rooms, room, worker, now)).cloned().collect()
+    }
+
+    /// All that lives. See [`GuardStore::survey`](super::GuardStore::survey).
+    pub fn survey(&mut self, now: StoreTime) -> Survey {
+        let now = self.tick(now);
+        self.sweep(now);
+        let claims = self.rooms.iter().map(|(name, there)| there.held(name)).collect();
+        let leases = self.pools.iter().flat_map(|(name, pool)| pool.holdings.iter().map(|there| there.held(name)));
+        let workers = self.workers.values().filter(|there| there.expires > now);
+        let workers = workers.map(|there| there.view(&self.rooms, now)).collect();
+        let leases = leases.collect();
+        let pools = self.pools.iter_mut().map(|(name, pool)| pool.usage(name, now));
+        let usage = pools.chain(self.budgets.iter_mut().map(|((name, _), budget)| budget.usage(name, now))).collect();
+        Survey { now, claims, leases, workers, usage, recovering_until: None }.sorted()
+    }
+
+    fn tick(&mut self, now: StoreTime) -> StoreTime {
+        self.now = self.now.max(now);
+        let entries = self.rooms.len() + self.pools.len() + self.budgets.len() + self.workers.len();
+        if entries >= self.sweep_at {
+            self.sweep(self.now);
+        }
+        self.now
+    }
+
+    /// Forgets what has ended; peaks are remembered for their seven days.
+    fn sweep(&mut self, now: StoreTime) {
+        self.rooms.retain(|_, there| there.expires > now);
+        self.pools.retain(|_, pool| {
+            pool.holdings.retain(|there| there.expires > now);
+            !pool.holdings.is_empty() || pool.peaks.highest(now) > 0
+        });
+        self.budgets.retain(|_, budget| budget.window.used(budget.allowance, now) + budget.peaks.highest(now) > 0);
+        let rooms = &self.rooms;
+        self.workers.retain(|name, there| {
+            there.rooms.retain(|room| is_held(rooms, room, name, now));
+            there.expires > now || !there.rooms.is_empty()
+        });
+        let entries = self.rooms.len() + self.pools.len() + self.budgets.len() + self.workers.len();
+        self.sweep_at = (2 * entries).max(FIRST_SWEEP);
+    }
+}
+
+fn is_held(rooms: &HashMap<Name, Box<Holding>>, room: &Name, by: &Name, now: StoreTime) -> bool {
+    rooms.get(room).is_some_and(|there| there.holder.owner == *by && there.expires > now)
+}
+
+impl Holding {
+    fn is(&self, hold: &Hold) -> bool {
+        self.fence == hold.fence && self.holder == hold.holder
+    }
+
+    fn hold(&self, slot: &Slot) -> Hold {
+        let (fence, since, expires) = (self.fence, self.since, self.expires);
+        Hold { slot: slot.clone(), holder: self.holder.clone(), fence, since, expires, origin: Origin::Store }
+    }
+
+    fn held(&self, name: &Name) -> Held {
+        let Holder { owner, token, session } = &self.holder;
+        let token = Token(token.0);
+        let (fence, since, expires) = (self.fence, self.since, self.expires);
+        Held { name: name.clone(), by: owner.clone(), session: session.clone(), fence, token, since, expires }
+    }
+}
+
+impl Pool {
+    fn new(of: NonZeroU32) -> Self {
+        Self { of, holdings: Vec::new(), peaks: Peaks::default() }
+    }
+
+    fn used(&self) -> u32 {
+        u32::try_from(self.holdings.len()).unwrap_or(u32::MAX)
+    }
+
+    fn usage(&mut self, name: &Name, now: StoreTime) -> Usage {
+        Usage {
+            resource: name.clone(),
+            kind: UsageKind::Concurrent,
+            now: u64::from(self.used()),
+            peak_7_days: self.peaks.highest(now),
+            limit: u64::from(self.of.get()),
+            frees_at: self.holdings.iter().map(|there| there.expires).min(),
+        }
+    }
+}
+
+impl Budget {
+    fn new(allowance: Allowance) -> Self {
+        Self { allowance, window: Window::default(), peaks: Peaks::default() }
+    }
+
+    fn usage(&mut self, name: &Name, now: StoreTime) -> Usage {
+        Usage {
+            resource: name.clone(),
+            kind: self.allowance.into(),
+            now: self.window.used(self.allowance, now),
+            peak_7_days: self.peaks.highest(now),
+            limit: self.allowance.n(),
+            frees_at: self.window.frees_at(self.allowance),
+        }
+    }
+}
+
+impl Worker {
+    fn view(&self, rooms: &HashMap<Name, Box<Holding>>, now: StoreTime) -> WorkerView {
+        let report = &self.report;
+        let busy = self.rooms.iter().filter(|room| is_held(rooms, room, &report.worker, now)).count();
+        WorkerView {
+            worker: report.worker.clone(),
+            agent: report.agent.clone(),
+            build: report.build.clone(),
+            capacity: report.capacity.get(),
+            busy: u32::try_from(busy).unwrap_or(u32::MAX),
+            state: report.state,
+            since: self.since,
+            expires: self.expires,
+        }
+    }
+}
+
+/// Fewer entries than this are not worth a sweep.
+const FIRST_SWEEP: usize = 1_024;

@@ -1,0 +1,367 @@
+//! Where claims, leases and counts are kept: in this process, in Redis or in PostgreSQL.
+//!
+//! A [`GuardStore`] does a few named steps, each of them whole or not at all. Data goes in, data comes
+//! out; the store reads its own clock, so that workers whose clocks disagree still agree.
+
+mod error;
+#[cfg(feature = "tokio")]
+mod fallback;
+mod ledger;
+mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(any(feature = "redis", feature = "postgres"))]
+mod shared;
+mod survey;
+mod term;
+mod window;
+
+use std::future::Future;
+use std::num::{NonZeroU32, NonZeroU64};
+
+use serde::Serialize;
+
+pub use error::StoreError;
+#[cfg(feature = "tokio")]
+pub use fallback::{Fallback, OnStoreFailure};
+pub use ledger::Ledger;
+pub use memory::MemoryStore;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
+#[cfg(feature = "redis")]
+pub use redis::RedisStore;
+#[cfg(any(feature = "redis", feature = "postgres"))]
+pub use shared::{Namespace, SharedConfig};
+pub use survey::{Survey, Usage, UsageKind, WorkerView};
+pub use term::{LeaseTerm, StoreTime, TermError};
+#[cfg(any(feature = "redis", feature = "postgres"))]
+use window::SLICES;
+
+use super::Name;
+
+/// A store that many guards, in one process or in many, work on at once.
+///
+/// Every step is atomic and takes one round trip. An error says that the outcome is *unknown*: the step
+/// may have been done. Doing it again with the same [`Token`] is safe.
+pub trait GuardStore: Send + Sync + 'static {
+    /// Takes a slot, for a term. A room's slot also takes one of its worker's.
+    fn take(&self, request: &Take) -> impl Future<Output = Result<Taken, StoreError>> + Send;
+
+    /// Holds on for another term. Only the holder can, and only before the last one ended.
+    fn renew(&self, hold: &Hold, term: LeaseTerm) -> impl Future<Output = Result<Renewal, StoreError>> + Send;
+
+    /// Gives a slot back. A late release frees nobody else's.
+    fn release(&self, hold: &Hold) -> impl Future<Output = Result<Release, StoreError>> + Send;
+
+    /// Counts an amount against an allowance, unless it would pass it.
+    fn spend(&self, request: &Spend) -> impl Future<Output = Result<Spent, StoreError>> + Send;
+
+    /// A worker's heartbeat.
+    fn report(&self, worker: &WorkerReport) -> impl Future<Output = Result<Reported, StoreError>> + Send;
+
+    /// All that the store knows, for people. The only step that is not atomic as a whole.
+    fn survey(&self) -> impl Future<Output = Result<Survey, StoreError>> + Send;
+}
+
+/// What can be held.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Slot {
+    /// The one place of an agent in a room.
+    Room(Name),
+    /// One of several equal places: a connection, a session.
+    Resource {
+        /// Which.
+        name: Name,
+        /// How many there are.
+        of: NonZeroU32,
+    },
+}
+
+impl Slot {
+    /// Of the room or the resource.
+    pub fn name(&self) -> &Name {
+        match self {
+            Self::Room(name) | Self::Resource { name, .. } => name,
+        }
+    }
+
+    /// How many can be held at once.
+    pub fn of(&self) -> u32 {
+        match self {
+            Self::Room(_) => 1,
+            Self::Resource { of, .. } => of.get(),
+        }
+    }
+}
+
+/// Tells a second try of one attempt from another attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct Token(pub u64);
+
+impl Token {
+    /// One that no other process makes.
+    pub fn random() -> Self {
+        use std::hash::{BuildHasher, RandomState};
+        Self(RandomState::new().hash_one(std::process::id()))
+    }
+}
+
+/// Grows with every grant: a resource that has seen a higher one refuses a lower one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Fence(pub u64);
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Holder {
+    /// The worker.
+    pub owner: Name,
+    /// The attempt.
+    pub token: Token,
+    /// Which session of the room this is, where names are used again (LiveKit's room sid).
+    pub session: Option<Name>,
+}
+
+/// Asks for a slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Take {
+    /// Of what.
+    pub slot: Slot,
+    /// By whom. For a room: a worker that reports.
+    pub holder: Holder,
+    /// Until it must be renewed.
+    pub term: LeaseTerm,
+}
+
+/// A slot that was granted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// Of what.
+    pub slot: Slot,
+    /// To whom.
+    pub holder: Holder,
+    /// Higher than all before.
+    pub fence: Fence,
+    /// When it was granted.
+    pub since: StoreTime,
+    /// When it ends, unless it is renewed.
+    pub expires: StoreTime,
+    /// Which store granted it.
+    pub origin: Origin,
+}
+
+/// Where a hold lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// In the store that was asked.
+    Store,
+    /// In this process, because the store did not answer.
+    Fallback,
+}
+
+/// The answer to [`Take`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It is held now.
+    Granted(Hold),
+    /// All are held.
+    Full {
+        /// How many are held.
+        used: u32,
+        /// The one that ends first.
+        first: Held,
+    },
+    /// The worker may not claim.
+    NotReady(NotReady),
+    /// The worker has as many rooms as it can.
+    AtCapacity {
+        /// Rooms that it has.
+        busy: u32,
+        /// Rooms that it can have.
+        capacity: u32,
+    },
+    /// The store has lost its memory; those who held before have until then to renew.
+    Recovering {
+        /// When it grants again.
+        until: StoreTime,
+    },
+}
+
+/// Why a worker may not claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotReady {
+    /// It never reported, or not for longer than its term.
+    Silent,
+    /// It reports, but has not said that it is ready.
+    Starting {
+        /// Its first report.
+        since: StoreTime,
+    },
+    /// It finishes what it has and takes nothing new.
+    Draining,
+}
+
+/// Somebody's hold, as others see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Held {
+    /// The room or resource.
+    pub name: Name,
+    /// Whose.
+    pub by: Name,
+    /// In which session of the room.
+    pub session: Option<Name>,
+    /// Of the grant.
+    pub fence: Fence,
+    /// Of the attempt.
+    pub token: Token,
+    /// When it was granted.
+    pub since: StoreTime,
+    /// When it ends, unless it is renewed.
+    pub expires: StoreTime,
+}
+
+/// The answer to a renewal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    /// Held until then.
+    Renewed {
+        /// When it ends now.
+        expires: StoreTime,
+    },
+    /// It had ended. Stop what it stood for; take again to go on.
+    Lost {
+        /// Who holds it now, where only one can.
+        to: Option<Held>,
+    },
+}
+
+/// The answer to a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Release {
+    /// It is free.
+    Released,
+    /// It had ended before, and nothing was freed.
+    NotHeld,
+}
+
+/// How much may be spent in which time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Allowance {
+    /// At most `n` within any `per_us` microseconds. Amounts are kept in slices of a sixtieth and come back
+    /// when the whole slice has left the window: never more than `n`, at times a sixtieth late.
+    Sliding {
+        /// The most.
+        n: NonZeroU64,
+        /// The window, in microseconds.
+        per_us: NonZeroU64,
+    },
+    /// At most `n` in a calendar month, UTC. What is left over is lost.
+    Monthly {
+        /// The most.
+        n: NonZeroU64,
+    },
+}
+
+impl Allowance {
+    /// The most that can be spent at a time.
+    pub fn n(self) -> u64 {
+        match self {
+            Self::Sliding { n, .. } | Self::Monthly { n } => n.get(),
+        }
+    }
+
+    /// The same window with another bound.
+    #[must_use]
+    pub fn with_n(self, n: NonZeroU64) -> Self {
+        match self {
+            Self::Sliding { per_us, .. } => Self::Sliding { n, per_us },
+            Self::Monthly { .. } => Self::Monthly { n },
+        }
+    }
+}
+
+/// Asks to spend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spend {
+    /// Of what.
+    pub resource: Name,
+    /// How much may be.
+    pub allowance: Allowance,
+    /// How much is asked for.
+    pub amount: u64,
+}
+
+/// The answer to [`Spend`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spent {
+    /// It is counted.
+    Counted {
+        /// With this amount.
+        used: u64,
+    },
+    /// It would be too much, and is not counted.
+    Over {
+        /// Without this amount.
+        used: u64,
+        /// When it would fit if nothing else is spent; `None` if it is more than the allowance.
+        until: Option<StoreTime>,
+    },
+}
+
+/// What a worker says of itself with each heartbeat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerReport {
+    /// Unique to the process.
+    pub worker: Name,
+    /// The name by which agents are dispatched; `None` is LiveKit's automatic dispatch.
+    pub agent: Option<Name>,
+    /// Tells one version of the program from another.
+    pub build: Name,
+    /// Rooms that it can have at once.
+    pub capacity: NonZeroU32,
+    /// Whether it takes rooms.
+    pub state: WorkerState,
+    /// It counts as dead when this passes without another report.
+    pub term: LeaseTerm,
+}
+
+/// Where a worker is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkerState {
+    /// It loads models, and takes nothing yet.
+    Starting,
+    /// It takes rooms.
+    Ready,
+    /// It finishes what it has and takes nothing new.
+    Draining,
+}
+
+#[cfg(any(feature = "redis", feature = "postgres"))]
+impl WorkerState {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Ready => "ready",
+            Self::Draining => "draining",
+        }
+    }
+
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
+        [Self::Starting, Self::Ready, Self::Draining].into_iter().find(|state| state.as_str() == text)
+    }
+}
+
+/// The answer to a heartbeat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reported {
+    /// Other builds that live workers of the same agent name report, sorted: two programs get each other's
+    /// rooms, unless one is just replacing the other.
+    pub other_builds: Vec<Name>,
+}

@@ -1,0 +1,100 @@
+//! What the stores of many workers have in common.
+
+use std::time::Duration;
+
+use super::{LeaseTerm, StoreError};
+
+/// How a shared store is used. All workers of a project must agree on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedConfig {
+    /// Keeps projects apart that share a server.
+    pub namespace: Namespace,
+    /// After this a step counts as failed, connecting included. Default 1 s: a caller hears the silence.
+    pub timeout: Duration,
+    /// The longest term that is granted, and so the time for which a Redis that lost its memory grants
+    /// nothing: until then, whoever held something may still renew it.
+    pub longest_lease: LeaseTerm,
+}
+
+impl Default for SharedConfig {
+    fn default() -> Self {
+        Self {
+            namespace: Namespace("default".into()),
+            timeout: Duration::from_secs(1),
+            longest_lease: LeaseTerm::default(),
+        }
+    }
+}
+
+impl SharedConfig {
+    /// A term that outlasts the grace could be granted twice.
+    pub(super) fn check(&self, term: LeaseTerm) -> Result<(), StoreError> {
+        if term > self.longest_lease {
+            return Err(StoreError::TermTooLong { given: term.get(), longest: self.longest_lease.get() });
+        }
+        Ok(())
+    }
+
+    /// The answer of `store`, if it comes in time.
+    pub(super) async fn in_time<T>(
+        &self,
+        store: &'static str,
+        answer: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let late = |_| StoreError::Late { store, after: self.timeout };
+        tokio::time::timeout(self.timeout, answer).await.map_err(late)?
+    }
+}
+
+/// A project's part of a shared store: 1 to 64 of `a-z A-Z 0-9 . _ -`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Namespace(Box<str>);
+
+impl Namespace {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for Namespace {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+        if (1..=64).contains(&text.len()) && text.chars().all(plain) {
+            return Ok(Self(text.into()));
+        }
+        Err(format!("`{text}` is no namespace; expected 1 to 64 of a-z, A-Z, 0-9, `.`, `_` and `-`"))
+    }
+}
+
+/// A secret's place in an address that is shown.
+pub(super) fn without_password(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
+    match rest.rsplit_once('@') {
+        Some((login, host)) => {
+            let user = login.split_once(':').map_or(login, |(user, _)| user);
+            format!("{scheme}://{user}:***@{host}")
+        }
+        None => address.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_not_shown() {
+        assert_eq!(without_password("redis://me:se:c@ret@host:1/0"), "redis://me:***@host:1/0");
+        assert_eq!(without_password("redis://host"), "redis://host");
+    }
+
+    #[test]
+    fn a_namespace_is_plain() {
+        assert!("prod.eu-1".parse::<Namespace>().is_ok());
+        for odd in ["", "a*", "a b", "{a}", &"x".repeat(65)] {
+            assert!(odd.parse::<Namespace>().is_err(), "{odd}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What a store knows, for people.
+
+use std::num::NonZeroU32;
+
+use serde::Serialize;
+
+use super::{Allowance, Held, Hold, Holder, Name, Origin, Slot, StoreTime, WorkerState};
+
+/// All that a store knows at one time. What has ended is not in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Survey {
+    /// The store's clock.
+    pub now: StoreTime,
+    /// Rooms, by name.
+    pub claims: Vec<Held>,
+    /// Slots of resources, by resource and age.
+    pub leases: Vec<Held>,
+    /// Workers, by name.
+    pub workers: Vec<WorkerView>,
+    /// Resources, by name.
+    pub usage: Vec<Usage>,
+    /// When it grants again, if it lost its memory.
+    pub recovering_until: Option<StoreTime>,
+}
+
+impl Survey {
+    /// What `owner` holds, rooms first.
+    pub fn held_by<'a>(&'a self, owner: &'a Name) -> impl Iterator<Item = Hold> + 'a {
+        let rooms = self.claims.iter().map(|held| (held, Slot::Room(held.name.clone())));
+        let resources = self.leases.iter().map(|held| {
+            let limit = self.usage.iter().find(|usage| usage.resource == held.name).map(|usage| usage.limit);
+            let of = limit.and_then(|n| u32::try_from(n).ok()).and_then(NonZeroU32::new);
+            (held, Slot::Resource { name: held.name.clone(), of: of.unwrap_or(NonZeroU32::MAX) })
+        });
+        rooms
+            .chain(resources)
+            .filter(move |(held, _)| held.by == *owner)
+            .map(|(held, slot)| held.clone().into_hold(slot))
+    }
+
+    /// Puts everything in the order that the fields promise.
+    pub(crate) fn sorted(mut self) -> Self {
+        self.claims.sort_by(|a, b| a.name.cmp(&b.name));
+        self.leases.sort_by(|a, b| (&a.name, a.fence).cmp(&(&b.name, b.fence)));
+        self.workers.sort_by(|a, b| a.worker.cmp(&b.worker));
+        self.usage.sort_by(|a, b| (&a.resource, a.kind).cmp(&(&b.resource, b.kind)));
+        self
+    }
+}
+
+impl Held {
+    /// As its holder has it.
+    pub(super) fn into_hold(self, slot: Slot) -> Hold {
+        let holder = Holder { owner: self.by, token: self.token, session: self.session };
+        Hold { slot, holder, fence: self.fence, since: self.since, expires: self.expires, origin: Origin::Store }
+    }
+}
+
+/// A worker that reports.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WorkerView {
+    /// The process.
+    pub worker: Name,
+    /// The name by which it is dispatched.
+    pub agent: Option<Name>,
+    /// Its version.
+    pub build: Name,
+    /// Rooms that it can have.
+    pub capacity: u32,
+    /// Rooms that it has.
+    pub busy: u32,
+    /// Whether it takes rooms.
+    pub state: WorkerState,
+    /// Its first report.
+    pub since: StoreTime,
+    /// When it counts as dead.
+    pub expires: StoreTime,
+}
+
+/// How much of a resource is used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Usage {
+    /// Which.
+    pub resource: Name,
+    /// How it is limited.
+    pub kind: UsageKind,
+    /// Held or spent now.
+    pub now: u64,
+    /// The most that there was at a time on any of the last 7 days, UTC, today included.
+    pub peak_7_days: u64,
+    /// The most that there may be, as last asked for.
+    pub limit: u64,
+    /// When the next of it comes back.
+    pub frees_at: Option<StoreTime>,
+}
+
+/// How a resource is limited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UsageKind {
+    /// So many at once.
+    Concurrent,
+    /// So much within any window.
+    Sliding {
+        /// The window, in microseconds.
+        per_us: u64,
+    },
+    /// So much in a calendar month.
+    Monthly,
+}
+
+impl From<Allowance> for UsageKind {
+    fn from(allowance: Allowance) -> Self {
+        match allowance {
+            Allowance::Sliding { per_us, .. } => Self::Sliding { per_us: per_us.get() },
+            Allowance::Monthly { .. } => Self::Monthly,
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Counting within a time, and the days and months of it.
+
+use std::collections::VecDeque;
+
+use super::{Allowance, Spent, StoreTime};
+
+/// What was spent lately, in slices. Bounded: at most one slice more than [`SLICES`].
+#[derive(Clone, Debug, Default)]
+pub(super) struct Window {
+    slices: VecDeque<Slice>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Slice {
+    index: u64,
+    amount: u64,
+}
+
+impl Window {
+    pub(super) fn spend(&mut self, allowance: Allowance, amount: u64, now: StoreTime) -> Spent {
+        let used = self.used(allowance, now);
+        if amount > allowance.n() - used.min(allowance.n()) {
+            return Spent::Over { used, until: self.fits_at(allowance, amount) };
+        }
+        let index = slice_at(allowance, now);
+        match self.slices.back_mut().filter(|slice| slice.index == index) {
+            Some(slice) => slice.amount += amount,
+            None => self.slices.push_back(Slice { index, amount }),
+        }
+        Spent::Counted { used: used + amount }
+    }
+
+    /// From `(slice, amount)` pairs.
+    #[cfg(any(feature = "redis", feature = "postgres"))]
+    pub(super) fn of(mut pairs: Vec<(u64, u64)>) -> Self {
+        pairs.sort_unstable();
+        Self { slices: pairs.into_iter().map(|(index, amount)| Slice { index, amount }).collect() }
+    }
+
+    pub(super) fn used(&mut self, allowance: Allowance, now: StoreTime) -> u64 {
+        while self.slices.front().is_some_and(|slice| leaves_at(allowance, slice.index) <= now) {
+            self.slices.pop_front();
+        }
+        self.slices.iter().map(|slice| slice.amount).sum()
+    }
+
+    /// When the oldest of what is counted comes back.
+    pub(super) fn frees_at(&self, allowance: Allowance) -> Option<StoreTime> {
+        self.slices.front().map(|slice| leaves_at(allowance, slice.index))
+    }
+
+    fn fits_at(&self, allowance: Allowance, amount: u64) -> Option<StoreTime> {
+        let mut used: u64 = self.slices.iter().map(|slice| slice.amount).sum();
+        let room_needed = allowance.n().checked_sub(amount)?;
+        self.slices.iter().find_map(|slice| {
+            used -= slice.amount;
+            (used <= room_needed).then(|| leaves_at(allowance, slice.index))
+        })
+    }
+}
+
+fn slice_at(allowance: Allowance, now: StoreTime) -> u64 {
+    match allowance {
+        Allowance::Sliding { per_us, .. } => now.0 / slice_us(per_us.get()),
+        Allowance::Monthly { .. } => month_of(now),
+    }
+}
+
+/// When the last amount that can be in a slice no longer counts.
+fn leaves_at(allowance: Allowance, index: u64) -> StoreTime {
+    match allowance {
+        Allowance::Sliding { per_us, .. } => StoreTime((index + 1) * slice_us(per_us.get()) + per_us.get()),
+        Allowance::Monthly { .. } => month_start(index + 1),
+    }
+}
+
+fn slice_us(per_us: u64) -> u64 {
+    (per_us / SLICES).max(1)
+}
+
+/// Days since 1970, UTC.
+pub(super) fn day_of(at: StoreTime) -> u64 {
+    at.0 / DAY_US
+}
+
+/// Months since March of the year 0, UTC.
+fn month_of(at: StoreTime) -> u64 {
+    // Civil from days, Howard Hinnant, http://howardhinnant.github.io/date_algorithms.html
+    let days = day_of(at) + DAYS_TO_1970;
+    let (era, day_of_era) = (days / ERA, days % ERA);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    (era * 400 + year_of_era) * 12 + (5 * day_of_year + 2) / 153
+}
+
+/// The first moment of a month that counts from March of the year 0.
+fn month_start(month: u64) -> StoreTime {
+    let (year, month) = (month / 12, month % 12);
+    let (era, year_of_era) = (year / 400, year % 400);
+    let day_of_era = 365 * year_of_era + year_of_era / 4 - year_of_era / 100 + (153 * month + 2) / 5;
+    StoreTime((era * ERA + day_of_era - DAYS_TO_1970) * DAY_US)
+}
+
+/// The most that was used at a time, for each of the last seven days.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Peaks {
+    days: VecDeque<(u64, u64)>,
+}
+
+impl Peaks {
+    pub(super) fn note(&mut self, used: u64, now: StoreTime) {
+        let today = day_of(now);
+        match self.days.back_mut().filter(|(day, _)| *day == today) {
+            Some((_, peak)) => *peak = used.max(*peak),
+            None => self.days.push_back((today, used)),
+        }
+        self.forget(now);
+    }
+
+    pub(super) fn highest(&mut self, now: StoreTime) -> u64 {
+        self.forget(now);
+        self.days.iter().map(|(_, peak)| *peak).max().unwrap_or(0)
+    }
+
+    fn forget(&mut self, now: StoreTime) {
+        while self.days.front().is_some_and(|(day, _)| day + PEAK_DAYS <= day_of(now)) {
+            self.days.pop_front();
+        }
+    }
+}
+
+/// Slices of a window: what is spent comes back at most a sixtieth of the window late.
+pub(crate) const SLICES: u64 = 60;
+/// Days of which peaks are kept, today included.
+pub(super) const PEAK_DAYS: u64 = 7;
+const DAY_US: u64 = 86_400_000_000;
+/// Days of 400 years, and from 1 March of the year 0 to 1970.
+const ERA: u64 = 146_097;
+const DAYS_TO_1970: u64 = 719_468;
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU64;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn sliding(n: u64, per_us: u64) -> Allowance {
+        Allowance::Sliding { n: NonZeroU64::new(n).unwrap(), per_us: NonZeroU64::new(per_us).unwrap() }
+    }
+
+    proptest! {
+        /// Never more than the allowance in any window; and what is refused fits when it was said to.
+        #[test]
+        fn a_window_never_overflows(n in 1_u64..50, per in 60_u64..5_000, steps in prop::collection::vec((0_u64..700, 1_u64..20), 1..200)) {
+            let allowance = sliding(n, per);
+            let (mut window, mut now, mut all) = (Window::default(), 0, Vec::<(u64, u64)>::new());
+            for (wait, amount) in steps {
+                now += wait;
+                match window.spend(allowance, amount, StoreTime(now)) {
+                    Spent::Counted { .. } => all.push((now, amount)),
+                    Spent::Over { until: None, .. } => prop_assert!(amount > n),
+                    Spent::Over { until: Some(until), .. } => {
+                        prop_assert!(until.0 > now && until.0 <= now + per + per / SLICES + 1);
+                        prop_assert!(matches!(window.clone().spend(allowance, amount, until), Spent::Counted { .. }), "until");
+                        prop_assert!(
+                            matches!(window.clone().spend(allowance, amount, StoreTime(until.0 - 1)), Spent::Over { .. }),
+                            "not before"
+                        );
+                    }
+                }
+                let within: u64 = all.iter().filter(|(at, _)| *at + per > now).map(|(_, amount)| amount).sum();
+                prop_assert!(within <= n, "{within} within {per}");
+                prop_assert!(window.slices.len() as u64 <= SLICES * 2);
+            }
+        }
+    }
+
+    #[test]
+    fn months_are_those_of_the_calendar() {
+        let utc = |text: &str| {
+            let since = humantime::parse_rfc3339(text).unwrap().duration_since(std::time::UNIX_EPOCH).unwrap();
+            StoreTime::default() + since
+        };
+        for (last, first) in [
+            ("2024-02-29T23:59:59.999999Z", "2024-03-01T00:00:00Z"),
+            ("2025-02-28T23:59:59.999999Z", "2025-03-01T00:00:00Z"),
+            ("2026-12-31T23:59:59.999999Z", "2027-01-01T00:00:00Z"),
+            ("2100-02-28T23:59:59.999999Z", "2100-03-01T00:00:00Z"),
+            ("2026-11-30T23:59:59.999999Z", "2026-12-01T00:00:00Z"),
+        ] {
+            assert_eq!(month_of(utc(last)) + 1, month_of(utc(first)), "{first}");
+            assert_eq!(month_start(month_of(utc(first))), utc(first), "{first}");
+        }
+    }
+
+    #[test]
+    fn a_month_starts_from_nothing() {
+        let allowance = Allowance::Monthly { n: NonZeroU64::new(1_000).unwrap() };
+        let (mut window, last_minute) = (Window::default(), StoreTime(month_start(24_300).0 - 60_000_000));
+        assert_eq!(window.spend(allowance, 999, last_minute), Spent::Counted { used: 999 });
+        let until = Some(month_start(24_300));
+        assert_eq!(window.spend(allowance, 2, last_minute), Spent::Over { used: 999, until });
+        assert_eq!(window.spend(allowance, 1_000, month_start(24_300)), Spent::Counted { used: 1_000 }, "no rollover");
+    }
+
+    #[test]
+    fn peaks_are_of_seven_days() {
+        let (mut peaks, day) = (Peaks::default(), |day: u64| StoreTime(day * DAY_US + 5));
+        [(1, 9), (1, 4), (2, 3), (7, 5)].into_iter().for_each(|(on, used)| peaks.note(used, day(on)));
+        assert_eq!([7, 8, 13, 14].map(|on| peaks.highest(day(on))), [9, 5, 5, 0]);
+        assert!(peaks.days.is_empty());
+    }
+}

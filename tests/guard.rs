@@ -1,0 +1,66 @@
+//! The shared stores, against real servers, and what becomes of claims when those fail.
+#![cfg(unix)]
+#![allow(clippy::disallowed_methods, reason = "these tests wait for servers and for terms to end")]
+
+#[path = "guard/contract.rs"]
+mod contract;
+#[cfg(all(feature = "redis", feature = "postgres"))]
+#[path = "guard/faults.rs"]
+mod faults;
+#[cfg(feature = "redis")]
+#[path = "guard/processes.rs"]
+mod processes;
+#[cfg(any(feature = "redis", feature = "postgres"))]
+#[path = "guard/server.rs"]
+mod server;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use voxgate::guard::store::{MemoryStore, StoreTime};
+
+use contract::{Pass, keeps_its_promises};
+
+/// Whoever starts many processes waits for those who count on being served in time, and the other way round.
+#[cfg(any(feature = "redis", feature = "postgres"))]
+static BUSY: tokio::sync::RwLock<()> = tokio::sync::RwLock::const_new(());
+
+/// A clock that a test moves.
+#[derive(Clone, Default)]
+struct Moved(Arc<AtomicU64>);
+
+impl Pass for Moved {
+    async fn pass(&self, time: Duration) {
+        self.0.fetch_add(u64::try_from(time.as_micros()).unwrap(), Ordering::SeqCst);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_keeps_its_promises() {
+    let time = Moved(Arc::new(AtomicU64::new(1_763_700_000_000_000)));
+    let clock = time.clone();
+    let store = MemoryStore::with_clock(move || StoreTime(clock.0.load(Ordering::SeqCst)));
+    keeps_its_promises(Arc::new(store), &time).await;
+}
+
+#[cfg(feature = "redis")]
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_keeps_its_promises() {
+    let _quiet = BUSY.read().await;
+    use voxgate::guard::store::RedisStore;
+    let Some(redis) = server::Redis::start() else { return };
+    let store = RedisStore::connect(&redis.url(), server::patient()).await.unwrap();
+    redis.end_the_grace().await;
+    keeps_its_promises(Arc::new(store), &contract::Really).await;
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_keeps_its_promises() {
+    let _quiet = BUSY.read().await;
+    use voxgate::guard::store::PostgresStore;
+    let Some(postgres) = server::Postgres::start() else { return };
+    let store = PostgresStore::connect(&postgres.url(), server::patient()).await.unwrap();
+    keeps_its_promises(Arc::new(store), &contract::Really).await;
+}
