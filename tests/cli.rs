@@ -17,6 +17,8 @@ mod model;
 mod onnx;
 #[path = "cli/settings.rs"]
 mod settings;
+#[path = "cli/stores.rs"]
+mod stores;
 #[path = "cli/streams.rs"]
 mod streams;
 #[path = "cli/support.rs"]

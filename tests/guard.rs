@@ -2,6 +2,9 @@
 #![cfg(unix)]
 #![allow(clippy::disallowed_methods, reason = "these tests wait for servers and for terms to end")]
 
+#[cfg(all(feature = "cli", feature = "redis", feature = "postgres"))]
+#[path = "guard/cli.rs"]
+mod cli;
 #[path = "guard/contract.rs"]
 mod contract;
 #[cfg(all(feature = "redis", feature = "postgres"))]

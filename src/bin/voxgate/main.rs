@@ -1,5 +1,6 @@
 //! The `voxgate` command.
 
+mod claims_command;
 mod config_command;
 mod cost_command;
 mod events;
@@ -8,8 +9,12 @@ mod ledger;
 mod model_command;
 mod outputs;
 mod paint;
+mod release_command;
 mod source;
+mod store_source;
 mod summary;
+mod usage_command;
+mod why_command;
 mod writers;
 
 use std::process::ExitCode;
@@ -38,6 +43,14 @@ enum Command {
     Cost(cost_command::CostArgs),
     /// Print what the built-in model is, and test that it scores here as it should.
     Model,
+    /// Print how much of each limit is used, now and at its peak of seven days.
+    Usage(usage_command::UsageArgs),
+    /// Print who holds which room, and for how long.
+    Claims(claims_command::ClaimsArgs),
+    /// Give back what a dead worker still holds.
+    Release(release_command::ReleaseArgs),
+    /// Print what keeps an agent out of a room.
+    Why(why_command::WhyArgs),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -63,6 +76,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Config(args) => config_command::run(&args),
         Command::Cost(args) => cost_command::run(&args),
         Command::Model => model_command::run(),
+        Command::Usage(args) => usage_command::run(&args),
+        Command::Claims(args) => claims_command::run(&args),
+        Command::Release(args) => release_command::run(&args),
+        Command::Why(args) => why_command::run(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "voxgate", &mut std::io::stdout());
             Ok(())

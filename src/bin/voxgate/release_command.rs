@@ -1,0 +1,65 @@
+//! `voxgate release`: hands back what a dead worker still holds.
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use anyhow::bail;
+use clap::Args;
+use voxgate::guard::Name;
+use voxgate::guard::store::{Held, Hold, Survey};
+
+use crate::claims_command::held;
+use crate::paint::{Usage, warn};
+use crate::store_source::{StoreArgs, short};
+
+#[derive(Args)]
+pub(crate) struct ReleaseArgs {
+    /// The worker whose rooms and slots are given back, as `voxgate claims` shows it in full.
+    owner: Name,
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Do not ask.
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Each is released by its fence: what was granted anew in the meantime stays.
+pub(crate) fn run(args: &ReleaseArgs) -> anyhow::Result<()> {
+    let survey = args.store.survey()?;
+    let holds: Vec<Hold> = survey.held_by(&args.owner).collect();
+    if holds.is_empty() {
+        anstream::println!("{} holds nothing", short(&args.owner));
+        return Ok(());
+    }
+    let of_owner = |list: &[Held]| list.iter().filter(|held| held.by == args.owner).cloned().collect::<Vec<_>>();
+    anstream::print!("{}", held("room", &of_owner(&survey.claims), &survey));
+    anstream::print!("{}", held("slot of", &of_owner(&survey.leases), &survey));
+    anstream::println!();
+    warn_if_alive(&args.owner, &survey);
+    if !args.yes && !agreed(holds.len())? {
+        anstream::println!("nothing was released");
+        return Ok(());
+    }
+    let released = args.store.release(&holds)?;
+    anstream::println!("released {released} of {}", holds.len());
+    Ok(())
+}
+
+fn warn_if_alive(owner: &Name, survey: &Survey) {
+    if survey.workers.iter().any(|worker| worker.worker == *owner) {
+        warn(format_args!(
+            "{} still reports: it is alive, and others will get its rooms while it serves them",
+            short(owner)
+        ));
+    }
+}
+
+fn agreed(count: usize) -> anyhow::Result<bool> {
+    if !std::io::stdin().is_terminal() {
+        bail!(Usage("there is nobody to ask; give --yes to release without a question".to_owned()));
+    }
+    print!("release {}? [y/N] ", if count == 1 { "it".to_owned() } else { format!("all {count}") });
+    std::io::stdout().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}

@@ -1,0 +1,71 @@
+//! `voxgate usage`: how much of each limit is used, now and at its peak.
+
+use clap::Args;
+use voxgate::guard::store::{Survey, Usage, UsageKind};
+
+use crate::paint::{BAD, BOLD, DIM, WARN, paint};
+use crate::store_source::{StoreArgs, columns, padded, short, span};
+
+#[derive(Args)]
+pub(crate) struct UsageArgs {
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &UsageArgs) -> anyhow::Result<()> {
+    let survey = args.store.survey()?;
+    if args.json {
+        anstream::println!("{}", serde_json::json!({ "now": survey.now, "usage": survey.usage }));
+        return Ok(());
+    }
+    anstream::print!("{}", text(&args.store.title(), &survey));
+    Ok(())
+}
+
+fn text(title: &str, survey: &Survey) -> String {
+    let mut text = format!("\n{}\n\n", paint(BOLD, title));
+    if survey.usage.is_empty() {
+        return text + "  nothing was acquired or spent here in the last seven days\n";
+    }
+    let header = ["resource", "now", "limit", "peak of 7 days", "comes back"].map(str::to_owned).to_vec();
+    let rows: Vec<Vec<String>> = survey.usage.iter().map(|usage| row(usage, survey)).collect();
+    let widths = columns(&[&[header.clone()][..], &rows].concat());
+    text += &format!("  {}\n", paint(DIM, padded(&header, &widths).join("  ").trim_end()));
+    for (usage, row) in survey.usage.iter().zip(&rows) {
+        let mut cells = padded(row, &widths);
+        let share = usage.now as f64 / usage.limit.max(1) as f64;
+        if share >= 1.0 {
+            cells[1] = paint(BAD, &cells[1]);
+        } else if share >= NEARLY_FULL {
+            cells[1] = paint(WARN, &cells[1]);
+        }
+        text += &format!("  {}\n", cells.join("  ").trim_end());
+    }
+    text
+}
+
+fn row(usage: &Usage, survey: &Survey) -> Vec<String> {
+    let per = match usage.kind {
+        UsageKind::Concurrent => "at once".to_owned(),
+        UsageKind::Sliding { per_us } => format!("per {}", span(std::time::Duration::from_micros(per_us))),
+        UsageKind::Monthly => "a month".to_owned(),
+    };
+    let back = match (usage.kind, usage.frees_at) {
+        (_, None) => String::new(),
+        (UsageKind::Concurrent, Some(at)) => format!("released, or in {} if not renewed", span(at.since(survey.now))),
+        (_, Some(at)) => format!("in {}", span(at.since(survey.now))),
+    };
+    vec![
+        short(&usage.resource),
+        usage.now.to_string(),
+        format!("{} {per}", usage.limit),
+        usage.peak_7_days.to_string(),
+        back,
+    ]
+}
+
+/// From here on a limit deserves a look.
+const NEARLY_FULL: f64 = 0.8;

@@ -1,0 +1,110 @@
+//! `voxgate usage`, `claims`, `why` and `release`, on the store that workers share.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use voxgate::guard::store::{GuardStore, LeaseTerm, PostgresStore, RedisStore, Take, Taken, WorkerReport, WorkerState};
+
+use crate::contract::{granted, lease, name, room, sliding, worker};
+use crate::server::{self, patient};
+
+/// What the command prints; it must succeed.
+fn voxgate(args: &[&str], url: &str) -> String {
+    let (code, out, err) = run(args, url);
+    assert_eq!(code, 0, "{args:?}: {err}");
+    println!("$ voxgate {} --store …\n{out}{err}", args.join(" "));
+    out + &err
+}
+
+fn run(args: &[&str], url: &str) -> (i32, String, String) {
+    let mut command = assert_cmd::cargo::cargo_bin_cmd!("voxgate");
+    let output = command.args(args).args(["--store", url]).env_remove("CLICOLOR_FORCE").output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+fn json(args: &[&str], url: &str) -> Value {
+    serde_json::from_str(&voxgate(&[args, &["--json"]].concat(), url)).unwrap()
+}
+
+fn has(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "`{part}` in\n{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_tell_what_redis_knows() {
+    let _quiet = crate::BUSY.read().await;
+    let Some(redis) = server::Redis::start() else { return };
+    let store = RedisStore::connect(&redis.url(), patient()).await.unwrap();
+    assert!(matches!(store.take(&room("early", "early", 1)).await.unwrap(), Taken::Recovering { .. }));
+    has(&voxgate(&["why", "early"], &redis.url()), &["the store lost its memory and grants nothing for another"]);
+    redis.end_the_grace().await;
+    tell(&store, &redis.url()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_tell_what_postgres_knows() {
+    let _quiet = crate::BUSY.read().await;
+    let Some(postgres) = server::Postgres::start() else { return };
+    let store = PostgresStore::connect(&postgres.url(), patient()).await.unwrap();
+    tell(&store, &postgres.url()).await;
+}
+
+async fn tell(store: &impl GuardStore, url: &str) {
+    has(&voxgate(&["claims"], url), &["no worker reports, and nothing is held"]);
+    has(&voxgate(&["usage"], url), &["nothing was acquired or spent"]);
+    has(&voxgate(&["why", "call-2"], url), &["no worker reports", "start one"]);
+
+    let report = |id: &str, state| WorkerReport { term: long(), ..worker(id, 1, state, long()) };
+    store.report(&report("loading", WorkerState::Starting)).await.unwrap();
+    has(&voxgate(&["why", "call-2"], url), &["no worker is ready; loading has been starting for", "no fault"]);
+    store.report(&report("host-1:4711", WorkerState::Ready)).await.unwrap();
+    let free = voxgate(&["why", "call-2"], url);
+    has(&free, &["nothing is in the way", "was the room dispatched to agent?"]);
+
+    let claim = |room_name: &str, owner: &str| Take { term: long(), ..room(room_name, owner, 1) };
+    let mut call = claim("call-1", "host-1:4711");
+    call.holder.session = Some(name("RM_a"));
+    granted(store.take(&call).await.unwrap());
+    for token in 1..=5 {
+        granted(
+            store
+                .take(&Take { term: long(), ..lease("livekit/stt connections", 5, "host-1:4711", token) })
+                .await
+                .unwrap(),
+        );
+    }
+    store.spend(&sliding("livekit/llm requests", 1_000_000, Duration::from_secs(60), 7)).await.unwrap();
+
+    let usage = voxgate(&["usage"], url);
+    has(&usage, &["resource", "livekit/stt connections  5", "5 at once", "1000000 per 1 min 0 s", "released, or in"]);
+    assert_eq!(json(&["usage"], url)["usage"][1]["peak_7_days"], 5);
+    let claims = voxgate(&["claims"], url);
+    has(&claims, &["call-1 (RM_a)  host-1:4711", "ready", "1 of 1", "starting for", "livekit/stt connections"]);
+    assert_eq!(json(&["claims"], url)["claims"][0]["by"], "host-1:4711");
+    let second = voxgate(&["why", "call-2"], url);
+    has(
+        &second,
+        &["every ready worker is full: 1 of 1 rooms busy on 1 worker", "livekit/stt connections is used up: 5 of 5"],
+    );
+    has(&voxgate(&["why", "call-1"], url), &["host-1:4711 has had the room for", "as RM_a", "its name was used again"]);
+    assert_eq!(json(&["why", "call-2"], url)["obstacles"][0]["cause"], "all_at_capacity");
+    has(
+        &voxgate(&["why", "call-2", "--agent", "other"], url),
+        &["no worker reports as agent other", "there are: agent;"],
+    );
+
+    let (code, _, err) = run(&["release", "host-1:4711"], url);
+    assert_eq!(code, 2);
+    has(&err, &["still reports: it is alive", "give --yes"]);
+    has(&voxgate(&["release", "nobody", "--yes"], url), &["nobody holds nothing"]);
+    has(&voxgate(&["release", "host-1:4711", "--yes"], url), &["released 6 of 6"]);
+    granted(store.take(&claim("call-1", "host-1:4711")).await.unwrap());
+}
+
+/// Longer than a busy machine needs for all of these commands.
+fn long() -> LeaseTerm {
+    patient().longest_lease
+}
