@@ -2,6 +2,9 @@
 #![cfg(unix)]
 #![allow(clippy::disallowed_methods, reason = "these tests wait for servers and for terms to end")]
 
+#[cfg(all(feature = "redis", feature = "postgres"))]
+#[path = "guard/calendar.rs"]
+mod calendar;
 #[cfg(all(feature = "cli", feature = "redis", feature = "postgres"))]
 #[path = "guard/cli.rs"]
 mod cli;
@@ -14,6 +17,7 @@ mod faults;
 #[path = "guard/processes.rs"]
 mod processes;
 #[cfg(any(feature = "redis", feature = "postgres"))]
+#[cfg_attr(not(all(feature = "redis", feature = "postgres")), allow(dead_code, reason = "some tests need both"))]
 #[path = "guard/server.rs"]
 mod server;
 
@@ -44,7 +48,7 @@ async fn memory_keeps_its_promises() {
     let time = Moved(Arc::new(AtomicU64::new(1_763_700_000_000_000)));
     let clock = time.clone();
     let store = MemoryStore::with_clock(move || StoreTime(clock.0.load(Ordering::SeqCst)));
-    keeps_its_promises(Arc::new(store), &time).await;
+    keeps_its_promises(&[Arc::new(store)], &time).await;
 }
 
 #[cfg(feature = "redis")]
@@ -53,9 +57,12 @@ async fn redis_keeps_its_promises() {
     let _quiet = BUSY.read().await;
     use voxgate::guard::store::RedisStore;
     let Some(redis) = server::Redis::start() else { return };
-    let store = RedisStore::connect(&redis.url(), server::patient()).await.unwrap();
+    let mut stores = Vec::new();
+    for _ in 0..4 {
+        stores.push(Arc::new(RedisStore::connect(&redis.url(), server::patient()).await.unwrap()));
+    }
     redis.end_the_grace().await;
-    keeps_its_promises(Arc::new(store), &contract::Really).await;
+    keeps_its_promises(&stores, &contract::Really).await;
 }
 
 #[cfg(feature = "postgres")]
@@ -63,7 +70,11 @@ async fn redis_keeps_its_promises() {
 async fn postgres_keeps_its_promises() {
     let _quiet = BUSY.read().await;
     use voxgate::guard::store::PostgresStore;
-    let Some(postgres) = server::Postgres::start() else { return };
-    let store = PostgresStore::connect(&postgres.url(), server::patient()).await.unwrap();
-    keeps_its_promises(Arc::new(store), &contract::Really).await;
+    // It does not wait for the disk: this is about what it answers.
+    let Some(postgres) = server::Postgres::start_with(&["-c", "synchronous_commit=off"]) else { return };
+    let mut stores = Vec::new();
+    for _ in 0..4 {
+        stores.push(Arc::new(PostgresStore::connect(&postgres.url(), server::patient()).await.unwrap()));
+    }
+    keeps_its_promises(&stores, &contract::Really).await;
 }

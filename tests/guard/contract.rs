@@ -26,22 +26,23 @@ impl Pass for Really {
     }
 }
 
-/// The whole suite, on a store in which nothing is held.
-pub(crate) async fn keeps_its_promises<S: GuardStore>(store: Arc<S>, time: &impl Pass) {
-    a_room_has_one_holder(&*store).await;
-    a_second_try_is_the_same_claim(&*store).await;
-    a_renewed_claim_outlives_its_term_and_a_crashed_one_ends(&*store, time).await;
-    a_late_release_frees_nobody_elses_claim(&*store, time).await;
-    only_ready_workers_claim(&*store, time).await;
-    a_worker_has_no_more_rooms_than_it_can(&*store, time).await;
-    slots_are_counted_and_come_back(&*store, time).await;
-    a_window_slides(&*store, time).await;
-    a_month_is_a_month(&*store).await;
-    names_are_kept_as_they_are(&*store).await;
-    other_builds_are_named(&*store, time).await;
-    a_survey_tells_it_all(&*store, time).await;
-    many_at_once_never_exceed(store.clone()).await;
-    many_rooms(store).await;
+/// The whole suite, on a store in which nothing is held; `stores` are as many ways to it, as different workers have.
+pub(crate) async fn keeps_its_promises<S: GuardStore>(stores: &[Arc<S>], time: &impl Pass) {
+    let store = &stores[0];
+    a_room_has_one_holder(&**store).await;
+    a_second_try_is_the_same_claim(&**store).await;
+    a_renewed_claim_outlives_its_term_and_a_crashed_one_ends(&**store, time).await;
+    a_late_release_frees_nobody_elses_claim(&**store, time).await;
+    only_ready_workers_claim(&**store, time).await;
+    a_worker_has_no_more_rooms_than_it_can(&**store, time).await;
+    slots_are_counted_and_come_back(&**store, time).await;
+    a_window_slides(&**store, time).await;
+    a_month_is_a_month(&**store).await;
+    names_are_kept_as_they_are(&**store).await;
+    other_builds_are_named(&**store, time).await;
+    a_survey_tells_it_all(&**store, time).await;
+    many_at_once_never_exceed(stores).await;
+    many_rooms(stores).await;
 }
 
 pub(crate) fn name(text: &str) -> Name {
@@ -320,10 +321,11 @@ async fn a_survey_tells_it_all(store: &impl GuardStore, time: &impl Pass) {
     assert!(survey.claims.is_empty() && survey.leases.is_empty() && survey.workers.is_empty(), "{survey:?}");
 }
 
-async fn many_at_once_never_exceed<S: GuardStore>(store: Arc<S>) {
-    ready(&*store, "one", 9).await;
+async fn many_at_once_never_exceed<S: GuardStore>(stores: &[Arc<S>]) {
+    ready(&*stores[0], "one", 9).await;
     let tasks: Vec<_> = (0..50_u64)
-        .map(|token| {
+        .zip(stores.iter().cycle())
+        .map(|(token, store)| {
             let store = store.clone();
             tokio::spawn(async move {
                 let slot = taken(&*store, &lease("crowd", 5, "one", token)).await;
@@ -344,9 +346,10 @@ async fn many_at_once_never_exceed<S: GuardStore>(store: Arc<S>) {
     assert_eq!((slots, claims, spent), (5, 1, 7));
 }
 
-async fn many_rooms<S: GuardStore>(store: Arc<S>) {
+async fn many_rooms<S: GuardStore>(stores: &[Arc<S>]) {
     let tasks: Vec<_> = (0..TASKS)
-        .map(|task| {
+        .zip(stores.iter().cycle())
+        .map(|(task, store)| {
             let store = store.clone();
             tokio::spawn(async move {
                 let (owner, rival) = (format!("many {task}"), format!("many {}", (task + 1) % TASKS));

@@ -123,10 +123,15 @@ pub(crate) struct Postgres {
     programs: PathBuf,
     dir: TempDir,
     port: u16,
+    extra: &'static [&'static str],
 }
 
 impl Postgres {
     pub(crate) fn start() -> Option<Self> {
+        Self::start_with(&[])
+    }
+
+    pub(crate) fn start_with(extra: &'static [&'static str]) -> Option<Self> {
         // Debian keeps these out of the PATH.
         let versions =
             std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().map(|entry| entry.unwrap().path());
@@ -141,11 +146,11 @@ impl Postgres {
         initdb.args(["--no-sync", "--auth=trust", "--username=voxgate", "--encoding=UTF8", "--locale=C", "-D"]);
         let output = initdb.arg(dir.path().join("data")).output().unwrap();
         assert!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
-        let child = Self::spawn(&programs, &dir, port);
-        Some(Self { child, programs, dir, port })
+        let child = Self::spawn(&programs, &dir, port, extra);
+        Some(Self { child, programs, dir, port, extra })
     }
 
-    fn spawn(programs: &Path, dir: &TempDir, port: u16) -> Child {
+    fn spawn(programs: &Path, dir: &TempDir, port: u16, extra: &[&str]) -> Child {
         let mut command = unprivileged(&programs.join("postgres"));
         command.arg("-D").arg(dir.path().join("data")).args([
             "-p",
@@ -153,6 +158,7 @@ impl Postgres {
             "-c",
             "listen_addresses=127.0.0.1",
         ]);
+        command.args(extra);
         command.arg("-c").arg(format!("unix_socket_directories={}", dir.path().display()));
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let ready = || {
@@ -177,7 +183,7 @@ impl Postgres {
     }
 
     pub(crate) fn restart(&mut self) {
-        self.child = Self::spawn(&self.programs, &self.dir, self.port);
+        self.child = Self::spawn(&self.programs, &self.dir, self.port, self.extra);
     }
 
     /// To the server and all processes that it has started, one for each connection.

@@ -28,6 +28,7 @@ pub(crate) struct StoreArgs {
 }
 
 /// What a command does with an open store.
+#[cfg_attr(not(any(feature = "redis", feature = "postgres")), allow(dead_code, reason = "no store is built in"))]
 pub(crate) trait Look {
     type Seen;
     async fn look(self, store: &impl GuardStore) -> anyhow::Result<Self::Seen>;
@@ -110,6 +111,7 @@ impl Look for Everything {
     }
 }
 
+#[cfg_attr(not(any(feature = "redis", feature = "postgres")), allow(dead_code, reason = "no store is built in"))]
 struct Releasing<'a>(&'a [Hold]);
 
 impl Look for Releasing<'_> {

@@ -31,7 +31,7 @@ impl Window {
     }
 
     /// From `(slice, amount)` pairs.
-    #[cfg(any(feature = "redis", feature = "postgres"))]
+    #[cfg(feature = "redis")]
     pub(super) fn of(mut pairs: Vec<(u64, u64)>) -> Self {
         pairs.sort_unstable();
         Self { slices: pairs.into_iter().map(|(index, amount)| Slice { index, amount }).collect() }

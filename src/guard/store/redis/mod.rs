@@ -294,8 +294,9 @@ static RENEW: LazyLock<Script> =
     LazyLock::new(|| Script::new(concat!(include_str!("prelude.lua"), include_str!("renew.lua"))));
 static RELEASE: LazyLock<Script> =
     LazyLock::new(|| Script::new(concat!(include_str!("prelude.lua"), include_str!("release.lua"))));
-static SPEND: LazyLock<Script> =
-    LazyLock::new(|| Script::new(concat!(include_str!("prelude.lua"), include_str!("spend.lua"))));
+static SPEND: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(include_str!("prelude.lua"), include_str!("month.lua"), include_str!("spend.lua")))
+});
 static REPORT: LazyLock<Script> =
     LazyLock::new(|| Script::new(concat!(include_str!("prelude.lua"), include_str!("report.lua"))));
 

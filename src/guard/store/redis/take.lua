@@ -6,9 +6,10 @@ local now = clock()
 local until_ = lost_at(KEYS[3], ARGV[7], ARGV[8], now, longest) + longest
 
 -- Members are fence, since, token and tail with NULs between; the score is the end of the term.
-redis.call('ZREMRANGEBYSCORE', pool, '-inf', now)
 local used = redis.call('ZCARD', pool)
 if used > 0 then
+  redis.call('ZREMRANGEBYSCORE', pool, '-inf', now)
+  used = redis.call('ZCARD', pool)
   for _, member in ipairs(redis.call('ZRANGE', pool, 0, -1)) do
     local rest = string.match(member, '^%d+%z%d+%z(.*)$')
     if rest == token .. '\0' .. tail then
@@ -26,9 +27,12 @@ if kind == 'room' then
   local worker = redis.call('HMGET', KEYS[4], 'state', 'capacity', 'since')
   if not worker[1] then return { 'silent' } end
   if worker[1] ~= 'ready' then return { worker[1], worker[3] } end
-  redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', now)
   local busy = redis.call('ZCARD', KEYS[5])
-  if busy >= tonumber(worker[2]) then return { 'at_capacity', busy, worker[2] } end
+  if busy >= tonumber(worker[2]) then
+    redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', now)
+    busy = redis.call('ZCARD', KEYS[5])
+    if busy >= tonumber(worker[2]) then return { 'at_capacity', busy, worker[2] } end
+  end
 end
 
 -- The clock keeps fences growing even when the last one was lost with everything else.
