@@ -130,7 +130,7 @@ fn through<S: voxgate::guard::store::GuardStore>(
 
 #[cfg(not(all(feature = "redis", feature = "postgres", unix)))]
 fn shared(_: &mut Criterion) {
-    println!("not measured: the shared stores (cargo bench --features redis,postgres --bench guard)");
+    println!("not measured: the shared stores (cargo bench --features redis,postgres --bench stores)");
 }
 
 criterion_group!(benches, in_process, shared);

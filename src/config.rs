@@ -2,11 +2,13 @@
 
 mod burst;
 pub(crate) mod duration;
+mod echo;
 mod section;
 mod storm;
 mod toml_text;
 
 pub use burst::BurstConfig;
+pub use echo::{EchoConfig, ForwardAudio};
 pub use storm::StormConfig;
 
 use std::path::PathBuf;
@@ -46,6 +48,9 @@ pub struct GateConfig {
     /// How misfires raise the bar; `"off"` never raises it.
     #[serde(with = "section")]
     pub storm: Option<StormConfig>,
+    /// What happens while the agent's playback is in the room; `"off"` takes no playback.
+    #[serde(with = "section")]
+    pub echo: Option<EchoConfig>,
     /// What STT gets.
     pub forward: ForwardConfig,
 }
@@ -60,6 +65,7 @@ impl Default for GateConfig {
             turn: TurnConfig::default(),
             burst: Some(BurstConfig::default()),
             storm: Some(StormConfig::default()),
+            echo: Some(EchoConfig::default()),
             forward: ForwardConfig::default(),
         }
     }
@@ -395,6 +401,7 @@ impl GateConfig {
         }
         self.burst.map_or(Ok(()), |burst| burst.refuse_contradictions())?;
         self.storm.map_or(Ok(()), |storm| storm.refuse_contradictions())?;
+        self.echo.map_or(Ok(()), |echo| echo.refuse_contradictions())?;
         let seconds = Duration::from_secs;
         refuse_outside("turn.min_speech_duration", turn.min_speech_duration, Duration::ZERO, seconds(2))?;
         refuse_outside("turn.min_silence_duration", turn.min_silence_duration, Duration::ZERO, seconds(10))?;

@@ -1,6 +1,7 @@
 //! What the gate says about a frame, and why.
 
 use crate::artefact::Artefact;
+use crate::echo::EchoEvidence;
 use crate::feedback::StormStep;
 use crate::frame::{SampleIndex, Span};
 use crate::vad::ModelId;
@@ -44,6 +45,8 @@ pub enum Reason {
     Breaker,
     /// Speech may be starting, or it may be a click: too short to tell, or it was too short.
     Burst,
+    /// It is the agent that is heard, or it may be.
+    Echo,
     /// Nobody speaks.
     Silence,
     /// Openings of late were in vain: it takes more to open.
@@ -52,13 +55,14 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of reports.
-    pub const ALL: [Self; 4] = [Self::Silence, Self::Burst, Self::Storm, Self::Breaker];
+    pub const ALL: [Self; 5] = [Self::Silence, Self::Burst, Self::Storm, Self::Breaker, Self::Echo];
 
     /// The word used in files and logs.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Breaker => "breaker",
             Self::Burst => "burst",
+            Self::Echo => "echo",
             Self::Silence => "silence",
             Self::Storm => "storm",
         }
@@ -129,6 +133,8 @@ pub enum Doubt {
     Abrupt,
     /// Too many openings in a row were in vain, and it is not clear speech.
     Breaker,
+    /// The agent speaks, and it is not known yet how late its echo comes: it may be the agent's voice.
+    Echo,
     /// The sound was there long before the score rose.
     Late,
     /// The sound was short and is over.
@@ -143,6 +149,7 @@ impl Doubt {
         match self {
             Self::Abrupt => "abrupt",
             Self::Breaker => "breaker",
+            Self::Echo => "echo",
             Self::Late => "late",
             Self::Over => "over",
             Self::Storm => "storm",
@@ -154,6 +161,7 @@ impl Doubt {
         match self {
             Self::Abrupt | Self::Late | Self::Over => Reason::Burst,
             Self::Breaker => Reason::Breaker,
+            Self::Echo => Reason::Echo,
             Self::Storm => Reason::Storm,
         }
     }
@@ -207,6 +215,8 @@ pub struct Evidence {
     pub attack_db: Option<f32>,
     /// The weights that the score comes from; `None` if the detector has none.
     pub model: Option<ModelId>,
+    /// What is known about the agent's voice in the frame; `None` while no playback can be heard.
+    pub echo: Option<EchoEvidence>,
 }
 
 /// A number in [0, 1].
@@ -218,6 +228,14 @@ impl Probability {
     /// `value`, if it is a number in [0, 1].
     pub const fn new(value: f32) -> Option<Self> {
         if value >= 0.0 && value <= 1.0 { Some(Self(value)) } else { None }
+    }
+
+    /// Certainty.
+    pub(crate) const ONE: Self = Self(1.0);
+
+    /// The smaller of two.
+    pub(crate) fn least(self, other: Self) -> Self {
+        if other < self { other } else { self }
     }
 
     /// The probability nearest to `value`; 0 for NaN. For results of arithmetic, never for input.

@@ -4,6 +4,7 @@ use crate::artefact::ArtefactDetector;
 use crate::burst::{Judge, Phase, SoundTracker};
 use crate::config::GateConfig;
 use crate::decision::{Decision, Doubt, Edge, Evidence, Reason, TurnState, Verdict};
+use crate::echo::{Arrival, Echo, Passage};
 use crate::error::ConfigError;
 use crate::feedback::{SttResult, SttRuling};
 use crate::frame::{Frame, SampleIndex, Span};
@@ -24,6 +25,7 @@ use crate::vad::{Detector, DueWindow, ModelId, Vad};
 /// ```
 pub struct Gate {
     vad: Detector,
+    echo: Option<Echo>,
     level: Level,
     artefacts: ArtefactDetector,
     sounds: SoundTracker,
@@ -44,7 +46,7 @@ impl Gate {
     /// Allocates everything that the gate will ever need, and reads the model the first time.
     pub fn new(config: &GateConfig) -> Result<Self, ConfigError> {
         config.refuse_contradictions()?;
-        Ok(Self::assemble(config, Detector::new(config)?))
+        Self::assemble(config, Detector::new(config)?)
     }
 
     /// A gate that listens to a detector of your own; `config.vad` is not used.
@@ -53,15 +55,17 @@ impl Gate {
     /// [`ConfigError`] if settings contradict each other.
     pub fn with_vad(config: &GateConfig, vad: Box<dyn Vad>) -> Result<Self, ConfigError> {
         config.refuse_contradictions()?;
-        Ok(Self::assemble(config, Detector::alone(vad)))
+        Self::assemble(config, Detector::alone(vad))
     }
 
     /// A gate of settings that have been checked.
-    fn assemble(config: &GateConfig, vad: Detector) -> Self {
+    fn assemble(config: &GateConfig, vad: Detector) -> Result<Self, ConfigError> {
         let turn = Turn::new(&config.turn, Judge::new(config.burst.as_ref(), config.storm.as_ref()));
-        let history = History::new(turn.reach());
-        Self {
+        let echo = config.echo.as_ref().map(|echo| Echo::new(echo, &config.turn)).transpose()?;
+        let history = History::new(turn.reach() + echo.as_ref().map_or(0, Echo::longest_wait));
+        Ok(Self {
             vad,
+            echo,
             level: Level::new(),
             artefacts: ArtefactDetector::new(),
             sounds: SoundTracker::new(),
@@ -69,6 +73,27 @@ impl Gate {
             history,
             settled: SampleIndex::default(),
             staged: Staged::default(),
+        })
+    }
+
+    /// Takes what the agent says: `frame` is played while the microphone records from `at` on. It is
+    /// best given before the microphone's frame of that time, up to 200 ms ahead.
+    ///
+    /// Nothing is taken if `echo` is off: the answer is [`Arrival::Off`].
+    ///
+    /// # Real-time
+    /// Never allocates, frees, locks, logs, blocks or calls the system.
+    pub fn playback(&mut self, frame: &Frame, at: SampleIndex) -> Arrival {
+        self.echo.as_mut().map_or(Arrival::Off, |echo| echo.detector.playback(frame, at))
+    }
+
+    /// Takes back what was to be played from `at` on: the agent was interrupted.
+    ///
+    /// # Real-time
+    /// As [`playback`](Self::playback).
+    pub fn playback_clear(&mut self, at: SampleIndex) {
+        if let Some(echo) = &mut self.echo {
+            echo.detector.playback_clear(at);
         }
     }
 
@@ -87,7 +112,8 @@ impl Gate {
     /// whomever, before the gate can [`decide`](Self::decide).
     pub(crate) fn stage(&mut self, mic: &Frame) {
         self.vad.stage(mic);
-        let frame = self.history.record(mic.samples());
+        let forwarded = self.echo.as_mut().and_then(|echo| echo.stage(mic)).unwrap_or(*mic.samples());
+        let frame = self.history.record(&forwarded);
         let level = self.level.step(mic);
         let artefact = self.artefacts.step(mic);
         let sound = *self.sounds.step(frame.start, mic, &level, artefact);
@@ -96,7 +122,7 @@ impl Gate {
 
     /// The windows that wait for a score.
     pub(crate) fn due(&mut self) -> impl Iterator<Item = DueWindow<'_>> {
-        self.vad.due().into_iter()
+        self.vad.due().into_iter().chain(self.echo.as_mut().and_then(|echo| echo.detector.due()))
     }
 
     /// The second phase: decides on what was staged.
@@ -104,7 +130,11 @@ impl Gate {
         let Staged { frame, gap, around } = self.staged;
         let Around { level, artefact, sound } = around;
         let score = self.vad.conclude();
-        let step = self.turn.step(frame, score, &around);
+        let (passage, echo) = match &mut self.echo {
+            Some(echo) => echo.judge(score, self.turn.state()),
+            None => (Passage::of(score), None),
+        };
+        let step = self.turn.step(frame, &passage, &around);
         let evidence = Evidence {
             speech: score.speech,
             window: score.window,
@@ -114,8 +144,9 @@ impl Gate {
             artefact,
             attack_db: (sound.phase == Phase::Sounding).then_some(sound.attack_db),
             model: self.vad.model(),
+            echo,
         };
-        let verdict = self.settle(frame, &step);
+        let verdict = self.settle(frame, &step, &passage);
         Decision {
             frame,
             verdict,
@@ -173,6 +204,7 @@ impl Gate {
     /// Never allocates, frees, locks, logs, blocks or calls the system.
     pub fn reset(&mut self) {
         self.vad.reset();
+        self.echo.iter_mut().for_each(Echo::reset);
         self.level.reset();
         self.artefacts.reset();
         self.sounds.reset();
@@ -182,19 +214,20 @@ impl Gate {
     }
 
     /// Turns the state of the turn into a verdict on the audio.
-    fn settle(&mut self, frame: Span, step: &TurnStep) -> Verdict {
+    fn settle(&mut self, frame: Span, step: &TurnStep, passage: &Passage) -> Verdict {
         if let Some(from) = step.open_from {
-            let from = from.max(self.settled).max(self.history.start());
+            let from = from.max(passage.not_before).max(self.settled).max(self.history.start());
             self.settled = frame.end;
             return Verdict::Forward(Span::new(from, frame.end));
         }
         self.settled = self.settled.max(step.settled);
         let reason = |doubt: Option<Doubt>| doubt.map_or(Reason::Burst, Doubt::reason);
+        let unheard = passage.reason.unwrap_or(Reason::Silence);
         match (step.state, step.edge) {
             (TurnState::Starting, _) => Verdict::Hold(reason(step.doubt)),
-            (TurnState::Stopping, _) => Verdict::Hold(Reason::Silence),
+            (TurnState::Stopping, _) => Verdict::Hold(unheard),
             (_, Some(Edge::Abandoned { doubt, .. })) => Verdict::Suppress(reason(doubt)),
-            _ => Verdict::Suppress(Reason::Silence),
+            _ => Verdict::Suppress(unheard),
         }
     }
 }

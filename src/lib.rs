@@ -34,6 +34,7 @@ pub mod budget;
 mod burst;
 mod config;
 mod decision;
+pub mod echo;
 mod error;
 mod feedback;
 mod forward;
@@ -50,8 +51,8 @@ pub mod vad;
 
 pub use artefact::Artefact;
 pub use config::{
-    BurstConfig, ForwardConfig, ForwardPolicy, GateConfig, OnnxConfig, Preset, Provider, SileroConfig, SileroReset,
-    StormConfig, TurnConfig, VadChoice, WebRtcConfig, WebRtcMode, WebRtcWindow,
+    BurstConfig, EchoConfig, ForwardAudio, ForwardConfig, ForwardPolicy, GateConfig, OnnxConfig, Preset, Provider,
+    SileroConfig, SileroReset, StormConfig, TurnConfig, VadChoice, WebRtcConfig, WebRtcMode, WebRtcWindow,
 };
 pub use decision::{Decision, Doubt, Edge, EndCause, Evidence, Probability, Reason, TurnState, Verdict};
 pub use error::{ConfigError, InputError, ModelError};

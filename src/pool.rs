@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::decision::Decision;
-use crate::frame::Frame;
+use crate::echo::Arrival;
+use crate::frame::{Frame, SampleIndex};
 use crate::gate::Gate;
 use crate::vad::score_together;
 
@@ -78,6 +79,29 @@ impl GatePool {
         Ok(())
     }
 
+    /// Takes what the agent says to one of the gates: see [`Gate::playback`].
+    ///
+    /// # Errors
+    /// [`PoolError::NotHere`].
+    ///
+    /// # Real-time
+    /// As [`Gate::playback`].
+    pub fn playback(&mut self, id: GateId, frame: &Frame, at: SampleIndex) -> Result<Arrival, PoolError> {
+        Ok(self.seat(id)?.gate.playback(frame, at))
+    }
+
+    /// Takes back what was to be played: see [`Gate::playback_clear`].
+    ///
+    /// # Errors
+    /// [`PoolError::NotHere`].
+    ///
+    /// # Real-time
+    /// As [`Gate::playback`].
+    pub fn playback_clear(&mut self, id: GateId, at: SampleIndex) -> Result<(), PoolError> {
+        self.seat(id)?.gate.playback_clear(at);
+        Ok(())
+    }
+
     /// Decides on every frame pushed since the last call, and hands each decision over with its gate,
     /// which lends the audio.
     ///
@@ -132,10 +156,14 @@ impl GatePool {
         self.seats.iter_mut().flatten().filter(|seat| seat.progress == Progress::Staged)
     }
 
+    fn seat(&mut self, id: GateId) -> Result<&mut Seat, PoolError> {
+        let seat = self.seats.get_mut(id.index).and_then(Option::as_mut);
+        seat.filter(|seat| seat.id == id).ok_or(PoolError::NotHere)
+    }
+
     /// The gate's seat, unless its decision is still to come.
     fn decided(&mut self, id: GateId) -> Result<&mut Seat, PoolError> {
-        let seat = self.seats.get_mut(id.index).and_then(Option::as_mut).filter(|seat| seat.id == id);
-        match seat.ok_or(PoolError::NotHere)? {
+        match self.seat(id)? {
             seat if seat.progress == Progress::Decided => Ok(seat),
             _ => Err(PoolError::Undecided),
         }

@@ -4,6 +4,7 @@ use crate::artefact::Artefact;
 use crate::burst::{Candidate, Judge, Opinion, Sound};
 use crate::config::TurnConfig;
 use crate::decision::{Doubt, Edge, EndCause, Probability, TurnState};
+use crate::echo::{Admission, Passage};
 use crate::feedback::{StormStep, SttResult, SttRuling};
 use crate::frame::{FRAME_LEN, SampleIndex, Span, samples_in};
 use crate::level::LevelStep;
@@ -26,6 +27,9 @@ pub(crate) struct Turn {
     /// The last run of frames that hold nothing.
     hole: Span,
     tail: Tail,
+    admission: Admission,
+    /// That of the rules, or less while the agent speaks.
+    hangover: u64,
     /// The segment reached its longest: the next frame begins another.
     cut: bool,
 }
@@ -71,12 +75,17 @@ impl Turn {
             voiced: 0,
             hole: Span::default(),
             tail: Tail::Broken,
+            admission: Admission::Usual,
+            hangover: samples_in(config.hangover_duration),
             cut: false,
         }
     }
 
-    /// Takes the score in force after `frame`, how loud it is, and the sound it is part of.
-    pub(crate) fn step(&mut self, frame: Span, score: Score, around: &Around) -> TurnStep {
+    /// Takes what the score in force after `frame` is worth, how loud it is, and the sound it is part of.
+    pub(crate) fn step(&mut self, frame: Span, passage: &Passage, around: &Around) -> TurnStep {
+        let score = passage.score;
+        self.admission = passage.admission;
+        self.hangover = passage.hangover.map_or(self.rules.hangover, |most| most.min(self.rules.hangover));
         if around.artefact == Some(Artefact::Gap) {
             let start = if self.hole.end == frame.start { self.hole.start } else { frame.start };
             self.hole = Span::new(start, frame.end);
@@ -109,6 +118,11 @@ impl Turn {
                 Some(Edge::SpeechEnd { speech: self.speech, voiced: self.voiced, cause: EndCause::StreamEnd })
             }
         }
+    }
+
+    /// Where it stands.
+    pub(crate) fn state(&self) -> TurnState {
+        self.state
     }
 
     /// How far behind the frame being pushed a forwarded span can begin, in samples.
@@ -153,7 +167,7 @@ impl Turn {
                 self.drop_candidate();
                 None
             }
-            TurnState::Speaking if down => {
+            TurnState::Speaking if down || self.admission == Admission::Agent => {
                 (self.state, self.tail) = (TurnState::Stopping, Tail::Sounding);
                 self.drop_candidate();
                 None
@@ -185,7 +199,12 @@ impl Turn {
         if !waiting || !(self.candidate.sure > 0 || self.candidate.span.len() >= self.rules.min_speech) {
             return None;
         }
-        if let Opinion::Wait(doubt) = self.judge.opinion(&self.candidate, sound, frame.end) {
+        let opinion = match self.admission {
+            Admission::Usual => self.judge.opinion(&self.candidate, sound, frame.end),
+            Admission::Certain => Opinion::Speech,
+            Admission::Wait | Admission::Agent => Opinion::Wait(Doubt::Echo),
+        };
+        if let Opinion::Wait(doubt) = opinion {
             self.doubt = Some(doubt);
             return None;
         }
@@ -235,7 +254,7 @@ impl Turn {
     fn listen(&mut self, frame: Span, level: &LevelStep) {
         let since = frame.end - self.speech.end;
         let quiet = level.mean_dbfs <= level.floor_dbfs + self.rules.tail_above_floor_db;
-        if since > self.rules.hangover && (quiet || since > self.rules.tail) {
+        if since > self.hangover && (quiet || self.admission != Admission::Usual || since > self.rules.tail) {
             self.tail = Tail::Broken;
         }
     }
@@ -245,7 +264,7 @@ impl Turn {
         let open = match self.state {
             TurnState::Quiet | TurnState::Starting => false,
             TurnState::Speaking => true,
-            TurnState::Stopping => frame.start - self.speech.end < self.rules.hangover || self.tail == Tail::Sounding,
+            TurnState::Stopping => frame.start - self.speech.end < self.hangover || self.tail == Tail::Sounding,
         };
         open.then(|| self.speech.start.back(self.rules.prefix).frame_start())
     }

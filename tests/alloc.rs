@@ -10,7 +10,9 @@ use voxgate::guard::{
     BreakerEvent, Candidate, LoopDetector, LoopPolicy, MisfireGuard, MisfirePolicy, Moment, Transcript,
 };
 use voxgate::vad::{SileroBatch, SileroModel, SileroRate, SileroStream};
-use voxgate::{Chunk, FRAME_LEN, Frame, Gate, GateConfig, GatePool, Intake, Preset, Samples, SttResult, VadChoice};
+use voxgate::{
+    Chunk, FRAME_LEN, Frame, Gate, GateConfig, GatePool, Intake, Preset, SampleIndex, Samples, SttResult, VadChoice,
+};
 
 #[global_allocator]
 static COUNTING: Counting = Counting;
@@ -77,6 +79,28 @@ fn guards_and_meter_never_allocate() {
 }
 
 #[test]
+fn playback_never_allocates() {
+    let frames = frames();
+    let mut gate = Gate::new(&GateConfig::default()).unwrap();
+    let mut found = 0;
+    let counts = count(|| {
+        for (n, frame) in frames.iter().enumerate() {
+            let at = |n: usize| SampleIndex((n * FRAME_LEN) as u64);
+            gate.playback(frame, at(n));
+            if n % 97 == 0 {
+                gate.playback_clear(at(n + 5));
+            }
+            let echo = &frames[n.saturating_sub(if n < frames.len() / 2 { 7 } else { 30 })];
+            let decision = gate.push(echo);
+            found += usize::from(decision.evidence.echo.is_some_and(|echo| echo.delay.is_some()));
+        }
+        gate.reset();
+    });
+    assert_eq!(counts, (0, 0));
+    assert!(found > 100, "the canceller ran for {found} frames");
+}
+
+#[test]
 fn streams_and_batches_never_allocate() {
     let model = SileroModel::bundled().unwrap();
     let audio: Vec<f32> = frames().iter().flat_map(|frame| *frame.samples()).collect();
@@ -131,16 +155,20 @@ fn a_pool_never_allocates() {
 
 #[test]
 fn a_gate_is_small() {
-    SileroModel::bundled().unwrap(); // shared by every gate of the process
+    SileroModel::bundled().unwrap(); // shared by every gate of the process, as are the weights for echo
+    drop(Gate::new(&GateConfig::default()).unwrap());
     let before = BYTES.get();
+    let deaf = Gate::new(&GateConfig { echo: None, ..GateConfig::default() }).unwrap();
+    let deaf_bytes = BYTES.get() - before;
     let gate = Gate::new(&GateConfig::default()).unwrap();
-    let gate_bytes = BYTES.get() - before;
+    let gate_bytes = BYTES.get() - before - deaf_bytes;
     let intake = Intake::new(48_000, 2, 0).unwrap();
-    let intake_bytes = BYTES.get() - before - gate_bytes;
-    println!("heap of a gate {gate_bytes} bytes, of a 48 kHz intake {intake_bytes} bytes");
-    assert!(gate_bytes > 40_000, "the counter sees the second of audio that a gate keeps");
-    assert!(gate_bytes + intake_bytes <= 256 * 1024, "{gate_bytes} + {intake_bytes} bytes");
-    drop((gate, intake));
+    let intake_bytes = BYTES.get() - before - deaf_bytes - gate_bytes;
+    println!("heap of a gate {gate_bytes} bytes, without echo {deaf_bytes}, of a 48 kHz intake {intake_bytes} bytes");
+    assert!(deaf_bytes > 40_000, "the counter sees the second of audio that a gate keeps");
+    assert!(deaf_bytes + intake_bytes <= 256 * 1024, "{deaf_bytes} + {intake_bytes} bytes");
+    assert!(gate_bytes <= 640 * 1024, "{gate_bytes} bytes");
+    drop((gate, deaf, intake));
 }
 
 #[test]

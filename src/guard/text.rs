@@ -146,7 +146,7 @@ mod tests {
     fn case_punctuation_and_spaces_do_not_matter() {
         let mut buffer = Plain::new();
         assert_eq!(buffer.set("  I'm — fine,\nTHANKS!! ").iter().collect::<String>(), "im fine thanks");
-        assert_eq!(buffer.set("…?! ♪"), []);
+        assert!(buffer.set("…?! ♪").is_empty());
         assert_eq!(buffer.set(&"long ".repeat(9_999)).len(), LONGEST);
     }
 

@@ -37,7 +37,7 @@ impl Bench {
         let level = LevelStep { frame_dbfs: -60.0, mean_dbfs: -60.0 + above_floor_db, floor_dbfs: -60.0 };
         self.turn.step(
             frame,
-            Score { speech: Probability::nearest(self.score), window },
+            &Passage::of(Score { speech: Probability::nearest(self.score), window }),
             &Around { level, ..self.around },
         )
     }

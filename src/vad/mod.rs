@@ -15,7 +15,7 @@ pub(crate) use detector::Detector;
 pub use model_id::ModelId;
 #[cfg(feature = "onnx")]
 pub use onnx::OnnxVad;
-pub(crate) use silero::{DueWindow, score_together};
+pub(crate) use silero::{Attention, DueWindow, score_together};
 pub use silero::{
     InstructionSet, Silero, SileroBatch, SileroModel, SileroRate, SileroStream, SileroStreamId, StreamLeft,
 };

@@ -16,8 +16,9 @@ use voxgate::{
 use crate::config_command::ConfigSource;
 use crate::events;
 use crate::ledger::Ledger;
-use crate::outputs::{OutputArgs, Outputs, is_stdout};
+use crate::outputs::{OutputArgs, Outputs};
 use crate::paint::{Usage, warn};
+use crate::playback::Playback;
 use crate::source::{Encoding, RawFormat, Source};
 use crate::summary::{self, Summary};
 
@@ -59,9 +60,9 @@ pub(crate) fn run(args: &GateArgs) -> anyhow::Result<()> {
     let channels = choose_channels(args, &source)?;
     let mut intake =
         Intake::new(source.sample_rate, source.channels, channels.mic).with_context(|| source.name().to_string())?;
-    check_playback(args, channels, &source)?;
+    let playback = open_playback(args, channels, &source)?;
     let inputs: Vec<&Path> = std::iter::once(&args.mic).chain(&args.playback).map(PathBuf::as_path).collect();
-    let mut session = Session::new(&config, Outputs::create(&args.output, &inputs)?)?;
+    let mut session = Session::new(&config, playback, Outputs::create(&args.output, &inputs)?)?;
     warn_of_thresholds(&config, session.gate.model());
     let progress = progress_bar(args, &source);
 
@@ -93,6 +94,9 @@ pub(crate) fn run(args: &GateArgs) -> anyhow::Result<()> {
 fn pump(source: &mut Source, intake: &mut Intake, session: &mut Session, progress: &ProgressBar) -> anyhow::Result<()> {
     let (sample_rate, channels) = (source.sample_rate, source.channels);
     while let Some(samples) = source.read()? {
+        if let Some(playback) = &mut session.playback {
+            playback.push(samples, sample_rate, channels)?;
+        }
         intake.push(Chunk::new(samples, sample_rate, channels), |frame| session.step(frame))?;
         session.outputs.check()?;
         progress.set_position(intake.report().received);
@@ -103,6 +107,7 @@ fn pump(source: &mut Source, intake: &mut Intake, session: &mut Session, progres
 /// The gate with everything that listens to it.
 struct Session {
     gate: Gate,
+    playback: Option<Playback>,
     forwarder: Forwarder,
     ledger: Ledger,
     artefacts: events::ArtefactRun,
@@ -112,9 +117,10 @@ struct Session {
 }
 
 impl Session {
-    fn new(config: &GateConfig, outputs: Outputs) -> anyhow::Result<Self> {
+    fn new(config: &GateConfig, playback: Option<Playback>, outputs: Outputs) -> anyhow::Result<Self> {
         Ok(Self {
             gate: Gate::new(config)?,
+            playback,
             forwarder: Forwarder::new(&config.forward),
             ledger: Ledger::new(),
             artefacts: events::ArtefactRun::default(),
@@ -131,6 +137,9 @@ impl Session {
 
     /// Gates one frame and hands everything on.
     fn step(&mut self, frame: &Frame) {
+        if let Some(playback) = &mut self.playback {
+            playback.advance(&mut self.gate);
+        }
         let decision = self.gate.push(frame);
         self.forward(&decision);
         self.forwarder.push(&decision, &self.gate, |input| self.outputs.stt(input));
@@ -217,42 +226,16 @@ fn choose_channels(args: &GateArgs, source: &Source) -> anyhow::Result<Channels>
     Ok(channels)
 }
 
-/// The playback must fit the microphone; echo itself is not judged yet.
-fn check_playback(args: &GateArgs, channels: Channels, mic: &Source) -> anyhow::Result<()> {
-    if let Some(path) = &args.playback {
-        if channels.playback.is_some() {
-            bail!(Usage("--playback and --channels playback=… both name the playback; give one".into()));
+/// What the agent played, from the file or the channel that was named.
+fn open_playback(args: &GateArgs, channels: Channels, mic: &Source) -> anyhow::Result<Option<Playback>> {
+    match (&args.playback, channels.playback) {
+        (Some(_), Some(_)) => {
+            bail!(Usage("--playback and --channels playback=… both name the playback; give one".into()))
         }
-        let raw = RawFormat { sample_rate: mic.sample_rate, channels: 1, encoding: Encoding::S16le };
-        if is_stdout(path) {
-            bail!(Usage("the playback must be a file".into()));
-        }
-        let playback = Source::open(path, raw)?;
-        if playback.channels != 1 {
-            let (name, n) = (playback.name(), playback.channels);
-            bail!("{name} has {n} channels, expected 1; pick one, for instance with `sox IN OUT remix 1`");
-        }
-        if playback.sample_rate != mic.sample_rate {
-            let (name, rate, expected) = (playback.name(), playback.sample_rate, mic.sample_rate);
-            bail!(
-                "{name} has {rate} Hz, the microphone {expected} Hz; resample it, for instance with `sox IN -r {expected} OUT`"
-            );
-        }
-        let frame = u64::from(mic.sample_rate) / 100;
-        if let (Some(given), Some(expected)) = (playback.frames, mic.frames)
-            && given.abs_diff(expected) > frame
-        {
-            let s = |frames: u64| frames as f64 / f64::from(mic.sample_rate);
-            let (name, given, expected) = (playback.name(), s(given), s(expected));
-            bail!(
-                "{name} lasts {given:.2} s, the microphone {expected:.2} s; both must begin and end together: pad or cut it"
-            );
-        }
+        (Some(path), None) => Playback::open(path, mic).map(Some),
+        (None, Some(channel)) => Ok(Some(Playback::channel(mic, channel)?)),
+        (None, None) => Ok(None),
     }
-    if args.playback.is_some() || channels.playback.is_some() {
-        warn("echo is not judged yet: the playback is checked and then ignored");
-    }
-    Ok(())
 }
 
 /// A model of the user's own needs thresholds of its own.

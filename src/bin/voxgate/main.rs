@@ -9,6 +9,7 @@ mod ledger;
 mod model_command;
 mod outputs;
 mod paint;
+mod playback;
 mod release_command;
 mod source;
 mod store_source;

@@ -5,6 +5,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::Context;
+use voxgate::echo::DelayQuality;
 use voxgate::{SAMPLE_RATE, Verdict};
 
 use crate::ledger::Row;
@@ -19,7 +20,6 @@ impl FramesCsv {
         Ok(Self(file))
     }
 
-    /// Echo is 0 and the delay unknown: nothing judges echo yet.
     pub(crate) fn write(&mut self, row: &Row) -> std::io::Result<()> {
         let decision = &row.decision;
         let (verdict, reason) = match decision.verdict {
@@ -31,11 +31,17 @@ impl FramesCsv {
             Some(at) => (1, at.as_ms().to_string()),
             None => (0, String::new()),
         };
+        let echo = decision.evidence.echo;
+        let delay = echo
+            .filter(|echo| echo.quality == DelayQuality::Locked)
+            .and_then(|echo| echo.delay)
+            .map_or(String::new(), |samples| format!("{:.1}", ms_of(samples)));
         writeln!(
             self.0,
-            "{},{:.5},0,,{},{verdict},{reason},{forwarded},{released}",
+            "{},{:.5},{:.5},{delay},{},{verdict},{reason},{forwarded},{released}",
             decision.frame.start.as_ms(),
             decision.evidence.speech.get(),
+            echo.map_or(0.0, |echo| echo.likelihood.get()),
             decision.turn.as_str(),
         )
     }
@@ -43,6 +49,10 @@ impl FramesCsv {
     pub(crate) fn finish(&mut self) -> std::io::Result<()> {
         self.0.flush()
     }
+}
+
+fn ms_of(samples: i32) -> f64 {
+    f64::from(samples) * 1000.0 / f64::from(SAMPLE_RATE)
 }
 
 /// 16 kHz mono, 16 bits: a WAV file, or raw on standard output if the path is `-`.

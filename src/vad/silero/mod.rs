@@ -63,20 +63,20 @@ impl Silero {
     /// The first part of [`score`](Vad::score): takes the next frame. A window that it completes is
     /// [`due`](Self::due), unless nobody listens: then it scores 0 and is only remembered as the
     /// context of the next.
-    pub(super) fn stage(&mut self, frame: &Frame, attention: Attention) {
+    pub(crate) fn stage(&mut self, frame: &Frame, attention: Attention) {
         self.window.push(frame.samples());
         self.heard += FRAME_LEN as u64;
         self.attention = attention;
     }
 
     /// The window that must be scored before [`conclude`](Self::conclude).
-    pub(super) fn due(&mut self) -> Option<DueWindow<'_>> {
+    pub(crate) fn due(&mut self) -> Option<DueWindow<'_>> {
         let window = self.window.full().filter(|_| self.attention == Attention::Awake)?;
         Some(DueWindow { net: &self.model.net16, memory: &mut self.memory, window, speech: &mut self.speech })
     }
 
     /// The last part: the score in force after the frame.
-    pub(super) fn conclude(&mut self) -> Score {
+    pub(crate) fn conclude(&mut self) -> Score {
         let Some(window) = self.window.full() else {
             return Score { speech: self.speech, window: None };
         };
@@ -115,7 +115,7 @@ impl Vad for Silero {
 
 /// Whether a window is scored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Attention {
+pub(crate) enum Attention {
     Asleep,
     Awake,
 }

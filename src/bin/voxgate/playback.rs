@@ -1,0 +1,106 @@
+//! What the agent played, brought to the gate frame by frame.
+
+use std::collections::VecDeque;
+use std::path::Path;
+
+use anyhow::bail;
+use voxgate::{Chunk, FRAME_LEN, Frame, Gate, Intake, SampleIndex, Samples};
+
+use crate::outputs::is_stdout;
+use crate::paint::{Usage, warn};
+use crate::source::{Encoding, RawFormat, Source};
+
+/// The other side of the call, on the microphone's clock.
+pub(crate) struct Playback {
+    intake: Intake,
+    /// A file of its own; `None` if it is a channel of the microphone's.
+    file: Option<Source>,
+    frames: VecDeque<Frame>,
+    /// When the next frame is played.
+    next: SampleIndex,
+}
+
+impl Playback {
+    /// Channel `channel` of the microphone's file, whose blocks [`push`](Self::push) will get.
+    pub(crate) fn channel(mic: &Source, channel: u16) -> anyhow::Result<Self> {
+        Ok(Self::new(Intake::new(mic.sample_rate, mic.channels, channel)?, None))
+    }
+
+    /// A file that must fit the microphone's.
+    pub(crate) fn open(path: &Path, mic: &Source) -> anyhow::Result<Self> {
+        if is_stdout(path) {
+            bail!(Usage("the playback must be a file".into()));
+        }
+        let raw = RawFormat { sample_rate: mic.sample_rate, channels: 1, encoding: Encoding::S16le };
+        let file = Source::open(path, raw)?;
+        refuse_unfit(&file, mic)?;
+        Ok(Self::new(Intake::new(file.sample_rate, file.channels, 0)?, Some(file)))
+    }
+
+    fn new(intake: Intake, file: Option<Source>) -> Self {
+        Self { intake, file, frames: VecDeque::new(), next: SampleIndex(0) }
+    }
+
+    /// Takes a block of the microphone's file, if the playback is one of its channels.
+    pub(crate) fn push(&mut self, samples: Samples<'_>, sample_rate: u32, channels: u16) -> anyhow::Result<()> {
+        if self.file.is_none() {
+            take(&mut self.intake, Chunk::new(samples, sample_rate, channels), &mut self.frames)?;
+        }
+        Ok(())
+    }
+
+    /// Hands the gate the frame that is played while the microphone records its next. What is missing
+    /// at the end is silence.
+    pub(crate) fn advance(&mut self, gate: &mut Gate) {
+        if self.frames.is_empty()
+            && let Err(error) = self.read()
+        {
+            warn(format_args!("the playback ends at {:.2} s: {error:#}", self.next.as_ms() / 1000.0));
+            self.file = None;
+        }
+        if let Some(frame) = self.frames.pop_front() {
+            gate.playback(&frame, self.next);
+        }
+        self.next = self.next + FRAME_LEN as u64;
+    }
+
+    /// Reads the next block of the file.
+    fn read(&mut self) -> anyhow::Result<()> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let (sample_rate, channels) = (file.sample_rate, file.channels);
+        match file.read()? {
+            Some(samples) => take(&mut self.intake, Chunk::new(samples, sample_rate, channels), &mut self.frames),
+            None => Ok(()),
+        }
+    }
+}
+
+fn take(intake: &mut Intake, chunk: Chunk<'_>, frames: &mut VecDeque<Frame>) -> anyhow::Result<()> {
+    Ok(intake.push(chunk, |frame| frames.push_back(*frame))?)
+}
+
+/// Both files must have one clock, and say so.
+fn refuse_unfit(playback: &Source, mic: &Source) -> anyhow::Result<()> {
+    let name = playback.name();
+    if playback.channels != 1 {
+        let n = playback.channels;
+        bail!("{name} has {n} channels, expected 1; pick one, for instance with `sox IN OUT remix 1`");
+    }
+    if playback.sample_rate != mic.sample_rate {
+        let (rate, expected) = (playback.sample_rate, mic.sample_rate);
+        bail!(
+            "{name} has {rate} Hz, the microphone {expected} Hz; resample it, for instance with `sox IN -r {expected} OUT`"
+        );
+    }
+    let frame = u64::from(mic.sample_rate) / 100;
+    if let (Some(given), Some(expected)) = (playback.frames, mic.frames)
+        && given.abs_diff(expected) > frame
+    {
+        let s = |frames: u64| frames as f64 / f64::from(mic.sample_rate);
+        let (given, expected) = (s(given), s(expected));
+        bail!(
+            "{name} lasts {given:.2} s, the microphone {expected:.2} s; both must begin and end together: pad or cut it"
+        );
+    }
+    Ok(())
+}

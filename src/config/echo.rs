@@ -1,0 +1,80 @@
+//! How the agent's voice is told from the user's.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{duration, probability};
+use crate::decision::Probability;
+use crate::error::ConfigError;
+
+/// What happens while the agent's playback is in the room. Without playback it has no effect.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EchoConfig {
+    /// At this likelihood of the user the gate opens over playback at once (barge-in).
+    pub barge_in_threshold: Probability,
+    /// At this one it opens once it has lasted for `turn.min_speech_duration`.
+    pub likely_threshold: Probability,
+    /// Below this one the user has stopped; and where the agent is heard, audio from before is never sent.
+    pub agent_threshold: Probability,
+    /// How long the likelihood takes to notice the user: so much audio from before it rose is sent.
+    #[serde(with = "duration")]
+    pub reaction_duration: Duration,
+    /// Audio sent after the user's last sound while the agent is heard. At most 10 s, and never longer
+    /// than `turn.hangover_duration`.
+    #[serde(with = "duration")]
+    pub hangover_duration: Duration,
+    /// As long as the delay of the echo is not known, this much speech over playback is held until it is
+    /// found or ruled out. At most 2 s.
+    #[serde(with = "duration")]
+    pub unknown_delay_hold_duration: Duration,
+    /// Which signal is forwarded while the agent's voice is in it.
+    pub forward_audio: ForwardAudio,
+}
+
+/// Which signal is forwarded while the agent's voice is in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ForwardAudio {
+    /// The microphone with the linear part of the echo taken away.
+    Cleaned,
+    /// The microphone as it is.
+    #[default]
+    Mic,
+}
+
+impl Default for EchoConfig {
+    fn default() -> Self {
+        Self {
+            barge_in_threshold: probability(0.75),
+            likely_threshold: probability(0.5),
+            agent_threshold: probability(0.25),
+            reaction_duration: Duration::from_millis(220),
+            hangover_duration: Duration::from_millis(150),
+            unknown_delay_hold_duration: Duration::from_millis(700),
+            forward_audio: ForwardAudio::Mic,
+        }
+    }
+}
+
+impl EchoConfig {
+    pub(super) fn refuse_contradictions(&self) -> Result<(), ConfigError> {
+        let ordered = |key, given: Probability, above: &str, most: Probability| {
+            let (given_text, expected) = (given.get().to_string(), format!("at most {above} ({})", most.get()));
+            if given <= most { Ok(()) } else { Err(ConfigError::Range { key, given: given_text, expected }) }
+        };
+        ordered("echo.agent_threshold", self.agent_threshold, "echo.likely_threshold", self.likely_threshold)?;
+        ordered("echo.likely_threshold", self.likely_threshold, "echo.barge_in_threshold", self.barge_in_threshold)?;
+        super::refuse_outside(
+            "echo.reaction_duration",
+            self.reaction_duration,
+            Duration::ZERO,
+            Duration::from_secs(1),
+        )?;
+        let hangover = self.hangover_duration;
+        super::refuse_outside("echo.hangover_duration", hangover, Duration::ZERO, Duration::from_secs(10))?;
+        let hold = self.unknown_delay_hold_duration;
+        super::refuse_outside("echo.unknown_delay_hold_duration", hold, Duration::ZERO, Duration::from_secs(2))
+    }
+}

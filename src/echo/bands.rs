@@ -1,0 +1,70 @@
+//! Levels in bands: what the ear would call the colour of a sound.
+
+use std::f64::consts::PI;
+use std::sync::Arc;
+
+use realfft::num_complex::Complex;
+use realfft::{RealFftPlanner, RealToComplex};
+
+use crate::frame::{FRAME_LEN, SAMPLE_RATE};
+
+/// Level in each band, in dB.
+pub(crate) type Levels = [f32; BANDS];
+
+/// Splits two frames at a time into bands. The tables are shared by all signals.
+pub(crate) struct Filterbank {
+    fft: Arc<dyn RealToComplex<f32>>,
+    hann: Box<[f32]>,
+    /// For each bin, the band it falls into.
+    edges: [usize; BANDS + 1],
+    time: Vec<f32>,
+    spectrum: Vec<Complex<f32>>,
+    scratch: Vec<Complex<f32>>,
+}
+
+impl Filterbank {
+    pub(crate) fn new() -> Self {
+        let n = 2 * FRAME_LEN;
+        let fft = RealFftPlanner::new().plan_fft_forward(n);
+        let hann = (0..n).map(|j| (0.5 - 0.5 * (2.0 * PI * j as f64 / n as f64).cos()) as f32).collect();
+        let (time, spectrum, scratch) = (fft.make_input_vec(), fft.make_output_vec(), fft.make_scratch_vec());
+        Self { fft, hann, edges: edges(), time, spectrum, scratch }
+    }
+
+    /// The levels over `before` and `frame`.
+    pub(crate) fn levels(&mut self, before: &[f32; FRAME_LEN], frame: &[f32; FRAME_LEN]) -> Levels {
+        let samples = before.iter().chain(frame);
+        for ((x, sample), weight) in self.time.iter_mut().zip(samples).zip(&self.hann) {
+            *x = sample * weight;
+        }
+        self.fft
+            .process_with_scratch(&mut self.time, &mut self.spectrum, &mut self.scratch)
+            .expect("lengths are fixed");
+        std::array::from_fn(|band| {
+            let bins = &self.spectrum[self.edges[band]..self.edges[band + 1]];
+            let power = bins.iter().map(Complex::norm_sqr).sum::<f32>() / bins.len() as f32;
+            10.0 * (power + SILENCE).log10()
+        })
+    }
+}
+
+/// Bands of equal width in mel, none narrower than a bin.
+fn edges() -> [usize; BANDS + 1] {
+    let mel = |hz: f64| 2595.0 * (1.0 + hz / 700.0).log10();
+    let hz = |mel: f64| 700.0 * (10_f64.powf(mel / 2595.0) - 1.0);
+    let (low, high) = (mel(LOWEST_HZ), mel(HIGHEST_HZ));
+    let hz_per_bin = f64::from(SAMPLE_RATE) / (2 * FRAME_LEN) as f64;
+    let mut edges =
+        std::array::from_fn(|i| (hz(low + (high - low) * i as f64 / BANDS as f64) / hz_per_bin).round() as usize);
+    for i in 1..=BANDS {
+        edges[i] = edges[i].max(edges[i - 1] + 1);
+    }
+    edges
+}
+
+/// 150 to 300 Hz wide where voices differ most.
+pub(crate) const BANDS: usize = 16;
+const LOWEST_HZ: f64 = 150.0;
+const HIGHEST_HZ: f64 = 7_000.0;
+/// Power of a bin at about -110 dBFS.
+const SILENCE: f32 = 1e-8;

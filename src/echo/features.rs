@@ -1,0 +1,238 @@
+//! What is known about a frame while the agent's voice is in the room, as the numbers that are weighed.
+
+use super::bands::{BANDS, Filterbank, Levels};
+use super::leak::{Leak, settle, smear};
+use super::lock::DelayQuality;
+use crate::decision::Probability;
+use crate::frame::FRAME_LEN;
+
+/// Measures a frame against the playback that may be in it.
+pub(crate) struct Meter {
+    filterbank: Filterbank,
+    mic: Signal,
+    residual: Signal,
+    playback: Signal,
+    /// The playback as a room spreads it.
+    spread: Levels,
+    mean: Means,
+    audible: f32,
+}
+
+/// What there is to measure.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Heard<'a> {
+    pub(crate) mic: &'a [f32; FRAME_LEN],
+    pub(crate) residual: &'a [f32; FRAME_LEN],
+    /// The playback that the echo in this frame comes from.
+    pub(crate) playback: &'a [f32; FRAME_LEN],
+    pub(crate) mic_speech: Probability,
+    pub(crate) residual_speech: Probability,
+    pub(crate) knowledge: Knowledge,
+}
+
+/// How well it is known which playback belongs to the frame.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Knowledge {
+    /// Height and clarity of the correlation's peak.
+    pub(crate) strength: (f32, f32),
+    /// `None` as long as the delay is not known; playback and residual say nothing then.
+    pub(crate) frames_since_lock: Option<u64>,
+    pub(crate) frames_of_playback: u32,
+    pub(crate) quality: DelayQuality,
+}
+
+/// The inputs of the [net](super::net), all within a few units of zero.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Features(pub(crate) [f32; FEATURES]);
+
+impl Meter {
+    pub(crate) fn new() -> Self {
+        Self {
+            filterbank: Filterbank::new(),
+            mic: Signal::new(),
+            residual: Signal::new(),
+            playback: Signal::new(),
+            spread: [SILENT_DB; BANDS],
+            mean: Means::default(),
+            audible: 0.0,
+        }
+    }
+
+    /// Takes the next frame.
+    pub(crate) fn step(&mut self, heard: &Heard<'_>) -> Features {
+        let mic = self.mic.levels(&mut self.filterbank, heard.mic);
+        let residual = self.residual.levels(&mut self.filterbank, heard.residual);
+        let playback = self.playback.levels(&mut self.filterbank, heard.playback);
+        settle(&mut self.mic.floor, &mic);
+        settle(&mut self.residual.floor, &residual);
+        smear(&mut self.spread, &playback);
+        self.mean.step(heard);
+        self.audible = (above(&mic, &self.mic.floor) / AUDIBLE_DB).min(1.0);
+        let Knowledge { strength: (height, clarity), frames_since_lock, frames_of_playback, quality } = heard.knowledge;
+        let mut out = Writer::new();
+        if frames_since_lock.is_some() {
+            out.levels(&self.mic.leak.excess(&mic, &self.spread, &self.mic.floor));
+            out.levels(&self.residual.leak.excess(&residual, &self.spread, &self.residual.floor));
+            out.levels(&std::array::from_fn(|band| mic[band] - residual[band]));
+        } else {
+            (0..3).for_each(|_| out.levels(&[0.0; BANDS]));
+        }
+        out.one(logit(heard.mic_speech) / 4.0);
+        out.one(logit(heard.residual_speech) / 4.0);
+        out.one(above(&mic, &self.mic.floor) / 10.0);
+        out.one(above(&residual, &self.residual.floor) / 10.0);
+        out.one(mean_of(&self.spread) / 20.0);
+        out.one(mean_of(&playback) / 20.0);
+        out.one(self.mean.cancelled_db() / 10.0);
+        out.one(self.mean.likeness());
+        out.one(match quality {
+            DelayQuality::None => 0.0,
+            DelayQuality::Coarse => 0.5,
+            DelayQuality::Locked => 1.0,
+        });
+        out.one(height / 10.0);
+        out.one(clarity - 1.0);
+        out.one(frames_since_lock.unwrap_or(0) as f32 / 100.0);
+        out.one(frames_of_playback as f32 / 100.0);
+        out.done()
+    }
+
+    /// How plainly anything is heard in the last frame, 0 to 1.
+    pub(crate) fn audible(&self) -> f32 {
+        self.audible
+    }
+
+    /// By how much the canceller lowered the level.
+    pub(crate) fn cancelled_db(&self) -> f32 {
+        self.mean.cancelled_db()
+    }
+
+    /// Another delay: what was learnt about the leak is about the wrong sounds.
+    pub(crate) fn forget_leak(&mut self) {
+        self.mic.leak = Leak::new();
+        self.residual.leak = Leak::new();
+        self.spread = [SILENT_DB; BANDS];
+    }
+
+    pub(crate) fn reset(&mut self) {
+        (self.mic, self.residual, self.playback) = (Signal::new(), Signal::new(), Signal::new());
+        (self.spread, self.mean) = ([SILENT_DB; BANDS], Means::default());
+    }
+}
+
+impl Features {
+    /// How many there are.
+    pub const LEN: usize = 3 * BANDS + 13;
+
+    /// The numbers, in the order that `models/echo/README.md` lists.
+    pub fn values(&self) -> &[f32] {
+        &self.0
+    }
+}
+
+/// What is remembered of one signal.
+#[derive(Clone, Copy, Debug)]
+struct Signal {
+    before: [f32; FRAME_LEN],
+    floor: Levels,
+    leak: Leak,
+}
+
+impl Signal {
+    const fn new() -> Self {
+        Self { before: [0.0; FRAME_LEN], floor: [0.0; BANDS], leak: Leak::new() }
+    }
+
+    fn levels(&mut self, filterbank: &mut Filterbank, frame: &[f32; FRAME_LEN]) -> Levels {
+        let levels = filterbank.levels(&self.before, frame);
+        self.before = *frame;
+        levels
+    }
+}
+
+/// Averages over about 50 ms of the signals without their rumble.
+#[derive(Clone, Copy, Debug, Default)]
+struct Means {
+    /// The last samples of microphone and residual.
+    last: (f32, f32),
+    mic: f32,
+    residual: f32,
+    echo: f32,
+    both: f32,
+}
+
+impl Means {
+    fn step(&mut self, heard: &Heard<'_>) {
+        let (mut mic, mut residual, mut echo, mut both) = (0.0, 0.0, 0.0, 0.0);
+        for (m, r) in heard.mic.iter().zip(heard.residual) {
+            let (m, r) = (m - EMPHASIS * self.last.0, r - EMPHASIS * std::mem::replace(&mut self.last, (*m, *r)).1);
+            let e = m - r;
+            (mic, residual, echo, both) = (mic + m * m, residual + r * r, echo + e * e, both + m * e);
+        }
+        let keep = |mean: &mut f32, now: f32| *mean = MEAN_KEPT * *mean + (1.0 - MEAN_KEPT) * now;
+        keep(&mut self.mic, mic);
+        keep(&mut self.residual, residual);
+        keep(&mut self.echo, echo);
+        keep(&mut self.both, both);
+    }
+
+    fn cancelled_db(&self) -> f32 {
+        10.0 * ((self.mic + LEAST_POWER) / (self.residual + LEAST_POWER)).log10()
+    }
+
+    /// Normalised correlation of the microphone and the estimated echo, -1 to 1.
+    fn likeness(&self) -> f32 {
+        self.both / ((self.mic * self.echo).sqrt() + LEAST_POWER)
+    }
+}
+
+/// Puts features in their places.
+struct Writer {
+    features: [f32; FEATURES],
+    len: usize,
+}
+
+impl Writer {
+    fn new() -> Self {
+        Self { features: [0.0; FEATURES], len: 0 }
+    }
+
+    fn one(&mut self, value: f32) {
+        self.features[self.len] = value.clamp(-LARGEST, LARGEST);
+        self.len += 1;
+    }
+
+    fn levels(&mut self, db: &Levels) {
+        db.iter().for_each(|db| self.one(db / 10.0));
+    }
+
+    fn done(self) -> Features {
+        debug_assert_eq!(self.len, FEATURES);
+        Features(self.features)
+    }
+}
+
+fn above(levels: &Levels, floor: &Levels) -> f32 {
+    levels.iter().zip(floor).map(|(level, floor)| (level - floor).max(0.0)).sum::<f32>() / BANDS as f32
+}
+
+fn mean_of(levels: &Levels) -> f32 {
+    levels.iter().sum::<f32>() / BANDS as f32
+}
+
+fn logit(p: Probability) -> f32 {
+    let p = p.get().clamp(1e-4, 1.0 - 1e-4);
+    (p / (1.0 - p)).ln()
+}
+
+pub(crate) const FEATURES: usize = Features::LEN;
+/// No feature is further from zero.
+const LARGEST: f32 = 3.0;
+/// So far above the noise, on average over the bands, a sound is heard plainly.
+const AUDIBLE_DB: f32 = 3.0;
+const SILENT_DB: f32 = -80.0;
+const MEAN_KEPT: f32 = 0.8;
+/// Share of the last sample that is taken away: a microphone's rumble is often louder than the echo.
+const EMPHASIS: f32 = 0.95;
+/// Power of a frame at about -95 dBFS.
+const LEAST_POWER: f32 = 5e-8;

@@ -1,0 +1,81 @@
+//! How much louder a signal is than the playback can explain, band by band.
+
+use super::bands::{BANDS, Levels};
+
+/// The level that playback has left in a signal before, as a running quantile for each band.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Leak {
+    /// How far the signal stays under the playback in nine frames of ten, in dB.
+    usual: Levels,
+    heard: u32,
+}
+
+impl Leak {
+    pub(crate) const fn new() -> Self {
+        Self { usual: [FIRST_LEAK_DB; BANDS], heard: 0 }
+    }
+
+    /// How far `signal` lies over what `playback` explains, in dB; takes it into account.
+    pub(crate) fn excess(&mut self, signal: &Levels, playback: &Levels, floor: &Levels) -> Levels {
+        let explained: Levels =
+            std::array::from_fn(|band| (playback[band] + self.usual[band]).max(floor[band] + ABOVE_FLOOR_DB));
+        let excess = std::array::from_fn(|band| signal[band] - explained[band]);
+        self.learn(signal, playback, floor, &excess);
+        excess
+    }
+
+    /// Moves each quantile by a step up or nine steps down; slowly while somebody else may speak.
+    fn learn(&mut self, signal: &Levels, playback: &Levels, floor: &Levels, excess: &Levels) {
+        let loud = excess.iter().filter(|&&db| db > SUSPECT_DB).count();
+        let young = 1.0 + YOUTH / (1.0 + self.heard as f32);
+        let step = if loud >= SUSPECT_BANDS && self.heard > YOUTH as u32 { SLOW_STEP_DB } else { STEP_DB * young };
+        let mut any = false;
+        for band in 0..BANDS {
+            if playback[band] < LEAST_PLAYBACK_DB {
+                continue;
+            }
+            any = true;
+            // What lies under the noise says only that the leak is not larger.
+            let leak = signal[band] - playback[band];
+            if leak > self.usual[band] && signal[band] > floor[band] + ABOVE_FLOOR_DB {
+                self.usual[band] += step * QUANTILE;
+            } else if leak < self.usual[band] {
+                self.usual[band] -= step * (1.0 - QUANTILE);
+            }
+        }
+        self.heard = self.heard.saturating_add(u32::from(any));
+    }
+}
+
+/// Playback as a room spreads it: it rises at once and falls by 1.2 dB a frame (RT60 0.5 s).
+pub(crate) fn smear(spread: &mut Levels, now: &Levels) {
+    for (spread, now) in spread.iter_mut().zip(now) {
+        *spread = now.max(*spread - DECAY_DB_PER_FRAME);
+    }
+}
+
+/// The steady noise in each band: falls at once, rises by 2 dB a second.
+pub(crate) fn settle(floor: &mut Levels, now: &Levels) {
+    for (floor, now) in floor.iter_mut().zip(now) {
+        *floor = if *now < *floor { *floor + 0.3 * (now - *floor) } else { (*floor + RISE_DB_PER_FRAME).min(*now) };
+    }
+}
+
+/// What is taken for the leak before anything was heard: 10 dB down.
+const FIRST_LEAK_DB: f32 = -10.0;
+const QUANTILE: f32 = 0.9;
+/// Ten of these rise as 90 fall: 4 dB a second.
+const STEP_DB: f32 = 0.4;
+/// Eight times slower, so that half a minute of double talk does not hide the user.
+const SLOW_STEP_DB: f32 = 0.05;
+/// In the first half second of playback steps are larger.
+const YOUTH: f32 = 50.0;
+/// Six bands 6 dB over what is explained: somebody else.
+const SUSPECT_DB: f32 = 6.0;
+const SUSPECT_BANDS: usize = 6;
+/// A band is not heard over the noise before it is this far above it.
+const ABOVE_FLOOR_DB: f32 = 4.0;
+/// Quieter playback in a band (about -75 dBFS) teaches nothing.
+const LEAST_PLAYBACK_DB: f32 = -45.0;
+const DECAY_DB_PER_FRAME: f32 = 1.2;
+const RISE_DB_PER_FRAME: f32 = 0.02;

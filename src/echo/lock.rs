@@ -1,0 +1,177 @@
+//! From sweeps over the delays to a delay that is believed.
+
+use super::delay::{BLOCKS, Peak};
+use crate::frame::SAMPLE_RATE;
+
+/// The best delay of one look at all of them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Sweep {
+    best: Peak,
+    /// How many times higher the best is than the next that is not its own reverberation.
+    clarity: f32,
+}
+
+impl Sweep {
+    pub(super) fn of(peaks: &[Peak; BLOCKS]) -> Self {
+        let best = peaks.iter().copied().fold(Peak::default(), higher);
+        let apart = |peak: &&Peak| !(-BEFORE..=BEHIND).contains(&(peak.delay - best.delay));
+        let rival = peaks.iter().filter(apart).copied().fold(Peak::default(), higher);
+        Self { best, clarity: best.height / rival.height.max(1.0) }
+    }
+}
+
+fn higher(a: Peak, b: Peak) -> Peak {
+    if b.height > a.height { b } else { a }
+}
+
+/// The delay that is believed, and the one that may come after it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Lock {
+    quality: DelayQuality,
+    delay: i32,
+    candidate: i32,
+    /// For each tier, the sweeps in a row that passed it at the candidate.
+    passed: Passed<{ SURE.len() }>,
+    hinted: Passed<{ LIKELY.len() }>,
+    /// Sweeps in a row that said nothing for the delay.
+    doubted: u32,
+    last: Option<Sweep>,
+}
+
+/// How well the delay is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum DelayQuality {
+    /// Not at all.
+    #[default]
+    None,
+    /// A likely delay is followed; it may yet turn out to be another.
+    Coarse,
+    /// Seen clearly, or again and again.
+    Locked,
+}
+
+impl DelayQuality {
+    /// The word used in files and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Coarse => "coarse",
+            Self::Locked => "locked",
+        }
+    }
+}
+
+impl Lock {
+    /// The delay in samples that is followed, if there is one.
+    pub(crate) fn delay(&self) -> Option<i32> {
+        (self.quality != DelayQuality::None).then_some(self.delay)
+    }
+
+    pub(crate) fn quality(&self) -> DelayQuality {
+        self.quality
+    }
+
+    /// The height of the last sweep's peak, in multiples of chance, and its clarity.
+    pub(crate) fn strength(&self) -> (f32, f32) {
+        self.last.map_or((0.0, 1.0), |sweep| (sweep.best.height, sweep.clarity))
+    }
+
+    /// Searching looks at all delays in 50 ms, watching in 200 ms.
+    pub(super) fn blocks_per_frame(&self) -> usize {
+        if self.quality == DelayQuality::Locked && self.doubted == 0 { 6 } else { 23 }
+    }
+
+    pub(super) fn judge(&mut self, sweep: &Sweep) {
+        self.last = Some(*sweep);
+        let best = sweep.best;
+        let same = (best.delay - self.candidate).abs() <= SAME;
+        self.candidate = best.delay;
+        let (sure, likely) = (self.passed.step(&SURE, sweep, same), self.hinted.step(&LIKELY, sweep, same));
+        let near = (best.delay - self.delay).abs() <= NEAR && best.height >= FAINT;
+        self.quality = match self.quality {
+            _ if sure => DelayQuality::Locked,
+            DelayQuality::Locked if near => DelayQuality::Locked,
+            DelayQuality::None | DelayQuality::Coarse if likely => DelayQuality::Coarse,
+            DelayQuality::Coarse if near => DelayQuality::Coarse,
+            quality => return self.doubt(quality),
+        };
+        (self.delay, self.doubted) = (best.delay, 0);
+    }
+
+    fn doubt(&mut self, quality: DelayQuality) {
+        self.doubted += 1;
+        if self.doubted >= quality.patience() {
+            self.quality = DelayQuality::None;
+        }
+    }
+}
+
+impl DelayQuality {
+    /// Sweeps without a word for the delay after which it is no longer believed: at 50 ms each, 3 s
+    /// and half a second.
+    const fn patience(self) -> u32 {
+        match self {
+            Self::Locked => 60,
+            Self::Coarse => 10,
+            Self::None => 0,
+        }
+    }
+}
+
+/// How often in a row each of some tiers was passed.
+#[derive(Clone, Copy, Debug)]
+struct Passed<const N: usize>([u32; N]);
+
+impl<const N: usize> Default for Passed<N> {
+    fn default() -> Self {
+        Self([0; N])
+    }
+}
+
+impl<const N: usize> Passed<N> {
+    /// Counts the sweep; whether any tier has been passed often enough.
+    fn step(&mut self, tiers: &[Tier; N], sweep: &Sweep, same: bool) -> bool {
+        for (passed, tier) in self.0.iter_mut().zip(tiers) {
+            let passes = sweep.best.height >= tier.height && sweep.clarity >= tier.clarity;
+            *passed = if passes { 1 + if same { *passed } else { 0 } } else { 0 };
+        }
+        self.0.iter().zip(tiers).any(|(passed, tier)| *passed >= tier.sweeps)
+    }
+}
+
+/// A way to be believed: so many sweeps in a row with peaks at the same delay, at least so high and clear.
+struct Tier {
+    height: f32,
+    clarity: f32,
+    sweeps: u32,
+}
+
+/// Chosen on recordings with echo against ones whose playback was another's: of those 0.09 a minute were
+/// believed, of echoes half within 250 ms and nine in ten within 600 ms of the first right sweep.
+const SURE: [Tier; 3] = [
+    Tier { height: 18.0, clarity: 2.0, sweeps: 2 },
+    Tier { height: 22.0, clarity: 1.3, sweeps: 6 },
+    Tier { height: 12.0, clarity: 2.0, sweeps: 5 },
+];
+
+/// Enough to begin to cancel: half within 150 ms and nine in ten within 300 ms, but of those whose playback
+/// was another's 4 a minute.
+const LIKELY: [Tier; 3] = [
+    Tier { height: 12.0, clarity: 1.5, sweeps: 2 },
+    Tier { height: 12.0, clarity: 1.05, sweeps: 4 },
+    Tier { height: 9.0, clarity: 1.2, sweeps: 5 },
+];
+
+const fn ms(ms: i32) -> i32 {
+    ms * SAMPLE_RATE as i32 / 1000
+}
+
+/// A peak's own early and late reflections lie this far before and behind it.
+const BEFORE: i32 = ms(10);
+const BEHIND: i32 = ms(40);
+/// Peaks this near to each other in two sweeps are the same.
+const SAME: i32 = ms(3);
+/// The delay may wander this far from sweep to sweep without being another.
+const NEAR: i32 = ms(12);
+/// Lower peaks come by chance.
+const FAINT: f32 = 7.5;

@@ -1,0 +1,137 @@
+//! From features to how likely the user speaks: one dense layer, one recurrent layer (GRU), one output.
+//!
+//! Cho et al., "Learning phrase representations using RNN encoder-decoder", 2014, with the reset gate
+//! after the matrix product. `models/echo/README.md` says what the weights were learnt from.
+
+use std::sync::{Arc, OnceLock};
+
+use fearless_simd::{Level, Simd, dispatch};
+use safetensors::{Dtype, SafeTensors};
+
+use super::features::{FEATURES, Features};
+use crate::decision::Probability;
+use crate::error::ModelError;
+use crate::vad::ModelId;
+
+/// The weights, shared by all gates.
+pub(crate) struct EchoModel {
+    simd: Level,
+    id: ModelId,
+    mean: [f32; FEATURES],
+    scale: [f32; FEATURES],
+    dense: Layer<FEATURES, UNITS>,
+    input: Layer<UNITS, GATES>,
+    memory: Layer<UNITS, GATES>,
+    out: [f32; UNITS],
+    out_bias: f32,
+}
+
+impl EchoModel {
+    /// The bundled weights, read once.
+    pub(crate) fn bundled() -> Result<Arc<Self>, ModelError> {
+        static MODEL: OnceLock<Result<Arc<EchoModel>, ModelError>> = OnceLock::new();
+        MODEL.get_or_init(|| Self::read(WEIGHTS).map(Arc::new)).clone()
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, ModelError> {
+        let tensors =
+            SafeTensors::deserialize(bytes).map_err(|error| ModelError::Unreadable { cause: error.to_string() })?;
+        let deviation: [f32; FEATURES] = array(&tensors, "deviation")?;
+        Ok(Self {
+            simd: Level::new(),
+            id: ModelId::of(bytes),
+            mean: array(&tensors, "mean")?,
+            scale: deviation.map(|x| 1.0 / x),
+            dense: Layer::read(&tensors, "dense")?,
+            input: Layer::read(&tensors, "input")?,
+            memory: Layer::read(&tensors, "memory")?,
+            out: array(&tensors, "out.weight")?,
+            out_bias: array::<1>(&tensors, "out.bias")?[0],
+        })
+    }
+
+    pub(crate) fn id(&self) -> ModelId {
+        self.id
+    }
+
+    /// How likely the user speaks, given these features and those before.
+    pub(crate) fn step(&self, memory: &mut Memory, features: &Features) -> Probability {
+        dispatch!(self.simd, simd => simd.vectorize(
+            #[inline(always)]
+            || self.forward(memory, features)
+        ))
+    }
+
+    #[inline(always)]
+    fn forward(&self, Memory(state): &mut Memory, features: &Features) -> Probability {
+        let x = std::array::from_fn(|i| (features.0[i] - self.mean[i]) * self.scale[i]);
+        let dense = self.dense.apply(&x).map(f32::tanh);
+        let (from_input, from_memory) = (self.input.apply(&dense), self.memory.apply(state));
+        for i in 0..UNITS {
+            let reset = sigmoid(from_input[i] + from_memory[i]);
+            let keep = sigmoid(from_input[UNITS + i] + from_memory[UNITS + i]);
+            let new = (from_input[2 * UNITS + i] + reset * from_memory[2 * UNITS + i]).tanh();
+            state[i] = (1.0 - keep) * new + keep * state[i];
+        }
+        let sum: f32 = state.iter().zip(&self.out).map(|(x, w)| x * w).sum();
+        Probability::nearest(sigmoid(sum + self.out_bias))
+    }
+}
+
+/// What the net remembers of one stream.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Memory([f32; UNITS]);
+
+impl Memory {
+    pub(crate) const EMPTY: Self = Self([0.0; UNITS]);
+}
+
+/// A matrix, one row for each input, and what is added.
+struct Layer<const IN: usize, const OUT: usize> {
+    rows: Box<[[f32; OUT]]>,
+    bias: [f32; OUT],
+}
+
+impl<const IN: usize, const OUT: usize> Layer<IN, OUT> {
+    fn read(tensors: &SafeTensors<'_>, name: &str) -> Result<Self, ModelError> {
+        let weights = floats(tensors, &format!("{name}.weight"), &[IN, OUT])?;
+        let rows = weights.chunks_exact(OUT).map(|row| std::array::from_fn(|i| row[i])).collect();
+        Ok(Self { rows, bias: array(tensors, &format!("{name}.bias"))? })
+    }
+
+    #[inline(always)]
+    fn apply(&self, x: &[f32; IN]) -> [f32; OUT] {
+        let mut sums = self.bias;
+        for (x, row) in x.iter().zip(&self.rows) {
+            for (sum, weight) in sums.iter_mut().zip(row) {
+                *sum += x * weight;
+            }
+        }
+        sums
+    }
+}
+
+fn array<const N: usize>(tensors: &SafeTensors<'_>, name: &str) -> Result<[f32; N], ModelError> {
+    let floats = floats(tensors, name, &[N])?;
+    Ok(std::array::from_fn(|i| floats[i]))
+}
+
+fn floats(tensors: &SafeTensors<'_>, name: &str, shape: &[usize]) -> Result<Vec<f32>, ModelError> {
+    let tensor = tensors.tensor(name).map_err(|error| ModelError::Unreadable { cause: error.to_string() })?;
+    if tensor.dtype() != Dtype::F32 || tensor.shape() != shape {
+        return Err(ModelError::Tensor {
+            name: name.to_owned(),
+            expected: format!("F32 {shape:?}"),
+            actual: format!("{:?} {:?}", tensor.dtype(), tensor.shape()),
+        });
+    }
+    Ok(tensor.data().chunks_exact(4).map(|x| f32::from_le_bytes([x[0], x[1], x[2], x[3]])).collect())
+}
+
+fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+const WEIGHTS: &[u8] = include_bytes!("../../models/echo/echo_v1.safetensors");
+const UNITS: usize = 40;
+const GATES: usize = 3 * UNITS;
