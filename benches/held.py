@@ -28,6 +28,13 @@ LIMITS = [
     ("traps", "agc", "events_opened", None, 3.0),
     ("traps", "human", "events_opened", None, 25.0),
     ("vad", "ten", "auc", 0.939, None),
+    ("echo", "real", "echo_leak", None, 2),
+    ("echo", "sim", "echo_leak", None, 3),
+    ("bargein", "all", "near_kept", 95, None),
+    ("bargein", "all", "echo_leak", None, 4.5),
+    ("clean_turns", "clean_turns", "near_kept", 99.5, None),
+    ("call", "call", "near_kept", 99.5, None),
+    ("call", "call", "echo_leak", None, 1),
 ]
 
 

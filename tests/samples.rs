@@ -1,6 +1,6 @@
 //! The shipped recordings are what their manifest says, and the gate treats them as their labels ask.
 //!
-//! Left out: `agent_echo` (nothing judges echo yet) and the `stale audio` bursts of
+//! Left out: `agent_echo` (`tests/echo.rs` has the pair with its playback) and the `stale audio` bursts of
 //! `backgrounded_app` (they are speech, only old: the detector rightly fires on them).
 
 use std::path::{Path, PathBuf};
