@@ -106,12 +106,20 @@ fn of_artefact((kind, span): (Artefact, Span)) -> Value {
 
 fn evidence(decision: &Decision) -> Value {
     let evidence = &decision.evidence;
-    json!({
+    let mut value = json!({
         "speech": rounded(evidence.speech.get()), "level_dbfs": rounded(evidence.level_dbfs),
         "floor_dbfs": rounded(evidence.floor_dbfs), "gap": evidence.gap,
         "artefact": evidence.artefact.map(Artefact::as_str), "attack_db": evidence.attack_db.map(rounded),
         "model": short(evidence.model),
-    })
+    });
+    if let Some(echo) = &evidence.echo {
+        value["echo"] = json!({
+            "likelihood": rounded(echo.likelihood.get()), "near": rounded(echo.near.get()),
+            "delay_ms": echo.delay.map(|samples| rounded(samples as f32 / 16.0)), "quality": echo.quality.as_str(),
+            "cancelled_db": rounded(echo.cancelled_db),
+        });
+    }
+    value
 }
 
 /// As much of the sha256 as tells models apart; the summary has all of it.
