@@ -41,7 +41,7 @@ pub(crate) struct Knowledge {
     pub(crate) quality: DelayQuality,
 }
 
-/// The inputs of the [net](super::net), all within a few units of zero.
+/// The inputs of the net (`models/echo/README.md`), all within a few units of zero.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Features(pub(crate) [f32; FEATURES]);
 

@@ -3,10 +3,10 @@
 //! No voice activity detector can tell, for both are speech. But the agent's voice is known before it
 //! sounds: it is the playback. Four steps find it in the microphone:
 //!
-//! 1. [`delay`]: how late it comes.
-//! 2. [`canceller`]: what a straight path would make of it, and the microphone without that.
-//! 3. [`features`]: how much of microphone and residual the playback explains, band by band.
-//! 4. [`net`]: what that says together: how likely the user speaks.
+//! 1. `delay`: how late it comes.
+//! 2. `canceller`: what a straight path would make of it, and the microphone without that.
+//! 3. `features`: how much of microphone and residual the playback explains, band by band.
+//! 4. `net`: what that says together: how likely the user speaks.
 
 mod backlog;
 mod bands;
