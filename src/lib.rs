@@ -48,6 +48,7 @@ mod pool;
 mod time_map;
 mod turn;
 pub mod vad;
+mod weights;
 
 pub use artefact::Artefact;
 pub use config::{

@@ -6,12 +6,13 @@
 use std::sync::{Arc, OnceLock};
 
 use fearless_simd::{Level, Simd, dispatch};
-use safetensors::{Dtype, SafeTensors};
+use safetensors::SafeTensors;
 
 use super::features::{FEATURES, Features};
 use crate::decision::Probability;
 use crate::error::ModelError;
 use crate::vad::ModelId;
+use crate::weights;
 
 /// The weights, shared by all gates.
 pub(crate) struct EchoModel {
@@ -34,8 +35,7 @@ impl EchoModel {
     }
 
     fn read(bytes: &[u8]) -> Result<Self, ModelError> {
-        let tensors =
-            SafeTensors::deserialize(bytes).map_err(|error| ModelError::Unreadable { cause: error.to_string() })?;
+        let tensors = weights::open(bytes)?;
         let deviation: [f32; FEATURES] = array(&tensors, "deviation")?;
         Ok(Self {
             simd: Level::new(),
@@ -94,7 +94,7 @@ struct Layer<const IN: usize, const OUT: usize> {
 
 impl<const IN: usize, const OUT: usize> Layer<IN, OUT> {
     fn read(tensors: &SafeTensors<'_>, name: &str) -> Result<Self, ModelError> {
-        let weights = floats(tensors, &format!("{name}.weight"), &[IN, OUT])?;
+        let weights = weights::floats(tensors, &format!("{name}.weight"), &[IN, OUT])?;
         let rows = weights.chunks_exact(OUT).map(|row| std::array::from_fn(|i| row[i])).collect();
         Ok(Self { rows, bias: array(tensors, &format!("{name}.bias"))? })
     }
@@ -112,20 +112,8 @@ impl<const IN: usize, const OUT: usize> Layer<IN, OUT> {
 }
 
 fn array<const N: usize>(tensors: &SafeTensors<'_>, name: &str) -> Result<[f32; N], ModelError> {
-    let floats = floats(tensors, name, &[N])?;
+    let floats = weights::floats(tensors, name, &[N])?;
     Ok(std::array::from_fn(|i| floats[i]))
-}
-
-fn floats(tensors: &SafeTensors<'_>, name: &str, shape: &[usize]) -> Result<Vec<f32>, ModelError> {
-    let tensor = tensors.tensor(name).map_err(|error| ModelError::Unreadable { cause: error.to_string() })?;
-    if tensor.dtype() != Dtype::F32 || tensor.shape() != shape {
-        return Err(ModelError::Tensor {
-            name: name.to_owned(),
-            expected: format!("F32 {shape:?}"),
-            actual: format!("{:?} {:?}", tensor.dtype(), tensor.shape()),
-        });
-    }
-    Ok(tensor.data().chunks_exact(4).map(|x| f32::from_le_bytes([x[0], x[1], x[2], x[3]])).collect())
 }
 
 fn sigmoid(x: f32) -> f32 {

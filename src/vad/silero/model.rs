@@ -3,13 +3,14 @@
 use std::sync::{Arc, OnceLock};
 
 use fearless_simd::{Level, dispatch};
-use safetensors::{Dtype, SafeTensors};
+use safetensors::SafeTensors;
 
 use super::instruction_set::InstructionSet;
 use super::kernel::{HIDDEN, Net, Shape, Weights, lanes};
 use super::layer::Conv;
 use crate::error::ModelError;
 use crate::vad::ModelId;
+use crate::weights;
 
 /// The weights of Silero VAD v6.2, shared by every stream through an `Arc`.
 pub struct SileroModel {
@@ -45,8 +46,7 @@ impl SileroModel {
     /// # Errors
     /// As [`from_safetensors`](Self::from_safetensors).
     pub fn for_instruction_set(bytes: &[u8], set: InstructionSet) -> Result<Self, ModelError> {
-        let file =
-            SafeTensors::deserialize(bytes).map_err(|error| ModelError::Unreadable { cause: error.to_string() })?;
+        let file = weights::open(bytes)?;
         let net = |prefix, shape| read_net(&Tensors { file: &file, prefix }, shape, set.level());
         Ok(Self { net8: net("8k", Shape::AT_8_KHZ)?, net16: net("16k", Shape::AT_16_KHZ)?, id: ModelId::of(bytes) })
     }
@@ -97,14 +97,7 @@ struct Tensors<'a> {
 
 impl Tensors<'_> {
     fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, ModelError> {
-        let name = format!("{}.{name}", self.prefix);
-        let tensor = self.file.tensor(&name).map_err(|_| ModelError::MissingTensor { name: name.clone() })?;
-        if tensor.shape() != shape || tensor.dtype() != Dtype::F32 {
-            let actual = format!("{:?} {:?}", tensor.dtype(), tensor.shape());
-            return Err(ModelError::Tensor { name, expected: format!("F32 {shape:?}"), actual });
-        }
-        let number = |bytes: &[u8]| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-        Ok(tensor.data().chunks_exact(4).map(number).collect())
+        weights::floats(self.file, &format!("{}.{name}", self.prefix), shape)
     }
 }
 
