@@ -37,6 +37,7 @@ mod decision;
 pub mod echo;
 mod error;
 mod feedback;
+mod fft;
 mod forward;
 mod frame;
 mod gate;

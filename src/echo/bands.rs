@@ -1,47 +1,36 @@
 //! Levels in bands: what the ear would call the colour of a sound.
 
-use std::f64::consts::PI;
-use std::sync::Arc;
-
 use realfft::num_complex::Complex;
-use realfft::{RealFftPlanner, RealToComplex};
 
+use super::plans::two_frames;
+use crate::fft::{Forward, hann};
 use crate::frame::{FRAME_LEN, SAMPLE_RATE};
 
 /// Level in each band, in dB.
 pub(crate) type Levels = [f32; BANDS];
 
-/// Splits two frames at a time into bands. The tables are shared by all signals.
+/// Splits two frames at a time into bands.
 pub(crate) struct Filterbank {
-    fft: Arc<dyn RealToComplex<f32>>,
+    fft: Forward,
     hann: Box<[f32]>,
-    /// For each bin, the band it falls into.
+    /// For each band its first bin, and one past the last of all.
     edges: [usize; BANDS + 1],
-    time: Vec<f32>,
-    spectrum: Vec<Complex<f32>>,
-    scratch: Vec<Complex<f32>>,
 }
 
 impl Filterbank {
     pub(crate) fn new() -> Self {
-        let n = 2 * FRAME_LEN;
-        let fft = RealFftPlanner::new().plan_fft_forward(n);
-        let hann = (0..n).map(|j| (0.5 - 0.5 * (2.0 * PI * j as f64 / n as f64).cos()) as f32).collect();
-        let (time, spectrum, scratch) = (fft.make_input_vec(), fft.make_output_vec(), fft.make_scratch_vec());
-        Self { fft, hann, edges: edges(), time, spectrum, scratch }
+        Self { fft: two_frames(), hann: hann(2 * FRAME_LEN), edges: edges() }
     }
 
     /// The levels over `before` and `frame`.
     pub(crate) fn levels(&mut self, before: &[f32; FRAME_LEN], frame: &[f32; FRAME_LEN]) -> Levels {
         let samples = before.iter().chain(frame);
-        for ((x, sample), weight) in self.time.iter_mut().zip(samples).zip(&self.hann) {
+        for ((x, sample), weight) in self.fft.time.iter_mut().zip(samples).zip(&self.hann) {
             *x = sample * weight;
         }
-        self.fft
-            .process_with_scratch(&mut self.time, &mut self.spectrum, &mut self.scratch)
-            .expect("lengths are fixed");
+        self.fft.run();
         std::array::from_fn(|band| {
-            let bins = &self.spectrum[self.edges[band]..self.edges[band + 1]];
+            let bins = &self.fft.spectrum[self.edges[band]..self.edges[band + 1]];
             let power = bins.iter().map(Complex::norm_sqr).sum::<f32>() / bins.len() as f32;
             10.0 * (power + SILENCE).log10()
         })

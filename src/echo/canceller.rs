@@ -6,22 +6,23 @@
 //! Every bin of every partition carries its own uncertainty, so that the step size needs no double-talk
 //! detector.
 
-use std::sync::Arc;
-
 use fearless_simd::{Level, Simd, dispatch};
 use realfft::num_complex::Complex;
-use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 
+use super::plans::{two_frames, two_frames_back};
 use super::reference::Reference;
+use crate::fft::{Forward, Inverse};
 use crate::frame::FRAME_LEN;
 
 /// Learns the path from the loudspeaker to the microphone, and subtracts what came along it.
 pub(crate) struct Canceller {
     simd: Level,
-    forward: Arc<dyn RealToComplex<f32>>,
-    inverse: Arc<dyn ComplexToReal<f32>>,
+    forward: Forward,
+    inverse: Inverse,
     /// Spectra of the playback, the newest at `newest`.
     playback: Box<[Bins; PARTS]>,
+    /// Which of them are not silent.
+    sounding: [bool; PARTS],
     newest: usize,
     path: Box<[Bins; PARTS]>,
     /// How far each bin of the path may be off, squared.
@@ -32,30 +33,23 @@ pub(crate) struct Canceller {
     next_cut: usize,
     /// Frames between microphone and the first partition's playback; `None` before there is a delay.
     offset: Option<i32>,
-    work: Work,
 }
 
 impl Canceller {
     pub(crate) fn new() -> Self {
-        let mut planner = RealFftPlanner::new();
-        let mut other = RealFftPlanner::new();
-        let (forward, inverse) = (planner.plan_fft_forward(2 * FRAME_LEN), other.plan_fft_inverse(2 * FRAME_LEN));
-        let work = Work::new(&*forward, &*inverse);
-        let mut canceller = Self {
+        Self {
             simd: Level::new(),
-            forward,
-            inverse,
+            forward: two_frames(),
+            inverse: two_frames_back(),
             playback: Box::new([Bins::SILENT; PARTS]),
+            sounding: [false; PARTS],
             newest: 0,
             path: Box::new([Bins::SILENT; PARTS]),
-            doubt: Box::new([[0.0; BINS]; PARTS]),
+            doubt: Box::new([[FIRST_DOUBT; BINS]; PARTS]),
             near: [0.0; BINS],
             next_cut: 0,
             offset: None,
-            work,
-        };
-        canceller.reset();
-        canceller
+        }
     }
 
     /// Takes the microphone's frame number `frame`, with the echo `delay` samples behind the playback.
@@ -70,7 +64,7 @@ impl Canceller {
         self.align(frame, delay, reference);
         self.load(frame, 0, reference);
         let residual = self.subtract(mic);
-        if self.playback[self.newest].power > 0.0 || self.playback.iter().any(|bins| bins.power > 0.0) {
+        if self.sounding.contains(&true) {
             self.learn(&residual);
         }
         residual
@@ -79,6 +73,7 @@ impl Canceller {
     pub(crate) fn reset(&mut self) {
         self.path.fill(Bins::SILENT);
         self.playback.fill(Bins::SILENT);
+        self.sounding = [false; PARTS];
         self.doubt.iter_mut().for_each(|bins| bins.fill(FIRST_DOUBT));
         self.near.fill(0.0);
         (self.newest, self.next_cut, self.offset) = (0, 0, None);
@@ -123,18 +118,15 @@ impl Canceller {
     /// Reads the playback of partition `part` at the microphone's frame `frame`.
     fn load(&mut self, frame: u64, part: usize, reference: &Reference) {
         let behind = i64::from(self.offset.unwrap_or(0)) + part as i64;
-        reference.read((frame as i64 - behind - 1) * FRAME_LEN as i64, &mut self.work.time);
+        reference.read((frame as i64 - behind - 1) * FRAME_LEN as i64, &mut self.forward.time);
         let slot = (self.newest + part) % PARTS;
-        if self.work.time.iter().all(|x| x.abs() < INAUDIBLE) {
-            self.playback[slot] = Bins::SILENT;
-        } else {
-            self.work.transform(&*self.forward, &mut self.playback[slot]);
-        }
+        self.sounding[slot] = self.forward.time.iter().any(|x| x.abs() >= INAUDIBLE);
+        self.playback[slot] = if self.sounding[slot] { Bins::of(&mut self.forward) } else { Bins::SILENT };
     }
 
     /// The microphone without the estimated echo.
     fn subtract(&mut self, mic: &[f32; FRAME_LEN]) -> [f32; FRAME_LEN] {
-        let Self { simd, playback, newest, path, work, .. } = self;
+        let Self { simd, playback, newest, path, inverse, .. } = self;
         let mut echo = Bins::SILENT;
         dispatch!(*simd, simd => simd.vectorize(
             #[inline(always)]
@@ -144,16 +136,15 @@ impl Canceller {
                 }
             }
         ));
-        work.back(&*self.inverse, &echo);
-        std::array::from_fn(|i| mic[i] - work.time[FRAME_LEN + i] * SCALE)
+        echo.back(inverse);
+        std::array::from_fn(|i| mic[i] - inverse.time[FRAME_LEN + i] * SCALE)
     }
 
     /// Moves the path towards what would have left less residual.
     fn learn(&mut self, residual: &[f32; FRAME_LEN]) {
-        self.work.time[..FRAME_LEN].fill(0.0);
-        self.work.time[FRAME_LEN..].copy_from_slice(residual);
-        let mut error = Bins::SILENT;
-        self.work.transform(&*self.forward, &mut error);
+        self.forward.time[..FRAME_LEN].fill(0.0);
+        self.forward.time[FRAME_LEN..].copy_from_slice(residual);
+        let error = Bins::of(&mut self.forward);
         let Self { simd, playback, newest, path, doubt, near, .. } = self;
         dispatch!(*simd, simd => simd.vectorize(
             #[inline(always)]
@@ -182,10 +173,11 @@ impl Canceller {
     fn cut(&mut self) {
         let path = &mut self.path[self.next_cut];
         self.next_cut = (self.next_cut + 1) % PARTS;
-        self.work.back(&*self.inverse, path);
-        self.work.time[FRAME_LEN..].fill(0.0);
-        self.work.time[..FRAME_LEN].iter_mut().for_each(|x| *x *= SCALE);
-        self.work.transform(&*self.forward, path);
+        path.back(&mut self.inverse);
+        let (kept, cut) = self.forward.time.split_at_mut(FRAME_LEN);
+        kept.iter_mut().zip(&self.inverse.time).for_each(|(kept, x)| *kept = x * SCALE);
+        cut.fill(0.0);
+        *path = Bins::of(&mut self.forward);
     }
 }
 
@@ -200,12 +192,30 @@ impl std::fmt::Debug for Canceller {
 struct Bins {
     re: [f32; BINS],
     im: [f32; BINS],
-    /// The sum of its squares.
-    power: f32,
 }
 
 impl Bins {
-    const SILENT: Self = Self { re: [0.0; BINS], im: [0.0; BINS], power: 0.0 };
+    const SILENT: Self = Self { re: [0.0; BINS], im: [0.0; BINS] };
+
+    /// The spectrum of the transform's samples.
+    fn of(forward: &mut Forward) -> Self {
+        forward.run();
+        let mut bins = Self::SILENT;
+        for (k, x) in forward.spectrum.iter().enumerate() {
+            (bins.re[k], bins.im[k]) = (x.re, x.im);
+        }
+        bins
+    }
+
+    /// The samples of this spectrum, times their number, are in the transform's `time`.
+    fn back(&self, inverse: &mut Inverse) {
+        for (k, x) in inverse.spectrum.iter_mut().enumerate() {
+            *x = Complex::new(self.re[k], self.im[k]);
+        }
+        let last = inverse.spectrum.len() - 1;
+        (inverse.spectrum[0].im, inverse.spectrum[last].im) = (0.0, 0.0);
+        inverse.run();
+    }
 
     #[inline(always)]
     fn add_product(&mut self, x: &Self, w: &Self) {
@@ -226,45 +236,6 @@ impl Bins {
             let path = self.re[k] * self.re[k] + self.im[k] * self.im[k];
             doubt[k] = PATH_KEPT * (1.0 - known) * doubt[k] + (1.0 - PATH_KEPT) * path + LEAST_DOUBT;
         }
-    }
-}
-
-/// Buffers of the transforms.
-struct Work {
-    time: Vec<f32>,
-    spectrum: Vec<Complex<f32>>,
-    forward: Vec<Complex<f32>>,
-    inverse: Vec<Complex<f32>>,
-}
-
-impl Work {
-    fn new(forward: &dyn RealToComplex<f32>, inverse: &dyn ComplexToReal<f32>) -> Self {
-        Self {
-            time: forward.make_input_vec(),
-            spectrum: forward.make_output_vec(),
-            forward: forward.make_scratch_vec(),
-            inverse: inverse.make_scratch_vec(),
-        }
-    }
-
-    /// `bins` becomes the spectrum of `time`.
-    fn transform(&mut self, forward: &dyn RealToComplex<f32>, bins: &mut Bins) {
-        forward.process_with_scratch(&mut self.time, &mut self.spectrum, &mut self.forward).expect("lengths are fixed");
-        bins.power = 0.0;
-        for (k, x) in self.spectrum.iter().enumerate() {
-            (bins.re[k], bins.im[k]) = (x.re, x.im);
-            bins.power += x.norm_sqr();
-        }
-    }
-
-    /// `time` becomes the signal of `bins`, times its length.
-    fn back(&mut self, inverse: &dyn ComplexToReal<f32>, bins: &Bins) {
-        for (k, x) in self.spectrum.iter_mut().enumerate() {
-            *x = Complex::new(bins.re[k], bins.im[k]);
-        }
-        let last = self.spectrum.len() - 1;
-        (self.spectrum[0].im, self.spectrum[last].im) = (0.0, 0.0);
-        inverse.process_with_scratch(&mut self.spectrum, &mut self.time, &mut self.inverse).expect("lengths are fixed");
     }
 }
 

@@ -4,23 +4,21 @@
 //! magnitude (PHAT-beta), computed in blocks of two frames and averaged over time. A straight path from
 //! loudspeaker to microphone makes one sharp peak within a few hundred milliseconds of speech.
 
-use std::f64::consts::PI;
-use std::sync::Arc;
-
 use fearless_simd::{Level, Simd, dispatch};
 use realfft::num_complex::Complex;
-use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 
 use super::lock::{Lock, Sweep};
+use super::plans::{two_frames, two_frames_back_at_half_rate};
 use super::reference::Reference;
+use crate::fft::{Forward, Inverse, hann};
 use crate::frame::{FRAME_LEN, Frame};
 
 /// Finds the delay of the echo behind the playback.
 pub(crate) struct DelayEstimator {
     simd: Level,
-    forward: Arc<dyn RealToComplex<f32>>,
-    inverse: Arc<dyn ComplexToReal<f32>>,
-    work: Work,
+    hann: Box<[f32]>,
+    forward: Forward,
+    inverse: Inverse,
     /// The microphone's frame before.
     before: [f32; FRAME_LEN],
     playback: Spectra,
@@ -43,14 +41,11 @@ pub(crate) struct Peak {
 
 impl DelayEstimator {
     pub(crate) fn new() -> Self {
-        let (mut wide, mut narrow) = (RealFftPlanner::new(), RealFftPlanner::new());
-        let (forward, inverse) = (wide.plan_fft_forward(2 * FRAME_LEN), narrow.plan_fft_inverse(FRAME_LEN));
-        let work = Work::new(&*forward, &*inverse);
         Self {
             simd: Level::new(),
-            forward,
-            inverse,
-            work,
+            hann: hann(2 * FRAME_LEN),
+            forward: two_frames(),
+            inverse: two_frames_back_at_half_rate(),
             before: [0.0; FRAME_LEN],
             playback: Spectra::new(),
             cross: vec![Bins::SILENT; BLOCKS].into(),
@@ -68,10 +63,10 @@ impl DelayEstimator {
         if !self.playback.sounds_around(frame) {
             return;
         }
-        self.work.time[..FRAME_LEN].copy_from_slice(&self.before);
-        self.work.time[FRAME_LEN..].copy_from_slice(mic.samples());
+        self.forward.time[..FRAME_LEN].copy_from_slice(&self.before);
+        self.forward.time[FRAME_LEN..].copy_from_slice(mic.samples());
         self.before = *mic.samples();
-        let (mic, power) = self.work.whitened(&*self.forward);
+        let (mic, power) = self.whitened();
         self.correlate(frame, &mic, power);
         self.scan();
     }
@@ -82,6 +77,7 @@ impl DelayEstimator {
     }
 
     pub(crate) fn reset(&mut self) {
+        self.before = [0.0; FRAME_LEN];
         self.playback.reset();
         self.cross.fill(Bins::SILENT);
         self.chance.fill(0.0);
@@ -102,12 +98,26 @@ impl DelayEstimator {
             if next > frame + LEAD || !(complete || next < frame) {
                 return;
             }
-            reference.read((next as i64 - 1) * FRAME_LEN as i64, &mut self.work.time);
-            let silent = self.work.time.iter().all(|x| x.abs() < INAUDIBLE);
-            let spectrum = if silent { (Bins::SILENT, 0.0) } else { self.work.whitened(&*self.forward) };
+            reference.read((next as i64 - 1) * FRAME_LEN as i64, &mut self.forward.time);
+            let silent = self.forward.time.iter().all(|x| x.abs() < INAUDIBLE);
+            let spectrum = if silent { (Bins::SILENT, 0.0) } else { self.whitened() };
             self.playback.store(next, spectrum);
             self.playback.next += 1;
         }
+    }
+
+    /// The spectrum of `forward.time`, tapered so that its ends are no sound of their own, with loud bins
+    /// made less so, and the sum of its squares.
+    fn whitened(&mut self) -> (Bins, f32) {
+        self.forward.time.iter_mut().zip(&self.hann).for_each(|(x, weight)| *x *= weight);
+        self.forward.run();
+        let (mut bins, mut power) = (Bins::SILENT, 0.0);
+        for (k, x) in self.forward.spectrum[FIRST_BIN..FIRST_BIN + BINS].iter().enumerate() {
+            let x = x / (x.norm() + WHITENING_FLOOR).powf(WHITENING);
+            (bins.re[k], bins.im[k]) = (x.re, x.im);
+            power += x.norm_sqr();
+        }
+        (bins, power)
     }
 
     /// Adds the frame to the averages of every delay at which playback was known.
@@ -141,9 +151,9 @@ impl DelayEstimator {
     fn peak_in(&mut self, block: usize) -> Peak {
         // A product of two spectra, half of it in the real signal's negative frequencies.
         let chance = (2.0 * self.chance[block] / BINS as f32).sqrt();
-        self.work.correlation(&self.cross[block], &*self.inverse);
+        self.cross[block].correlation(&mut self.inverse);
         // The later half of the result is the negative delays.
-        let (behind, before) = (&self.work.delays[..DELAYS / 2], &self.work.delays[2 * DELAYS - DELAYS / 2..]);
+        let (behind, before) = (&self.inverse.time[..DELAYS / 2], &self.inverse.time[2 * DELAYS - DELAYS / 2..]);
         let delays = (0..).zip(behind).chain((-(DELAYS as i32) / 2..).zip(before));
         let (at, height) =
             delays.map(|(at, x)| (at, x.abs())).fold((0, 0.0), |best, one| if one.1 > best.1 { one } else { best });
@@ -176,6 +186,15 @@ impl Bins {
             self.re[k] = KEPT_PER_FRAME * self.re[k] + (a * c + b * d);
             self.im[k] = KEPT_PER_FRAME * self.im[k] + (a * d - b * c);
         }
+    }
+
+    /// The correlation at 8 kHz, the delay of the block's first sample first, is in the transform's `time`.
+    fn correlation(&self, inverse: &mut Inverse) {
+        inverse.spectrum.fill(Complex::default());
+        for (k, x) in inverse.spectrum[FIRST_BIN..FIRST_BIN + BINS].iter_mut().enumerate() {
+            *x = Complex::new(self.re[k], self.im[k]);
+        }
+        inverse.run();
     }
 }
 
@@ -217,54 +236,6 @@ impl Spectra {
 
     fn reset(&mut self) {
         (self.next, self.sounding_until) = (0, 0);
-    }
-}
-
-/// Buffers of the transforms.
-struct Work {
-    hann: Vec<f32>,
-    time: Vec<f32>,
-    spectrum: Vec<Complex<f32>>,
-    forward: Vec<Complex<f32>>,
-    half: Vec<Complex<f32>>,
-    delays: Vec<f32>,
-    inverse: Vec<Complex<f32>>,
-}
-
-impl Work {
-    fn new(forward: &dyn RealToComplex<f32>, inverse: &dyn ComplexToReal<f32>) -> Self {
-        let n = forward.len();
-        Self {
-            hann: (0..n).map(|j| (0.5 - 0.5 * (2.0 * PI * j as f64 / n as f64).cos()) as f32).collect(),
-            time: forward.make_input_vec(),
-            spectrum: forward.make_output_vec(),
-            forward: forward.make_scratch_vec(),
-            half: inverse.make_input_vec(),
-            delays: inverse.make_output_vec(),
-            inverse: inverse.make_scratch_vec(),
-        }
-    }
-
-    /// The spectrum of `time`, tapered so that its ends are no sound of their own, with loud bins made less so, and the sum of its squares.
-    fn whitened(&mut self, forward: &dyn RealToComplex<f32>) -> (Bins, f32) {
-        self.time.iter_mut().zip(&self.hann).for_each(|(x, weight)| *x *= weight);
-        forward.process_with_scratch(&mut self.time, &mut self.spectrum, &mut self.forward).expect("lengths are fixed");
-        let (mut bins, mut power) = (Bins::SILENT, 0.0);
-        for (k, x) in self.spectrum[FIRST_BIN..FIRST_BIN + BINS].iter().enumerate() {
-            let x = x / (x.norm() + WHITENING_FLOOR).powf(WHITENING);
-            (bins.re[k], bins.im[k]) = (x.re, x.im);
-            power += x.norm_sqr();
-        }
-        (bins, power)
-    }
-
-    /// `delays` becomes the correlation at 8 kHz, the delay of the block's first sample first.
-    fn correlation(&mut self, cross: &Bins, inverse: &dyn ComplexToReal<f32>) {
-        self.half.fill(Complex::default());
-        for (k, half) in self.half[FIRST_BIN..FIRST_BIN + BINS].iter_mut().enumerate() {
-            *half = Complex::new(cross.re[k], cross.im[k]);
-        }
-        inverse.process_with_scratch(&mut self.half, &mut self.delays, &mut self.inverse).expect("lengths are fixed");
     }
 }
 

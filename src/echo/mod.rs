@@ -17,6 +17,7 @@ mod features;
 mod leak;
 mod lock;
 mod net;
+mod plans;
 mod reference;
 
 pub(crate) use barge_in::{Admission, Passage};

@@ -3,7 +3,6 @@
 //! `models/silero_vad_v6.2.md` writes the network down. It is computed for one stream or for
 //! [`GROUP`] at a time, in the widest vectors that the processor has.
 
-use std::f64::consts::PI;
 use std::sync::Arc;
 
 use fearless_simd::{Level, Simd, SimdBase, SimdFloat, dispatch};
@@ -12,6 +11,7 @@ use realfft::{RealFftPlanner, RealToComplex};
 
 use super::layer::{Conv, Row};
 use super::math::{sigmoid, tanh};
+use crate::fft::hann;
 
 /// The network for one sample rate: weights and tables, never changed after loading.
 pub(super) struct Net {
@@ -36,14 +36,13 @@ pub(super) struct Weights {
 impl Net {
     pub(super) fn new(shape: Shape, level: Level, weights: Weights) -> Self {
         let n = shape.fft;
-        let hann = (0..n).map(|j| (0.5 - 0.5 * (2.0 * PI * j as f64 / n as f64).cos()) as f32).collect();
         let fft = RealFftPlanner::new().plan_fft_forward(n);
         assert!(
             fft.get_scratch_len() <= FFT_SCRATCH,
             "an FFT of {n} needs {} numbers of scratch",
             fft.get_scratch_len()
         );
-        Self { shape, level, hann, fft, weights }
+        Self { shape, level, hann: hann(n), fft, weights }
     }
 
     /// The score of a stream's next window, in [0, 1].
