@@ -1,10 +1,13 @@
 //! What a frame costs: each stage alone, and the whole gate on silence, speech and noise.
 
+mod sounds;
+
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use sounds::{noise, silence, speech};
 use voxgate::vad::{Both, Silero, SileroModel, Vad, WebRtc};
-use voxgate::{Chunk, FRAME_LEN, Frame, Gate, GateConfig, Intake, Samples, SileroConfig, VadChoice, WebRtcConfig};
+use voxgate::{Chunk, Gate, GateConfig, Intake, Samples, SileroConfig, VadChoice, WebRtcConfig};
 
 /// Frames per measurement: 16 frames are 5 windows of Silero, so per-frame figures are averages.
 const FRAMES: usize = 16;
@@ -60,28 +63,6 @@ fn birth(c: &mut Criterion) {
     c.bench_function("make a gate", |b| {
         b.iter_batched(GateConfig::default, |config| Gate::new(&config).unwrap(), BatchSize::SmallInput);
     });
-}
-
-fn speech() -> Vec<Frame> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/clean_turn.wav");
-    let samples: Vec<i16> = hound::WavReader::open(path).unwrap().samples().map(Result::unwrap).collect();
-    let frame = |chunk: &[i16]| Frame::new(std::array::from_fn(|i| f32::from(chunk[i]) / 32_768.0)).unwrap();
-    samples.chunks_exact(FRAME_LEN).map(frame).collect()
-}
-
-fn noise() -> Vec<Frame> {
-    let mut state = 1_u32;
-    let mut next = move || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 8) as f32 / (1 << 24) as f32 * 0.02 - 0.01
-    };
-    (0..800).map(|_| Frame::new(std::array::from_fn(|_| next())).unwrap()).collect()
-}
-
-/// The tail of a sound that dies away into denormals, then zeros.
-fn silence() -> Vec<Frame> {
-    let level = |n: usize| if n < 400 { 10_f32.powf(-(n as f32) / 9.0) } else { 0.0 };
-    (0..800).map(|n| Frame::new([level(n); FRAME_LEN]).unwrap()).collect()
 }
 
 criterion_group!(benches, intake, vads, gate, birth);

@@ -6,11 +6,14 @@
 //! Time is the thread's own on the processor: what else runs on the machine still takes its caches, but
 //! not its time.
 
+mod sounds;
+
 use std::hint::black_box;
 use std::time::Duration;
 
 use cpu_time::ThreadTime;
-use voxgate::{FRAME_LEN, Frame, Gate, GateConfig, GateId, GatePool};
+use sounds::{noise, silence, speech};
+use voxgate::{Frame, Gate, GateConfig, GateId, GatePool};
 
 fn main() {
     let sounds = [("speech", speech()), ("noise", noise()), ("silence", silence())];
@@ -138,28 +141,6 @@ fn micros(time: Duration) -> f64 {
 
 fn gate() -> Gate {
     Gate::new(&GateConfig::default()).expect("the defaults are sound")
-}
-
-fn speech() -> Vec<Frame> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/clean_turn.wav");
-    let samples: Vec<i16> = hound::WavReader::open(path).unwrap().samples().map(Result::unwrap).collect();
-    let frame = |chunk: &[i16]| Frame::new(std::array::from_fn(|i| f32::from(chunk[i]) / 32_768.0)).unwrap();
-    samples.chunks_exact(FRAME_LEN).map(frame).collect()
-}
-
-fn noise() -> Vec<Frame> {
-    let mut state = 1_u32;
-    let mut next = move || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 8) as f32 / (1 << 24) as f32 * 0.02 - 0.01
-    };
-    (0..800).map(|_| Frame::new(std::array::from_fn(|_| next())).unwrap()).collect()
-}
-
-/// The tail of a sound that dies away into denormals, then zeros.
-fn silence() -> Vec<Frame> {
-    let level = |n: usize| if n < 400 { 10_f32.powf(-(n as f32) / 9.0) } else { 0.0 };
-    (0..800).map(|n| Frame::new([level(n); FRAME_LEN]).unwrap()).collect()
 }
 
 /// Streams alive: what one core is asked to carry.

@@ -225,7 +225,7 @@ impl Run {
 
 fn delay_of(decision: &Decision) -> Option<f64> {
     let echo = decision.evidence.echo.filter(|echo| echo.quality == DelayQuality::Locked)?;
-    echo.delay.map(|samples| f64::from(samples) / 16.0)
+    echo.delay_ms()
 }
 
 fn frames_of(audio: &[f32]) -> impl Iterator<Item = Frame> {

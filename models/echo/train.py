@@ -92,7 +92,7 @@ def hop_db(path):
     return np.convolve(10 * np.log10(power + 1e-10), np.ones(5) / 5, "same")
 
 
-# --- The net: README.md of src/echo says the same in Rust ---
+# --- The net, as src/echo/net.rs runs it ---
 
 def first_weights(rng):
     def matrix(*shape):

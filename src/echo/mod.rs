@@ -37,7 +37,7 @@ use std::sync::Arc;
 use crate::config::{EchoConfig, ForwardAudio, SileroConfig, TurnConfig};
 use crate::decision::{Probability, TurnState};
 use crate::error::ModelError;
-use crate::frame::{FRAME_LEN, Frame, SampleIndex, Span};
+use crate::frame::{FRAME_LEN, Frame, SAMPLE_RATE, SampleIndex, Span};
 use crate::vad::{Attention, DueWindow, ModelId, Score, Silero, SileroModel, Vad};
 
 /// Looks for the playback in the microphone, frame by frame.
@@ -90,6 +90,13 @@ pub struct EchoEvidence {
     pub quality: DelayQuality,
     /// By how many dB the canceller lowered the level over the last 50 ms.
     pub cancelled_db: f32,
+}
+
+impl EchoEvidence {
+    /// By how many milliseconds the echo is later than the playback: [`delay`](Self::delay) in another unit.
+    pub fn delay_ms(&self) -> Option<f64> {
+        self.delay.map(|samples| f64::from(samples) * 1000.0 / f64::from(SAMPLE_RATE))
+    }
 }
 
 impl EchoDetector {

@@ -51,7 +51,7 @@ impl Reference {
             self.ring[index(at)] = sample;
         }
         self.end = self.end.max(end);
-        self.changed = Some(self.changed.map_or(at.0, |oldest| oldest.min(at.0)));
+        self.note_change(at);
         if frame.level_dbfs() > SOUNDING_DBFS {
             self.sounding_until = self.sounding_until.max(Some(end));
         }
@@ -64,7 +64,7 @@ impl Reference {
             self.ring[index(at)] = 0.0;
         }
         if at.0 < self.end {
-            self.changed = Some(self.changed.map_or(at.0, |oldest| oldest.min(at.0)));
+            self.note_change(at);
             self.end = at.0;
             self.sounding_until = self.sounding_until.map(|until| until.min(at.0));
         }
@@ -98,6 +98,10 @@ impl Reference {
     /// From where on playback changed since this was asked last.
     pub(crate) fn take_changed(&mut self) -> Option<u64> {
         self.changed.take()
+    }
+
+    fn note_change(&mut self, at: SampleIndex) {
+        self.changed = Some(self.changed.map_or(at.0, |oldest| oldest.min(at.0)));
     }
 
     /// The samples from `start` on; silence where nothing was given or nothing is kept.

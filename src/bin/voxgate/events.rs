@@ -115,7 +115,7 @@ fn evidence(decision: &Decision) -> Value {
     if let Some(echo) = &evidence.echo {
         value["echo"] = json!({
             "likelihood": rounded(echo.likelihood.get()), "near": rounded(echo.near.get()),
-            "delay_ms": echo.delay.map(|samples| rounded(samples as f32 / 16.0)), "quality": echo.quality.as_str(),
+            "delay_ms": echo.delay_ms().map(|ms| rounded(ms as f32)), "quality": echo.quality.as_str(),
             "cancelled_db": rounded(echo.cancelled_db),
         });
     }

@@ -32,10 +32,8 @@ impl FramesCsv {
             None => (0, String::new()),
         };
         let echo = decision.evidence.echo;
-        let delay = echo
-            .filter(|echo| echo.quality == DelayQuality::Locked)
-            .and_then(|echo| echo.delay)
-            .map_or(String::new(), |samples| format!("{:.1}", ms_of(samples)));
+        let sure = echo.filter(|echo| echo.quality == DelayQuality::Locked);
+        let delay = sure.and_then(|echo| echo.delay_ms()).map_or(String::new(), |ms| format!("{ms:.1}"));
         writeln!(
             self.0,
             "{},{:.5},{:.5},{delay},{},{verdict},{reason},{forwarded},{released}",
@@ -49,10 +47,6 @@ impl FramesCsv {
     pub(crate) fn finish(&mut self) -> std::io::Result<()> {
         self.0.flush()
     }
-}
-
-fn ms_of(samples: i32) -> f64 {
-    f64::from(samples) * 1000.0 / f64::from(SAMPLE_RATE)
 }
 
 /// 16 kHz mono, 16 bits: a WAV file, or raw on standard output if the path is `-`.
