@@ -1,13 +1,17 @@
-//! What a frame costs: each stage alone, and the whole gate on silence, speech and noise.
+//! What a frame costs: each stage alone, and the whole gate on silence, speech and noise, and on echo.
 
 mod sounds;
 
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use sounds::{noise, silence, speech};
+use sounds::{noise, sample, silence, speech};
+use voxgate::echo::EchoDetector;
 use voxgate::vad::{Both, Silero, SileroModel, Vad, WebRtc};
-use voxgate::{Chunk, Gate, GateConfig, Intake, Samples, SileroConfig, VadChoice, WebRtcConfig};
+use voxgate::{
+    Chunk, FRAME_LEN, Frame, Gate, GateConfig, Intake, Probability, SampleIndex, Samples, SileroConfig, VadChoice,
+    WebRtcConfig,
+};
 
 /// Frames per measurement: 16 frames are 5 windows of Silero, so per-frame figures are averages.
 const FRAMES: usize = 16;
@@ -57,6 +61,35 @@ fn gate(c: &mut Criterion) {
     }
 }
 
+/// The agent speaks and the user cuts in, over and over; and an agent that is silent.
+fn echo(c: &mut Criterion) {
+    let mut group = c.benchmark_group("echo, 16 frames");
+    group.throughput(Throughput::Elements(FRAMES as u64));
+    let call: Vec<(Frame, Frame)> = sample("echo_mic.wav").into_iter().zip(sample("echo_playback.wav")).collect();
+    let mut detector = EchoDetector::new().unwrap();
+    let mut frames = (0..).map(|n| (SampleIndex(n * FRAME_LEN as u64), &call[n as usize % call.len()]));
+    group.bench_function("the detector with its Silero", |b| {
+        b.iter(|| {
+            for (at, (mic, playback)) in frames.by_ref().take(FRAMES) {
+                detector.playback(playback, at);
+                black_box(detector.assess(mic, Probability::new(0.9).unwrap()));
+            }
+        });
+    });
+    let mut residual_vad = Silero::new(SileroModel::bundled().unwrap(), SileroConfig::default());
+    let mut mics = call.iter().map(|(mic, _)| mic).cycle();
+    group.bench_function("a Silero on the same", |b| {
+        b.iter(|| mics.by_ref().take(FRAMES).for_each(|mic| _ = black_box(residual_vad.score(mic))));
+    });
+    let mut detector = EchoDetector::new().unwrap();
+    let mut mics = call.iter().map(|(mic, _)| mic).cycle();
+    group.bench_function("the detector, the agent silent", |b| {
+        b.iter(|| {
+            mics.by_ref().take(FRAMES).for_each(|mic| _ = black_box(detector.assess(mic, Probability::default())))
+        });
+    });
+}
+
 fn birth(c: &mut Criterion) {
     let bytes = include_bytes!("../models/silero_vad_v6.2.safetensors");
     c.bench_function("read the model", |b| b.iter(|| SileroModel::from_safetensors(black_box(bytes)).unwrap()));
@@ -65,5 +98,5 @@ fn birth(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, intake, vads, gate, birth);
+criterion_group!(benches, intake, vads, gate, echo, birth);
 criterion_main!(benches);

@@ -4,7 +4,7 @@ use crate::artefact::ArtefactDetector;
 use crate::burst::{Judge, Phase, SoundTracker};
 use crate::config::GateConfig;
 use crate::decision::{Decision, Doubt, Edge, Evidence, Reason, TurnState, Verdict};
-use crate::echo::{Arrival, Echo, Passage};
+use crate::echo::{Arrival, Cue, Echo, Passage, Weight};
 use crate::error::ConfigError;
 use crate::feedback::{SttResult, SttRuling};
 use crate::frame::{Frame, SampleIndex, Span};
@@ -175,6 +175,14 @@ impl Gate {
     /// Does not allocate, free, lock, log, block or call the system.
     pub fn feedback(&mut self, result: &SttResult<'_>) -> SttRuling {
         self.turn.feedback(result, self.history.end())
+    }
+
+    /// What each kind of evidence of echo said about the last frame; `None` while no playback can be heard.
+    ///
+    /// # Real-time
+    /// Never allocates, frees, locks or blocks, but asks the net some 6,000 times: milliseconds.
+    pub fn explain_echo(&self) -> Option<[Weight; Cue::ALL.len()]> {
+        self.echo.as_ref()?.detector.explain()
     }
 
     /// Says that no more audio comes: what was held is dropped, and a turn that is under way ends.

@@ -6,6 +6,8 @@ mod bad_input;
 mod contract;
 #[path = "cli/cost.rs"]
 mod cost;
+#[path = "cli/explain.rs"]
+mod explain;
 #[path = "cli/formats.rs"]
 mod formats;
 #[path = "cli/long.rs"]

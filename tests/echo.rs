@@ -34,6 +34,9 @@ fn echo_stays_out_through_rooms_devices_and_networks() {
         Path { swing_db: 12.0, ..Path::default() },
         Path { narrow: true, ..Path::default() },
         Path { suppressor_db: Some(25.0), ..Path::default() },
+        Path { opus: Some(16_000), delay_ms: 260.0, ..Path::default() },
+        Path { opus: Some(12_000), drive: 4.0, ..Path::default() },
+        Path { hands_free: true, gain_db: 0.0, ..Path::default() },
     ] {
         let scene = Scene::agent_alone(16.0, &path);
         let run = Run::of(&scene.mic, &scene.playback);
@@ -73,7 +76,13 @@ fn no_delay_is_found_where_there_is_no_echo() {
 
 #[test]
 fn the_user_is_heard_over_the_agent() {
-    for (near_db, path) in [(0.0, Path::default()), (8.0, Path { delay_ms: 400.0, drive: 4.0, ..Path::default() })] {
+    for (near_db, path) in [
+        (0.0, Path::default()),
+        (8.0, Path { delay_ms: 400.0, drive: 4.0, ..Path::default() }),
+        (4.0, Path { opus: Some(16_000), delay_ms: 260.0, ..Path::default() }),
+        (6.0, Path { hands_free: true, ..Path::default() }),
+        (-3.0, Path { gain_db: 0.0, ..Path::default() }),
+    ] {
         let scene = Scene::barge_in(20.0, near_db, &path);
         let run = Run::of(&scene.mic, &scene.playback);
         for (start, end) in &scene.user_ms {
@@ -148,6 +157,26 @@ fn a_reset_gate_decides_as_a_new_one() {
     let again = Run::through(&mut used, &scene.mic, &scene.playback, 0, 0);
     let fresh = Run::of(&scene.mic, &scene.playback);
     assert!(again.decisions == fresh.decisions);
+}
+
+#[test]
+fn what_decided_can_be_asked() {
+    let mut gate = Gate::new(&GateConfig::default()).unwrap();
+    assert_eq!(gate.explain_echo(), None, "no playback");
+    let scene = Scene::barge_in(12.0, 5.0, &Path::default());
+    let (mut user, mut agent) = (f32::NAN, f32::NAN);
+    let user_ms = (scene.user_ms[1].0 + 400) / 10 * 10;
+    for (n, (mic, playback)) in frames_of(&scene.mic).zip(frames_of(&scene.playback)).enumerate() {
+        gate.playback(&playback, SampleIndex((n * FRAME_LEN) as u64));
+        gate.push(&mic);
+        let said = || gate.explain_echo().unwrap().iter().map(|weight| weight.log_odds).sum();
+        match n as u64 * 10 {
+            ms if ms == user_ms => user = said(),
+            2_500 => agent = said(),
+            _ => (),
+        }
+    }
+    assert!(user > 0.0 && agent < user - 4.0, "for the user {user} over the agent, {agent} without");
 }
 
 #[test]

@@ -3,7 +3,12 @@
 use voxgate::{FRAME_LEN, Frame};
 
 pub(crate) fn speech() -> Vec<Frame> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/clean_turn.wav");
+    sample("clean_turn.wav")
+}
+
+/// A shipped recording.
+pub(crate) fn sample(name: &str) -> Vec<Frame> {
+    let path = format!("{}/samples/{name}", env!("CARGO_MANIFEST_DIR"));
     let samples: Vec<i16> = hound::WavReader::open(path).unwrap().samples().map(Result::unwrap).collect();
     let frame = |chunk: &[i16]| Frame::new(std::array::from_fn(|i| f32::from(chunk[i]) / 32_768.0)).unwrap();
     samples.chunks_exact(FRAME_LEN).map(frame).collect()

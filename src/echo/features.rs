@@ -1,6 +1,7 @@
 //! What is known about a frame while the agent's voice is in the room, as the numbers that are weighed.
 
 use super::bands::{BANDS, Filterbank, Levels};
+use super::explain::Cue;
 use super::leak::{Leak, settle, smear};
 use super::lock::DelayQuality;
 use crate::decision::Probability;
@@ -77,8 +78,8 @@ impl Meter {
         } else {
             (0..3).for_each(|_| out.levels(&[0.0; BANDS]));
         }
-        out.one(logit(heard.mic_speech) / 4.0);
-        out.one(logit(heard.residual_speech) / 4.0);
+        out.one(heard.mic_speech.log_odds() / 4.0);
+        out.one(heard.residual_speech.log_odds() / 4.0);
         out.one(above(&mic, &self.mic.floor) / 10.0);
         out.one(above(&residual, &self.residual.floor) / 10.0);
         out.one(mean_of(&self.spread) / 20.0);
@@ -124,9 +125,28 @@ impl Features {
     /// How many there are.
     pub const LEN: usize = 3 * BANDS + 13;
 
+    pub(super) const NONE: Self = Self([0.0; FEATURES]);
+
     /// The numbers, in the order that `models/echo/README.md` lists.
     pub fn values(&self) -> &[f32] {
         &self.0
+    }
+
+    /// The same, but of what `is_told` does not name as in `usual`.
+    pub(super) fn only(&self, is_told: impl Fn(Cue) -> bool, usual: &[f32; FEATURES]) -> Self {
+        Self(std::array::from_fn(|i| if is_told(cue_of(i)) { self.0[i] } else { usual[i] }))
+    }
+}
+
+/// What the feature at `index` belongs to.
+fn cue_of(index: usize) -> Cue {
+    match index.checked_sub(3 * BANDS) {
+        None if index < 2 * BANDS => Cue::Unexplained,
+        None | Some(6 | 7) => Cue::Cancelled,
+        Some(0 | 1) => Cue::Speech,
+        Some(2 | 3) => Cue::Level,
+        Some(4 | 5 | 12) => Cue::Playback,
+        Some(_) => Cue::Delay,
     }
 }
 
@@ -218,11 +238,6 @@ fn above(levels: &Levels, floor: &Levels) -> f32 {
 
 fn mean_of(levels: &Levels) -> f32 {
     levels.iter().sum::<f32>() / BANDS as f32
-}
-
-fn logit(p: Probability) -> f32 {
-    let p = p.get().clamp(1e-4, 1.0 - 1e-4);
-    (p / (1.0 - p)).ln()
 }
 
 pub(crate) const FEATURES: usize = Features::LEN;

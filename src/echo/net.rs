@@ -54,6 +54,11 @@ impl EchoModel {
         self.id
     }
 
+    /// The average features of what it was trained on.
+    pub(crate) fn usual(&self) -> &[f32; FEATURES] {
+        &self.mean
+    }
+
     /// How likely the user speaks, given these features and those before.
     pub(crate) fn step(&self, memory: &mut Memory, features: &Features) -> Probability {
         dispatch!(self.simd, simd => simd.vectorize(

@@ -1,5 +1,7 @@
 //! A small simulator of what lies between the agent's playback and the microphone.
 
+mod opus;
+
 use std::path::PathBuf;
 
 /// The agent, 11 s.
@@ -24,6 +26,11 @@ pub(crate) struct Path {
     pub(crate) narrow: bool,
     /// A weak echo canceller in the device: it takes away so much, and chops.
     pub(crate) suppressor_db: Option<f64>,
+    /// Opus on the way to the loudspeaker and on the way from the microphone, in bits a second.
+    pub(crate) opus: Option<i32>,
+    /// A telephone put down on the table: its loudspeaker gives 400 Hz and up and is driven hard, its microphone
+    /// is held open only for what is loud.
+    pub(crate) hands_free: bool,
 }
 
 impl Default for Path {
@@ -37,6 +44,8 @@ impl Default for Path {
             swing_db: 0.0,
             narrow: false,
             suppressor_db: None,
+            opus: None,
+            hands_free: false,
         }
     }
 }
@@ -85,6 +94,8 @@ impl Scene {
 impl Path {
     /// The agent's voice at the microphone.
     fn echo(&self, playback: &[f32]) -> Vec<f32> {
+        let received = self.opus.map(|bits| opus::coded(playback, bits));
+        let playback = received.as_deref().unwrap_or(playback);
         let gain = 10_f64.powf(self.gain_db / 20.0);
         let driven = |x: f64| if self.drive > 0.0 { (self.drive * x).tanh() / self.drive } else { x };
         let delayed = |n: usize| {
@@ -95,12 +106,18 @@ impl Path {
             let sample = |n: f64| if n < 0.0 { 0.0 } else { playback.get(n as usize).map_or(0.0, |x| f64::from(*x)) };
             gain * driven((1.0 - part) * sample(whole) + part * sample(whole + 1.0))
         };
-        let direct: Vec<f64> = (0..playback.len()).map(delayed).collect();
+        let mut direct: Vec<f64> = (0..playback.len()).map(delayed).collect();
+        if self.hands_free {
+            small_loudspeaker(&mut direct);
+        }
         reverberant(&direct)
     }
 
     /// What the microphone's device makes of all it hears.
-    fn device(&self, mic: &mut [f32]) {
+    fn device(&self, mic: &mut Vec<f32>) {
+        if self.hands_free {
+            hold_open(mic);
+        }
         if let Some(db) = self.suppressor_db {
             suppress(mic, db);
         }
@@ -110,6 +127,9 @@ impl Path {
         }
         if self.narrow {
             telephone(mic);
+        }
+        if let Some(bits) = self.opus {
+            *mic = opus::coded(mic, bits);
         }
     }
 }
@@ -134,6 +154,26 @@ fn suppress(mic: &mut [f32], db: f64) {
     let mut random = Random(11);
     for chunk in mic.chunks_mut(320) {
         let gain = 10_f64.powf(-(db + 15.0 * random.next()) / 20.0) as f32;
+        chunk.iter_mut().for_each(|x| *x *= gain);
+    }
+}
+
+/// Without its low notes, and clipped on one side harder than on the other.
+fn small_loudspeaker(sound: &mut [f64]) {
+    let (mut low, loudest) = (0.0, sound.iter().fold(1e-9, |most: f64, x| most.max(x.abs())));
+    for x in sound {
+        low += 0.15 * (*x - low);
+        let high = (*x - low) / loudest;
+        *x = loudest * high.clamp(-0.4, 0.6);
+    }
+}
+
+/// A gate as speakerphones have it: 12 dB down while nothing is louder than -45 dBFS.
+fn hold_open(mic: &mut [f32]) {
+    let mut gain = 1.0;
+    for chunk in mic.chunks_mut(80) {
+        let wanted = if level_db(chunk) > -45.0 { 1.0 } else { 0.25 };
+        gain += 0.3 * (wanted - gain);
         chunk.iter_mut().for_each(|x| *x *= gain);
     }
 }

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use serde_json::{Value, json};
+use voxgate::echo::EchoEvidence;
 use voxgate::vad::ModelId;
 use voxgate::{Artefact, Decision, Doubt, Edge, SampleIndex, Span, StormStep, Verdict};
 
@@ -64,7 +65,8 @@ pub(crate) fn of_suppressed(run: &Suppressed) -> Value {
         "event": "suppressed", "start_ms": start.as_ms(), "end_ms": end.as_ms(), "reason": run.reason.as_str(),
         "evidence": {
             "doubt": run.doubt.map(Doubt::as_str), "peak_speech": rounded(run.peak_speech.get()),
-            "peak_level_dbfs": rounded(run.peak_level_dbfs), "model": short(run.model),
+            "peak_level_dbfs": rounded(run.peak_level_dbfs), "echo": run.echo.as_ref().map(echo),
+            "model": short(run.model),
         },
     })
 }
@@ -106,20 +108,20 @@ fn of_artefact((kind, span): (Artefact, Span)) -> Value {
 
 fn evidence(decision: &Decision) -> Value {
     let evidence = &decision.evidence;
-    let mut value = json!({
+    json!({
         "speech": rounded(evidence.speech.get()), "level_dbfs": rounded(evidence.level_dbfs),
         "floor_dbfs": rounded(evidence.floor_dbfs), "gap": evidence.gap,
         "artefact": evidence.artefact.map(Artefact::as_str), "attack_db": evidence.attack_db.map(rounded),
-        "model": short(evidence.model),
-    });
-    if let Some(echo) = &evidence.echo {
-        value["echo"] = json!({
-            "likelihood": rounded(echo.likelihood.get()), "near": rounded(echo.near.get()),
-            "delay_ms": echo.delay_ms().map(|ms| rounded(ms as f32)), "quality": echo.quality.as_str(),
-            "cancelled_db": rounded(echo.cancelled_db),
-        });
-    }
-    value
+        "echo": evidence.echo.as_ref().map(echo), "model": short(evidence.model),
+    })
+}
+
+fn echo(echo: &EchoEvidence) -> Value {
+    json!({
+        "likelihood": rounded(echo.likelihood.get()), "near": rounded(echo.near.get()),
+        "delay_ms": echo.delay_ms().map(|ms| rounded(ms as f32)), "quality": echo.quality.as_str(),
+        "cancelled_db": rounded(echo.cancelled_db),
+    })
 }
 
 /// As much of the sha256 as tells models apart; the summary has all of it.

@@ -15,6 +15,7 @@ use voxgate::{
 
 use crate::config_command::ConfigSource;
 use crate::events;
+use crate::explain::Explainer;
 use crate::ledger::Ledger;
 use crate::outputs::{OutputArgs, Outputs};
 use crate::paint::{Usage, warn};
@@ -38,6 +39,9 @@ pub(crate) struct GateArgs {
     config: ConfigSource,
     #[command(flatten)]
     output: OutputArgs,
+    /// Print why the frames at these instants were decided as they were, in milliseconds.
+    #[arg(long, value_name = "MS,…", value_delimiter = ',', help_heading = "Output")]
+    explain: Vec<u64>,
     /// Print no summary and no progress.
     #[arg(long, short, help_heading = "Output")]
     quiet: bool,
@@ -62,7 +66,8 @@ pub(crate) fn run(args: &GateArgs) -> anyhow::Result<()> {
         Intake::new(source.sample_rate, source.channels, channels.mic).with_context(|| source.name().to_string())?;
     let playback = open_playback(args, channels, &source)?;
     let inputs: Vec<&Path> = std::iter::once(&args.mic).chain(&args.playback).map(PathBuf::as_path).collect();
-    let mut session = Session::new(&config, playback, Outputs::create(&args.output, &inputs)?)?;
+    let outputs = Outputs::create(&args.output, &inputs)?;
+    let mut session = Session::new(&config, playback, Explainer::new(&args.explain), outputs)?;
     warn_of_thresholds(&config, session.gate.model());
     let progress = progress_bar(args, &source);
 
@@ -76,13 +81,15 @@ pub(crate) fn run(args: &GateArgs) -> anyhow::Result<()> {
     let failed = session.gate.failed_windows();
     let vad = summary::vad_name(&config, session.gate.model());
     let title = summary::title(&source.name().to_string(), length, source.sample_rate, source.channels, &vad);
+    let explained = std::mem::take(&mut session.explainer).finish();
     let summary = session.finish(&config, &intake.report())?;
     report_input(&intake.report());
     if failed > 0 {
         warn(format_args!("{failed} windows could not be scored: the score before stood; try vad=silero"));
     }
+    print(args, &explained)?;
     if !args.quiet {
-        print_summary(args, &summary.text(&title, &config))?;
+        print(args, &summary.text(&title, &config))?;
     }
     read.context("the audio before it was gated and written")?;
     if received == 0 {
@@ -111,19 +118,26 @@ struct Session {
     forwarder: Forwarder,
     ledger: Ledger,
     artefacts: events::ArtefactRun,
+    explainer: Explainer,
     outputs: Outputs,
     /// The samples of the file at 16 kHz, once its end is known.
     samples: u64,
 }
 
 impl Session {
-    fn new(config: &GateConfig, playback: Option<Playback>, outputs: Outputs) -> anyhow::Result<Self> {
+    fn new(
+        config: &GateConfig,
+        playback: Option<Playback>,
+        explainer: Explainer,
+        outputs: Outputs,
+    ) -> anyhow::Result<Self> {
         Ok(Self {
             gate: Gate::new(config)?,
             playback,
             forwarder: Forwarder::new(&config.forward),
             ledger: Ledger::new(),
             artefacts: events::ArtefactRun::default(),
+            explainer,
             outputs,
             samples: u64::MAX,
         })
@@ -141,6 +155,7 @@ impl Session {
             playback.advance(&mut self.gate);
         }
         let decision = self.gate.push(frame);
+        self.explainer.push(&decision, &self.gate);
         self.forward(&decision);
         self.forwarder.push(&decision, &self.gate, |input| self.outputs.stt(input));
         self.explain(&decision);
@@ -273,7 +288,7 @@ fn report_input(report: &IntakeReport) {
 }
 
 /// To standard output, unless something else goes there.
-fn print_summary(args: &GateArgs, text: &str) -> std::io::Result<()> {
+fn print(args: &GateArgs, text: &str) -> std::io::Result<()> {
     if args.output.uses_stdout() {
         return anstream::stderr().lock().write_all(text.as_bytes());
     }
@@ -285,6 +300,8 @@ Examples:
   voxgate gate call.wav                                   what would have been sent, and why
   voxgate gate call.wav --out speech.wav --frames f.csv   keep the speech and every decision
   voxgate gate stereo.wav --channels mic=0,playback=1     a call file with both sides
+  voxgate gate call.wav --playback agent.wav --explain 6900
+                                                          why the frame at 6.9 s was decided so
   voxgate gate call.wav --preset telephony --set turn.hangover_duration=200ms
   arecord -f S16_LE -r 16000 -t raw | voxgate gate - --out - | aplay -f S16_LE -r 16000
 

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use voxgate::echo::EchoEvidence;
 use voxgate::vad::ModelId;
 use voxgate::{Decision, Doubt, Edge, FRAME_LEN, Probability, Reason, SampleIndex, Span, Verdict};
 
@@ -25,6 +26,8 @@ pub(crate) struct Suppressed {
     pub(crate) doubt: Option<Doubt>,
     pub(crate) peak_speech: Probability,
     pub(crate) peak_level_dbfs: f32,
+    /// What was known about the agent's voice in the frame where it was plainest.
+    pub(crate) echo: Option<EchoEvidence>,
     /// What the peak was scored by.
     pub(crate) model: Option<ModelId>,
 }
@@ -95,6 +98,7 @@ impl Ledger {
                 run.span.end = frame.end;
                 run.peak_speech = if evidence.speech > run.peak_speech { evidence.speech } else { run.peak_speech };
                 run.peak_level_dbfs = run.peak_level_dbfs.max(evidence.level_dbfs);
+                run.echo = plainest(run.echo, evidence.echo);
                 None
             }
             run => run.replace(Suppressed {
@@ -103,10 +107,17 @@ impl Ledger {
                 doubt: row.doubt,
                 peak_speech: evidence.speech,
                 peak_level_dbfs: evidence.level_dbfs,
+                echo: evidence.echo,
                 model: evidence.model,
             }),
         }
     }
+}
+
+/// The one that says more surely that the agent alone is heard.
+fn plainest(one: Option<EchoEvidence>, other: Option<EchoEvidence>) -> Option<EchoEvidence> {
+    let likelihood = |echo: Option<EchoEvidence>| echo.map(|echo| echo.likelihood);
+    if likelihood(other) > likelihood(one) { other } else { one }
 }
 
 /// Length of a row in seconds.

@@ -4,6 +4,7 @@ mod claims_command;
 mod config_command;
 mod cost_command;
 mod events;
+mod explain;
 mod gate_command;
 mod ledger;
 mod model_command;

@@ -1,0 +1,112 @@
+//! Why a frame was decided as it was, for people.
+
+use std::fmt::Write;
+
+use voxgate::echo::{Cue, EchoEvidence, Weight};
+use voxgate::{Decision, Gate, Span, Verdict};
+
+use crate::paint::{BOLD, DIM, paint};
+
+/// The frames that somebody asked about, and what there is to say of those that came by.
+#[derive(Debug, Default)]
+pub(crate) struct Explainer {
+    /// Instants in milliseconds, sorted, the next one last.
+    asked: Vec<u64>,
+    text: String,
+}
+
+impl Explainer {
+    pub(crate) fn new(asked_ms: &[u64]) -> Self {
+        let mut asked = asked_ms.to_vec();
+        asked.sort_unstable_by(|a, b| b.cmp(a));
+        asked.dedup_by_key(|ms| *ms / FRAME_MS);
+        Self { asked, text: String::new() }
+    }
+
+    /// Takes what `gate` decided last.
+    pub(crate) fn push(&mut self, decision: &Decision, gate: &Gate) {
+        if self.asked.pop_if(|ms| *ms as f64 <= decision.frame.end.as_ms() - 1.0).is_some() {
+            self.text += &explain(decision, gate.explain_echo().as_ref());
+        }
+    }
+
+    /// What was asked, and which instants never came.
+    pub(crate) fn finish(mut self) -> String {
+        for ms in self.asked.iter().rev() {
+            _ = writeln!(self.text, "at {ms} ms: the recording ends before\n");
+        }
+        self.text
+    }
+}
+
+fn explain(decision: &Decision, weights: Option<&[Weight; Cue::ALL.len()]>) -> String {
+    let evidence = &decision.evidence;
+    let mut text = String::new();
+    let (at, turn) = (decision.frame.start.as_ms(), decision.turn.as_str());
+    let title = format!("at {at:.0} ms: {}, turn {turn}", verdict(decision.verdict));
+    _ = writeln!(text, "{}", paint(BOLD, title));
+    _ = writeln!(text, "  speech    {:.3}{}", evidence.speech.get(), window(decision));
+    _ = writeln!(text, "  level     {:.1} dBFS, floor {:.1} dBFS", evidence.level_dbfs, evidence.floor_dbfs);
+    if let Some(db) = evidence.attack_db {
+        _ = writeln!(text, "  attack    {db:.1} dB within 5 ms");
+    }
+    if let Some(artefact) = evidence.artefact {
+        _ = writeln!(text, "  artefact  {}", artefact.as_str());
+    }
+    if let Some(echo) = &evidence.echo {
+        text += &echo_of(echo, decision, weights);
+    }
+    text.push('\n');
+    text
+}
+
+fn echo_of(echo: &EchoEvidence, decision: &Decision, weights: Option<&[Weight; Cue::ALL.len()]>) -> String {
+    let mut text = String::new();
+    let delay = echo.delay_ms().map_or("unknown".to_owned(), |ms| format!("{ms:.1} ms ({})", echo.quality.as_str()));
+    let (near, agent) = (echo.near.get(), echo.likelihood.get());
+    _ = writeln!(text, "  echo      user {near:.3}, agent alone {agent:.3}, delay {delay}");
+    if echo.frame.end != decision.frame.end {
+        let late = decision.frame.end.as_ms() - echo.frame.end.as_ms();
+        _ = writeln!(text, "            that is of {late:.0} ms ago: the playback comes late");
+    }
+    for Weight { cue, log_odds } in sorted(weights) {
+        let side = if log_odds > 0.0 { "user" } else { "agent" };
+        let says = paint(DIM, meaning(cue));
+        _ = writeln!(text, "    {:<12}{log_odds:>+6.1}  {side:<6} {says}", cue.as_str());
+    }
+    text
+}
+
+/// The loudest voice first.
+fn sorted(weights: Option<&[Weight; Cue::ALL.len()]>) -> Vec<Weight> {
+    let mut weights = weights.map_or(Vec::new(), |weights| weights.to_vec());
+    weights.sort_by(|a, b| b.log_odds.abs().total_cmp(&a.log_odds.abs()));
+    weights
+}
+
+fn verdict(verdict: Verdict) -> String {
+    match verdict {
+        Verdict::Forward(span) => format!("forward from {:.0} ms", span.start.as_ms()),
+        Verdict::Hold(reason) => format!("hold ({})", reason.as_str()),
+        Verdict::Suppress(reason) => format!("suppress ({})", reason.as_str()),
+    }
+}
+
+fn window(decision: &Decision) -> String {
+    let of = |window: Span| format!(", scored {:.0} to {:.0} ms", window.start.as_ms(), window.end.as_ms());
+    decision.evidence.window.map_or(", the score before stands".to_owned(), of)
+}
+
+fn meaning(cue: Cue) -> &'static str {
+    match cue {
+        Cue::Unexplained => "louder than the playback explains, band by band",
+        Cue::Cancelled => "what the canceller took away",
+        Cue::Speech => "the scores of microphone and residual",
+        Cue::Level => "how far both lie over the noise",
+        Cue::Playback => "how loud the agent is, and since when",
+        Cue::Delay => "how well the delay is known, and since when",
+        Cue::Before => "what was heard more than half a second ago",
+    }
+}
+
+const FRAME_MS: u64 = 10;

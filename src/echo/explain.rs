@@ -1,0 +1,106 @@
+//! Which evidence said what about a frame: the net is asked again, told of some kinds of it only.
+//!
+//! Shapley's values ("A value for n-person games", 1953; for models, Lundberg and Lee, "A unified approach
+//! to interpreting model predictions", 2017), exact: there are few enough kinds to try all choices of them.
+
+use super::features::Features;
+use super::net::{EchoModel, Memory};
+use crate::decision::Probability;
+
+/// A kind of evidence that tells the user from the agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cue {
+    /// By how much the microphone and the residual are louder than the playback explains, band by band.
+    Unexplained,
+    /// By how much the canceller lowered the microphone, and how like the echo the microphone is.
+    Cancelled,
+    /// The scores of microphone and residual as speech.
+    Speech,
+    /// By how much both lie over the noise.
+    Level,
+    /// How loud the agent is, and since when it speaks.
+    Playback,
+    /// How well the delay is known, and since when.
+    Delay,
+    /// What was heard more than half a second ago.
+    Before,
+}
+
+/// What one kind of evidence said about a frame, over the half second that ends with it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Weight {
+    /// Which.
+    pub cue: Cue,
+    /// By how much it moved the log odds that the user speaks, in nats: above zero for the user, below
+    /// for the agent alone. All of them add up to what sets this frame apart from an average one.
+    pub log_odds: f32,
+}
+
+impl Cue {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Unexplained, Self::Cancelled, Self::Speech, Self::Level, Self::Playback, Self::Delay, Self::Before];
+
+    /// The word used in files and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unexplained => "unexplained",
+            Self::Cancelled => "cancelled",
+            Self::Speech => "speech",
+            Self::Level => "level",
+            Self::Playback => "playback",
+            Self::Delay => "delay",
+            Self::Before => "before",
+        }
+    }
+}
+
+/// The last half second of what the net was told.
+#[derive(Debug)]
+pub(super) struct Recent {
+    /// For each frame the features, and what was remembered before it.
+    ring: Box<[(Memory, Features)]>,
+    /// Frames noted since the last pause.
+    noted: usize,
+}
+
+impl Recent {
+    pub(super) fn new() -> Self {
+        Self { ring: vec![(Memory::EMPTY, Features::NONE); FRAMES].into(), noted: 0 }
+    }
+
+    pub(super) fn note(&mut self, before: &Memory, features: &Features) {
+        self.ring[self.noted % FRAMES] = (*before, *features);
+        self.noted += 1;
+    }
+
+    pub(super) fn forget(&mut self) {
+        self.noted = 0;
+    }
+
+    /// What each cue said about the last frame; `None` if there was none.
+    pub(super) fn weigh(&self, model: &EchoModel) -> Option<[Weight; CUES]> {
+        let oldest = self.noted.saturating_sub(FRAMES);
+        let start = (oldest..self.noted).next().map(|n| self.ring[n % FRAMES].0)?;
+        let answer = |told: usize| {
+            let is_told = |cue: Cue| told & (1 << cue as usize) != 0;
+            let mut memory = if is_told(Cue::Before) { start } else { Memory::EMPTY };
+            let frames = (oldest..self.noted).map(|n| self.ring[n % FRAMES].1.only(is_told, model.usual()));
+            frames.fold(Probability::default(), |_, features| model.step(&mut memory, &features)).log_odds()
+        };
+        let answers: [f32; 1 << CUES] = std::array::from_fn(answer);
+        Some(Cue::ALL.map(|cue| Weight { cue, log_odds: shapley(&answers, cue as usize) }))
+    }
+}
+
+/// The average of what `cue` adds to the answer, over all orders in which the cues could be told.
+fn shapley(answers: &[f32; 1 << CUES], cue: usize) -> f32 {
+    let factorial = |n: u32| (1..=n).product::<u32>() as f32;
+    let orders = |others: u32| factorial(others) * factorial(CUES as u32 - 1 - others) / factorial(CUES as u32);
+    let without = (0..answers.len()).filter(|told| told & (1 << cue) == 0);
+    without.map(|told| orders(told.count_ones()) * (answers[told | 1 << cue] - answers[told])).sum()
+}
+
+const CUES: usize = Cue::ALL.len();
+/// Half a second: what lies further back is [`Cue::Before`].
+const FRAMES: usize = 50;

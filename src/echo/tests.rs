@@ -1,0 +1,272 @@
+use super::backlog::Backlog;
+use super::canceller::Canceller;
+use super::delay::DelayEstimator;
+use super::features::FEATURES;
+use super::reference::Reference;
+use super::*;
+use crate::decision::Reason;
+use crate::vad::Score;
+
+#[test]
+fn the_delay_of_a_straight_path_is_exact() {
+    for delay in [-960, 0, 1_237, 8_000, 15_990] {
+        let mut stream = Stream::new(delay);
+        let mut estimator = DelayEstimator::new();
+        for _ in 0..200 {
+            let (frame, mic) = stream.next();
+            estimator.step(frame, &mic, &mut stream.reference);
+        }
+        let found = estimator.lock().delay().expect("white noise is found");
+        // Delays are looked for at 8 kHz.
+        assert!((found - delay).abs() <= 2, "{delay} was found as {found}");
+        assert_eq!(estimator.lock().quality(), DelayQuality::Locked);
+    }
+}
+
+#[test]
+fn what_has_nothing_of_the_playback_has_no_delay() {
+    let mut stream = Stream::new(0);
+    let mut other = Noise(99);
+    let mut estimator = DelayEstimator::new();
+    for _ in 0..3_000 {
+        let (frame, _) = stream.next();
+        estimator.step(frame, &other.frame(), &mut stream.reference);
+        assert_ne!(estimator.lock().quality(), DelayQuality::Locked, "frame {frame}");
+    }
+}
+
+#[test]
+fn a_lock_is_given_up_when_the_echo_is_gone_for_good() {
+    let mut stream = Stream::new(800);
+    let mut other = Noise(99);
+    let mut estimator = DelayEstimator::new();
+    for n in 0..1_200 {
+        let (frame, mic) = stream.next();
+        let mic = if n < 200 { mic } else { other.frame() };
+        estimator.step(frame, &mic, &mut stream.reference);
+    }
+    assert_eq!(estimator.lock().delay(), None);
+}
+
+#[test]
+fn the_canceller_takes_away_what_came_along_one_path() {
+    let (delay, mut stream) = (1_600, Stream::new(1_600));
+    let mut canceller = Canceller::new();
+    let (mut mic_power, mut residual_power) = (0.0, 0.0);
+    for n in 0..300 {
+        let (frame, mic) = stream.next();
+        let residual = canceller.step(frame, mic.samples(), delay, &stream.reference);
+        if n >= 200 {
+            (mic_power, residual_power) = (mic_power + power(mic.samples()), residual_power + power(&residual));
+        }
+    }
+    let db = 10.0 * (mic_power / residual_power).log10();
+    assert!(db > 25.0, "only {db:.1} dB");
+}
+
+#[test]
+fn the_canceller_leaves_the_user_as_they_are() {
+    let (delay, mut stream) = (1_600, Stream::new(1_600));
+    let (mut canceller, mut user) = (Canceller::new(), Noise(5));
+    let (mut said, mut changed) = (0.0, 0.0);
+    for n in 0..400 {
+        let (frame, mic) = stream.next();
+        let near = if n >= 300 { *user.frame().samples() } else { [0.0; FRAME_LEN] };
+        let both: [f32; FRAME_LEN] = std::array::from_fn(|i| mic.samples()[i] + near[i]);
+        let residual = canceller.step(frame, &both, delay, &stream.reference);
+        let off: [f32; FRAME_LEN] = std::array::from_fn(|i| residual[i] - near[i]);
+        (said, changed) = (said + power(&near), if n >= 300 { changed + power(&off) } else { 0.0 });
+    }
+    let db = 10.0 * (said / changed).log10();
+    assert!(db > 10.0, "the user is only {db:.1} dB over what was done to them");
+}
+
+#[test]
+fn what_was_learnt_stays_when_the_filter_moves() {
+    let mut stream = Stream::new(1_600);
+    let mut canceller = Canceller::new();
+    let mut left = 0.0;
+    for n in 0..202 {
+        let (frame, mic) = stream.next();
+        // The estimate moves by two partitions, the echo stays where it is.
+        let delay = if n < 200 { 1_600 } else { 1_280 };
+        left = power(&canceller.step(frame, mic.samples(), delay, &stream.reference)) / power(mic.samples());
+    }
+    assert!(left < 0.02, "{left} of the echo is left");
+}
+
+#[test]
+fn what_was_never_given_is_silence() {
+    let mut reference = Reference::new();
+    let (mut noise, at) = (Noise(1), |ms: u64| SampleIndex(ms * 16));
+    let frame = noise.frame();
+    assert_eq!(reference.write(&frame, at(100)), Arrival::Accepted);
+    let mut out = [1.0; 3 * FRAME_LEN];
+    reference.read(90 * 16, &mut out);
+    assert_eq!(out[..FRAME_LEN], [0.0; FRAME_LEN]);
+    assert_eq!(out[FRAME_LEN..2 * FRAME_LEN], *frame.samples());
+    assert_eq!(out[2 * FRAME_LEN..], [0.0; FRAME_LEN]);
+    reference.clear(at(105));
+    reference.read(90 * 16, &mut out);
+    assert_eq!(out[FRAME_LEN..FRAME_LEN + 80], frame.samples()[..80], "what was played before stays");
+    assert_eq!(out[FRAME_LEN + 80..], [0.0; 2 * FRAME_LEN - 80]);
+}
+
+#[test]
+fn playback_of_two_seconds_ago_is_not_taken_for_todays() {
+    let mut reference = Reference::new();
+    reference.write(&Noise(1).frame(), SampleIndex(0));
+    (0..300).for_each(|_| reference.advance());
+    let mut out = [1.0; FRAME_LEN];
+    for start in (0..48_000).step_by(FRAME_LEN) {
+        reference.read(start, &mut out);
+        assert_eq!(out, [0.0; FRAME_LEN], "at {start}");
+    }
+}
+
+#[test]
+fn frames_are_assessed_once_however_late_their_playback() {
+    let mut backlog = Backlog::new();
+    let mut assessed = Vec::new();
+    for n in 0..200 {
+        backlog.push(&Frame::gap());
+        let lateness = if (50..120).contains(&n) { 4_800 } else { 0 };
+        assessed.extend(backlog.next(lateness, None));
+    }
+    assert!(assessed.windows(2).all(|pair| pair[0] < pair[1]), "{assessed:?}");
+    assert_eq!(assessed.last(), Some(&199));
+    // Playback comes 300 ms late from frame 50 on, so that frame 50 has to wait for frame 80.
+    assert_eq!(assessed[..52], (0..52).collect::<Vec<u64>>());
+    assert_eq!(assessed.iter().filter(|n| (50..90).contains(*n)).count(), 40);
+    // And as soon as it is in time again, the newest frame is assessed.
+    assert!(!assessed.contains(&100) && assessed.contains(&120));
+}
+
+#[test]
+fn the_agent_is_not_sent_with_the_users_first_word() {
+    let mut barge_in = BargeIn::new(&EchoConfig::default(), &TurnConfig::default());
+    let agent = barge_in.step(heard(0.9), Some(&evidence(100, 0.05)), 0, TurnState::Quiet);
+    assert_eq!((agent.reason, agent.score.speech), (Some(Reason::Echo), Probability::default()));
+    let user = barge_in.step(heard(0.9), Some(&evidence(101, 0.9)), 0, TurnState::Quiet);
+    assert_eq!((user.admission, user.score.speech), (Admission::Certain, Probability::ONE));
+    // Frame 100 was the agent's, of which the last 220 ms may already have been the user's.
+    assert_eq!(user.not_before, SampleIndex(101 * 160 - 220 * 16));
+}
+
+#[test]
+fn speech_waits_for_the_delay_but_not_for_good() {
+    let mut barge_in = BargeIn::new(&EchoConfig::default(), &TurnConfig::default());
+    let unknown = |n: u64| EchoEvidence { quality: DelayQuality::None, delay: None, ..evidence(n, 0.5) };
+    let passes =
+        |n: u64, barge_in: &mut BargeIn| barge_in.step(heard_at(n, 0.9), Some(&unknown(n)), 0, TurnState::Quiet);
+    let waited = (0..200).find(|n| passes(*n, &mut barge_in).admission == Admission::Usual).unwrap();
+    assert_eq!(waited, 69, "700 ms of speech");
+    // No echo was found: from now on a quarter of that is enough.
+    barge_in.step(heard(0.0), None, 0, TurnState::Quiet);
+    let waited = (300..500).find(|n| passes(*n, &mut barge_in).admission == Admission::Usual).unwrap();
+    assert_eq!(waited - 300, 17);
+}
+
+#[test]
+fn silence_in_which_the_net_hears_a_user_is_silence() {
+    let mut barge_in = BargeIn::new(&EchoConfig::default(), &TurnConfig::default());
+    let passage = barge_in.step(heard(0.01), Some(&evidence(1, 0.95)), 0, TurnState::Quiet);
+    assert_eq!(passage.score.speech, Probability::default());
+}
+
+#[test]
+fn what_the_cues_say_adds_up() {
+    let model = EchoModel::bundled().unwrap();
+    let mut recent = Recent::new();
+    assert_eq!(recent.weigh(&model), None);
+    let (mut memory, mut noise) = (Memory::EMPTY, Noise(8));
+    let mut near = Probability::default();
+    for _ in 0..120 {
+        let features = Features(std::array::from_fn(|_| 3.0 * noise.next()));
+        recent.note(&memory, &features);
+        near = model.step(&mut memory, &features);
+    }
+    let said: f32 = recent.weigh(&model).unwrap().iter().map(|weight| weight.log_odds).sum();
+    let (mut blank, usual) = (Memory::EMPTY, Features(*model.usual()));
+    let unsaid = (0..50).map(|_| model.step(&mut blank, &usual)).last().unwrap();
+    assert!((said - (near.log_odds() - unsaid.log_odds())).abs() < 1e-3);
+}
+
+#[test]
+fn every_feature_belongs_to_the_cue_that_it_is_listed_under() {
+    let told = |cue: Cue| {
+        let one = Features([1.0; FEATURES]).only(|other| other == cue, &[0.0; FEATURES]);
+        one.values().iter().filter(|x| **x == 1.0).count()
+    };
+    assert_eq!(Cue::ALL.map(told), [32, 18, 2, 2, 3, 4, 0]);
+}
+
+/// White noise that is played, and comes back at half its level so many samples later.
+struct Stream {
+    reference: Reference,
+    noise: Noise,
+    played: Vec<f32>,
+    frame: u64,
+    delay: i32,
+}
+
+impl Stream {
+    fn new(delay: i32) -> Self {
+        // 100 ms are known before they are played.
+        let mut stream = Self { reference: Reference::new(), noise: Noise(1), played: Vec::new(), frame: 0, delay };
+        (0..10).for_each(|_| stream.play());
+        stream
+    }
+
+    fn play(&mut self) {
+        let (frame, at) = (self.noise.frame(), SampleIndex(self.played.len() as u64));
+        assert_eq!(self.reference.write(&frame, at), Arrival::Accepted);
+        self.played.extend(frame.samples());
+    }
+
+    fn next(&mut self) -> (u64, Frame) {
+        self.reference.advance();
+        self.play();
+        let start = (self.frame * FRAME_LEN as u64) as i64 - i64::from(self.delay);
+        let heard = |i: usize| usize::try_from(start + i as i64).map_or(0.0, |at| 0.5 * self.played[at]);
+        self.frame += 1;
+        (self.frame - 1, Frame::new(std::array::from_fn(heard)).unwrap())
+    }
+}
+
+struct Noise(u32);
+
+impl Noise {
+    fn next(&mut self) -> f32 {
+        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (self.0 >> 8) as f32 / (1 << 23) as f32 - 1.0
+    }
+
+    fn frame(&mut self) -> Frame {
+        Frame::new(std::array::from_fn(|_| 0.2 * self.next())).unwrap()
+    }
+}
+
+fn power(samples: &[f32; FRAME_LEN]) -> f32 {
+    samples.iter().map(|x| x * x).sum()
+}
+
+fn heard(speech: f32) -> Score {
+    heard_at(0, speech)
+}
+
+fn heard_at(n: u64, speech: f32) -> Score {
+    let window = Span::new(SampleIndex(n * 160), SampleIndex((n + 1) * 160));
+    Score { speech: Probability::new(speech).unwrap(), window: Some(window) }
+}
+
+fn evidence(n: u64, near: f32) -> EchoEvidence {
+    EchoEvidence {
+        frame: Span::new(SampleIndex(n * 160), SampleIndex((n + 1) * 160)),
+        near: Probability::new(near).unwrap(),
+        likelihood: Probability::new(1.0 - near).unwrap(),
+        delay: Some(1_600),
+        quality: DelayQuality::Locked,
+        cancelled_db: 0.0,
+    }
+}
