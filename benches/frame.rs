@@ -52,11 +52,15 @@ fn gate(c: &mut Criterion) {
     group.throughput(Throughput::Elements(FRAMES as u64));
     for vad in [VadChoice::Silero, VadChoice::Both, VadChoice::Webrtc] {
         for (name, frames) in [("speech", speech()), ("noise", noise()), ("silence", silence())] {
-            let mut gate = Gate::new(&GateConfig { vad, ..GateConfig::default() }).unwrap();
-            let mut at = frames.chunks_exact(FRAMES).cycle();
-            group.bench_function(format!("{vad:?} on {name}"), |b| {
-                b.iter(|| at.next().unwrap().iter().for_each(|frame| _ = black_box(gate.push(frame))));
-            });
+            let judged = GateConfig { vad, ..GateConfig::default() };
+            let bare = GateConfig { burst: None, storm: None, ..judged.clone() };
+            for (judge, config) in [("", judged), (", burst and storm off", bare)] {
+                let mut gate = Gate::new(&config).unwrap();
+                let mut at = frames.chunks_exact(FRAMES).cycle();
+                group.bench_function(format!("{vad:?} on {name}{judge}"), |b| {
+                    b.iter(|| at.next().unwrap().iter().for_each(|frame| _ = black_box(gate.push(frame))));
+                });
+            }
         }
     }
 }

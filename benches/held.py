@@ -22,7 +22,7 @@ LIMITS = [
     ("phone", "all", "utt_lost", None, 0),
     ("gaps", "all", "near_kept", 99.6, None),
     ("gaps", "all", "events_opened", None, 0),
-    ("bursts", "all", "events_opened", None, 1.1),
+    ("bursts", "all", "events_opened", None, 0.6),
     ("traps", "shards", "events_opened", None, 1.0),
     ("traps", "hiss", "events_opened", None, 1.0),
     ("traps", "agc", "events_opened", None, 3.0),

@@ -80,6 +80,9 @@ mod tests {
         let mut detector = ArtefactDetector::new();
         let zeros = Frame::new([0.0; FRAME_LEN]).unwrap();
         assert_eq!([zeros, Frame::gap(), zeros].map(|f| detector.step(&f)), [Some(Artefact::Gap); 3]);
+        let mut ended = [0.0; FRAME_LEN];
+        ended[..70].fill(0.1);
+        assert_eq!(detector.step(&Frame::filled(ended, 90)), Some(Artefact::Gap), "most of it never arrived");
         let mut almost = [0.0; FRAME_LEN];
         almost[159] = 1e-5;
         assert_eq!(detector.step(&Frame::new(almost).unwrap()), None);

@@ -205,7 +205,7 @@ pub struct Evidence {
     pub window: Option<Span>,
     /// Level of the frame in dBFS.
     pub level_dbfs: f32,
-    /// The noise floor in dBFS: the quietest 100 ms of the last 5 s, at least -75.
+    /// The noise floor in dBFS: the quietest 100 ms of the last 5 s (up to 20 s of speech), at least -75.
     pub floor_dbfs: f32,
     /// Whether most of the frame never arrived.
     pub gap: bool,

@@ -1,7 +1,7 @@
 //! The gate: frames in, decisions out.
 
 use crate::artefact::ArtefactDetector;
-use crate::burst::{Judge, Phase, SoundTracker};
+use crate::burst::{Judge, Phase, Sound, SoundTracker};
 use crate::config::GateConfig;
 use crate::decision::{Decision, Doubt, Edge, Evidence, Reason, TurnState, Verdict};
 use crate::echo::{Arrival, Cue, Echo, Passage, Weight};
@@ -9,7 +9,7 @@ use crate::error::ConfigError;
 use crate::feedback::{SttResult, SttRuling};
 use crate::frame::{Frame, SampleIndex, Span};
 use crate::history::History;
-use crate::level::Level;
+use crate::level::{Content, Level};
 use crate::turn::{Around, Turn, TurnStep};
 use crate::vad::{Detector, DueWindow, ModelId, Vad};
 
@@ -27,6 +27,8 @@ pub struct Gate {
     vad: Detector,
     echo: Option<Echo>,
     level: Level,
+    /// What the next frame holds, by what this one did.
+    content: Content,
     artefacts: ArtefactDetector,
     sounds: SoundTracker,
     turn: Turn,
@@ -67,6 +69,7 @@ impl Gate {
             vad,
             echo,
             level: Level::new(),
+            content: Content::Room,
             artefacts: ArtefactDetector::new(),
             sounds: SoundTracker::new(),
             turn,
@@ -114,9 +117,10 @@ impl Gate {
         self.vad.stage(mic);
         let forwarded = self.echo.as_mut().and_then(|echo| echo.stage(mic)).unwrap_or(*mic.samples());
         let frame = self.history.record(&forwarded);
-        let level = self.level.step(mic);
+        let level = self.level.step(mic, if mic.is_gap() { Content::Foreign } else { self.content });
         let artefact = self.artefacts.step(mic);
-        let sound = *self.sounds.step(frame.start, mic, &level, artefact);
+        let sounding = self.sounds.step(frame.start, mic, &level, artefact);
+        let sound = Sound { scored_from: self.vad.awake_since(), ..*sounding };
         self.staged = Staged { frame, gap: mic.is_gap(), around: Around { level, artefact, sound } };
     }
 
@@ -135,6 +139,7 @@ impl Gate {
             None => (Passage::of(score), None),
         };
         let step = self.turn.step(frame, &passage, &around);
+        self.content = content(step.state, &passage);
         let evidence = Evidence {
             speech: score.speech,
             window: score.window,
@@ -214,6 +219,7 @@ impl Gate {
         self.vad.reset();
         self.echo.iter_mut().for_each(Echo::reset);
         self.level.reset();
+        self.content = Content::Room;
         self.artefacts.reset();
         self.sounds.reset();
         self.turn.reset();
@@ -237,6 +243,15 @@ impl Gate {
             (_, Some(Edge::Abandoned { doubt, .. })) => Verdict::Suppress(reason(doubt)),
             _ => Verdict::Suppress(unheard),
         }
+    }
+}
+
+/// What was heard, for the noise floor.
+fn content(turn: TurnState, passage: &Passage) -> Content {
+    match turn {
+        _ if passage.reason == Some(Reason::Echo) => Content::Foreign,
+        TurnState::Speaking => Content::Speech,
+        TurnState::Quiet | TurnState::Starting | TurnState::Stopping => Content::Room,
     }
 }
 

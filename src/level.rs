@@ -2,14 +2,28 @@
 
 use crate::frame::{Frame, dbfs};
 
-/// The level over the last 100 ms and the quietest such stretch of the last 5 s.
+/// The level over the last 100 ms and the quietest such stretch of the last 5 s, or of up to 20 s
+/// while somebody speaks: speech without a pause is no louder room, but noise that is taken for
+/// speech must become the floor in the end.
 #[derive(Clone, Debug)]
 pub(crate) struct Level {
     powers: [f32; MEAN_FRAMES],
     frames: usize,
     /// The quietest of each half second, the newest last.
     minima: [f32; MINIMA],
-    in_newest: usize,
+    /// How full the newest is, of [`FULL`].
+    in_newest: u32,
+}
+
+/// What a frame holds, as far as is known before it is scored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// Whatever is heard in the room.
+    Room,
+    /// Somebody was speaking when it came.
+    Speech,
+    /// Not the room: it never arrived, or it is the agent's echo.
+    Foreign,
 }
 
 /// What [`Level`] knows after a frame, in dBFS.
@@ -28,11 +42,13 @@ impl Level {
         Self { powers: [0.0; MEAN_FRAMES], frames: 0, minima: [f32::INFINITY; MINIMA], in_newest: 0 }
     }
 
-    /// Takes the next frame. What never arrived says nothing about the noise.
-    pub(crate) fn step(&mut self, frame: &Frame) -> LevelStep {
+    /// Takes the next frame. What is not the room says nothing about its noise.
+    pub(crate) fn step(&mut self, frame: &Frame, content: Content) -> LevelStep {
         let power = frame.power();
-        if !frame.is_gap() {
-            self.hear(power);
+        match content {
+            Content::Foreign => {}
+            Content::Room => self.hear(power, FULL / FRAMES_PER_MINIMUM),
+            Content::Speech => self.hear(power, FULL / FRAMES_PER_MINIMUM / SPEECH_SLOWS),
         }
         let quietest = self.minima.iter().copied().fold(f32::INFINITY, f32::min);
         LevelStep {
@@ -42,15 +58,15 @@ impl Level {
         }
     }
 
-    fn hear(&mut self, power: f32) {
+    fn hear(&mut self, power: f32, fills: u32) {
         self.powers[self.frames % MEAN_FRAMES] = power;
         self.frames += 1;
-        if self.in_newest == FRAMES_PER_MINIMUM {
+        if self.in_newest >= FULL {
             self.minima.rotate_left(1);
             self.minima[MINIMA - 1] = f32::INFINITY;
             self.in_newest = 0;
         }
-        self.in_newest += 1;
+        self.in_newest += fills;
         if self.frames >= MEAN_FRAMES {
             self.minima[MINIMA - 1] = self.minima[MINIMA - 1].min(self.mean());
         }
@@ -68,7 +84,12 @@ impl Level {
 /// 100 ms: longer than a pitch period, shorter than a syllable.
 const MEAN_FRAMES: usize = 10;
 /// Half a second.
-const FRAMES_PER_MINIMUM: usize = 50;
+const FRAMES_PER_MINIMUM: u32 = 50;
+/// Speech fills a minimum so many times as slowly: the floor then looks back over 20 s, more than anybody
+/// speaks without a breath.
+const SPEECH_SLOWS: u32 = 4;
+/// What fills a minimum.
+const FULL: u32 = FRAMES_PER_MINIMUM * SPEECH_SLOWS;
 /// Ten of them: 5 s, about the longest stretch of speech without a pause.
 const MINIMA: usize = 10;
 /// Rooms are not quieter; digital silence must not make a whisper of noise look loud.
@@ -86,17 +107,17 @@ mod tests {
     #[test]
     fn the_floor_is_the_quietest_of_five_seconds() {
         let mut level = Level::new();
-        let mut last = level.step(&frame(0.01));
+        let mut last = level.step(&frame(0.01), Content::Room);
         for _ in 0..30 {
-            last = level.step(&frame(0.01));
+            last = level.step(&frame(0.01), Content::Room);
         }
         assert!((last.floor_dbfs + 40.0).abs() < 0.1, "{last:?}");
         for _ in 0..400 {
-            last = level.step(&frame(0.1));
+            last = level.step(&frame(0.1), Content::Room);
         }
         assert!((last.floor_dbfs + 40.0).abs() < 0.1 && (last.mean_dbfs + 20.0).abs() < 0.1, "{last:?}");
         for _ in 0..150 {
-            last = level.step(&frame(0.1));
+            last = level.step(&frame(0.1), Content::Room);
         }
         assert!((last.floor_dbfs + 20.0).abs() < 0.1, "{last:?}");
     }
@@ -105,13 +126,44 @@ mod tests {
     fn gaps_and_silence_do_not_lower_the_floor_without_end() {
         let mut level = Level::new();
         for _ in 0..20 {
-            level.step(&frame(0.01));
+            level.step(&frame(0.01), Content::Room);
         }
         for _ in 0..20 {
-            level.step(&Frame::gap());
+            level.step(&Frame::gap(), Content::Foreign);
         }
-        assert!((level.step(&frame(0.01)).floor_dbfs + 40.0).abs() < 0.1);
+        assert!((level.step(&frame(0.01), Content::Room).floor_dbfs + 40.0).abs() < 0.1);
         let mut silent = Level::new();
-        assert_eq!((0..50).map(|_| silent.step(&frame(0.0)).floor_dbfs).fold(0.0, f32::min), LOWEST_FLOOR_DBFS);
+        assert_eq!(
+            (0..50).map(|_| silent.step(&frame(0.0), Content::Room).floor_dbfs).fold(0.0, f32::min),
+            LOWEST_FLOOR_DBFS
+        );
+    }
+
+    /// The floor after 5 s of a room at -40 dBFS and `then` seconds of `content` at -20 dBFS.
+    fn floor_after(then: u32, content: Content) -> f32 {
+        let mut level = Level::new();
+        (0..500).for_each(|_| _ = level.step(&frame(0.01), Content::Room));
+        (0..100 * then).for_each(|_| _ = level.step(&frame(0.1), content));
+        level.step(&frame(0.1), content).floor_dbfs
+    }
+
+    #[test]
+    fn unbroken_speech_is_not_the_floor() {
+        assert!((floor_after(15, Content::Speech) + 40.0).abs() < 0.1);
+        assert!((floor_after(21, Content::Speech) + 20.0).abs() < 0.1, "but nothing that lasts is speech");
+    }
+
+    #[test]
+    fn a_step_of_the_gain_is_the_floor_within_seconds() {
+        assert!((floor_after(6, Content::Room) + 20.0).abs() < 0.1);
+        let mut level = Level::new();
+        (0..500).for_each(|_| _ = level.step(&frame(0.1), Content::Room));
+        (0..10).for_each(|_| _ = level.step(&frame(0.01), Content::Speech));
+        assert!((level.step(&frame(0.01), Content::Speech).floor_dbfs + 40.0).abs() < 0.1, "down at once");
+    }
+
+    #[test]
+    fn what_is_not_the_room_is_kept_out() {
+        assert!((floor_after(30, Content::Foreign) + 40.0).abs() < 0.1);
     }
 }

@@ -24,7 +24,7 @@ pub(crate) struct Turn {
     doubt: Option<Doubt>,
     /// Samples of the turn in windows that were up.
     voiced: u64,
-    /// The last run of frames that hold nothing.
+    /// The last run of frames that nobody said: holes, and what was heard before.
     hole: Span,
     tail: Tail,
     admission: Admission,
@@ -86,14 +86,14 @@ impl Turn {
         let score = passage.score;
         self.admission = passage.admission;
         self.hangover = passage.hangover.map_or(self.rules.hangover, |most| most.min(self.rules.hangover));
-        if around.artefact == Some(Artefact::Gap) {
+        if around.artefact.is_some() {
             let start = if self.hole.end == frame.start { self.hole.start } else { frame.start };
             self.hole = Span::new(start, frame.end);
         }
         let edge =
             self.advance(frame, score).or_else(|| self.weigh(frame, &around.sound)).or_else(|| self.expire(frame));
         self.listen(frame, &around.level);
-        let storm = self.judge.note(edge.as_ref(), score.speech, frame.end);
+        let storm = self.judge.note(edge.as_ref(), &around.sound, score.speech, frame.end);
         TurnStep {
             state: self.state,
             edge,

@@ -46,6 +46,14 @@ fn echo_stays_out_through_rooms_devices_and_networks() {
 }
 
 #[test]
+fn the_agents_voice_is_not_the_noise_floor() {
+    let scene = Scene::agent_without_pauses(24.0, &Path::default());
+    let run = Run::of(&scene.mic, &scene.playback);
+    let floor = run.decisions[200..].iter().map(|d| d.evidence.floor_dbfs).fold(f32::MIN, f32::max);
+    assert!(floor <= -56.0, "the room is at -62 dBFS, the floor was taken for {floor}");
+}
+
+#[test]
 fn the_delay_is_found_soon_and_found_again_after_a_jump() {
     for delay_ms in [25.0, 180.0, 700.0] {
         let path = Path { delay_ms, jump: Some((5.4, 110.0)), ..Path::default() };

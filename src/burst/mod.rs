@@ -23,6 +23,8 @@ pub(crate) struct Judge {
     storm: Option<Storm>,
     /// Since when the score has asked to open this candidate.
     asked: Option<SampleIndex>,
+    /// The start of the last sound that the score answered while it was new, if only for a moment.
+    answered: Option<SampleIndex>,
 }
 
 /// Consecutive windows that were up: what may be speech.
@@ -44,7 +46,7 @@ pub(crate) enum Opinion {
 
 impl Judge {
     pub(crate) fn new(burst: Option<&BurstConfig>, storm: Option<&StormConfig>) -> Self {
-        Self { rules: burst.map(Rules::new), storm: storm.map(Storm::new), asked: None }
+        Self { rules: burst.map(Rules::new), storm: storm.map(Storm::new), asked: None, answered: None }
     }
 
     /// What to do with `candidate`, which the score would let through at `now`.
@@ -52,7 +54,7 @@ impl Judge {
         let asked = *self.asked.get_or_insert(now);
         let patient = self.rules.filter(|rules| now - asked < rules.longest_wait);
         patient
-            .and_then(|rules| rules.doubt(candidate, sound))
+            .and_then(|rules| rules.doubt(candidate, sound, self.answered))
             .or_else(|| self.storm.as_mut().and_then(|storm| storm.doubt(candidate, now)))
             .map_or(Opinion::Speech, Opinion::Wait)
     }
@@ -63,8 +65,21 @@ impl Judge {
         self.storm.iter_mut().for_each(Storm::forget);
     }
 
-    /// Takes what the turn says at `now`, and the score; answers with the step of the bar since the last call.
-    pub(crate) fn note(&mut self, edge: Option<&Edge>, score: Probability, now: SampleIndex) -> Option<StormStep> {
+    /// Takes what the turn says at `now`, the sound and the score; answers with the step of the bar since
+    /// the last call.
+    pub(crate) fn note(
+        &mut self,
+        edge: Option<&Edge>,
+        sound: &Sound,
+        score: Probability,
+        now: SampleIndex,
+    ) -> Option<StormStep> {
+        if let (Some(Edge::Abandoned { candidate, .. }), Some(rules)) = (edge, self.rules)
+            && sound.age_at(candidate.start) < rules.prompt
+            && candidate.end > sound.span.start
+        {
+            self.answered = Some(sound.span.start);
+        }
         let storm = self.storm.as_mut()?;
         storm.note(edge, score, now);
         storm.take_step()
@@ -76,7 +91,7 @@ impl Judge {
     }
 
     pub(crate) fn reset(&mut self) {
-        self.asked = None;
+        (self.asked, self.answered) = (None, None);
         self.storm.iter_mut().for_each(Storm::reset);
     }
 
@@ -108,19 +123,20 @@ impl Rules {
         }
     }
 
-    fn doubt(&self, candidate: &Candidate, sound: &Sound) -> Option<Doubt> {
+    fn doubt(&self, candidate: &Candidate, sound: &Sound, answered: Option<SampleIndex>) -> Option<Doubt> {
         let heard = !sound.span.is_empty() && sound.span.end + HEARD_LATELY >= candidate.span.start;
         if !heard {
             return None; // speech that hardly rises above the noise: only the score can tell
         }
         let short = sound.fresh() < self.least_sound;
         let abrupt = sound.attack_db >= self.abrupt_attack_db;
+        // What it answered before need not be sure now, but up for as long.
+        let answers = if answered == Some(sound.span.start) { candidate.span.len() } else { candidate.sure };
+        let late = sound.age_at(candidate.span.start) >= self.prompt && answers < self.late_sure;
         match sound.phase {
             Phase::Over if short => Some(Doubt::Over),
             _ if abrupt && (short || candidate.sure == 0) => Some(Doubt::Abrupt),
-            _ if candidate.span.start - sound.span.start >= self.prompt && candidate.sure < self.late_sure => {
-                Some(Doubt::Late)
-            }
+            _ if late => Some(Doubt::Late),
             _ => None,
         }
     }

@@ -26,6 +26,8 @@ pub(crate) struct Sound {
     /// How far its first 5 ms rose above what was before them, in dB.
     pub(crate) attack_db: f32,
     pub(crate) phase: Phase,
+    /// From where on the detector has listened: no score can answer what was before.
+    pub(crate) scored_from: SampleIndex,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,6 +91,11 @@ impl SoundTracker {
 }
 
 impl Sound {
+    /// For how long a score of what began at `start` could have answered it.
+    pub(crate) fn age_at(&self, start: SampleIndex) -> u64 {
+        start - self.span.start.max(self.scored_from)
+    }
+
     /// Samples of it that are not a repetition.
     pub(crate) fn fresh(&self) -> u64 {
         self.span.len().saturating_sub(self.repeated)

@@ -19,8 +19,15 @@ pub(crate) struct Storm {
     /// When the misfires were that raise the bar, oldest first.
     misfires: [SampleIndex; HIGHEST],
     raised: usize,
+    /// The longest opening in vain since words were heard or the bar was down, in samples.
+    longest_misfire: u64,
     /// The start of the last opening in which STT found words.
     last_words: SampleIndex,
+    /// Words interrupt a storm, they do not end it: until nothing was kept out for a window, only clear
+    /// speech passes at once …
+    cautious_until: SampleIndex,
+    /// … but not beyond this: what is kept out may be a soft speaker.
+    cautious_at_most: SampleIndex,
     /// Openings that ended since STT last said anything.
     unheard: u32,
     /// Since when the candidate waits.
@@ -64,7 +71,10 @@ impl Storm {
             opened: 0,
             misfires: [SampleIndex::default(); HIGHEST],
             raised: 0,
+            longest_misfire: 0,
             last_words: SampleIndex::default(),
+            cautious_until: SampleIndex::default(),
+            cautious_at_most: SampleIndex::default(),
             unheard: MISSING,
             asked: None,
             level: StormLevel::Calm,
@@ -74,17 +84,26 @@ impl Storm {
 
     /// Whether `candidate`, which would open the gate at `now`, has to wait because of what was before it.
     pub(crate) fn doubt(&mut self, candidate: &Candidate, now: SampleIndex) -> Option<Doubt> {
-        let waited = now - *self.asked.get_or_insert(now) >= self.rules.longest_wait;
-        let clear = waited || candidate.sure >= self.rules.clear_sure && candidate.peak >= self.rules.clear_score;
+        if self.is_clear(candidate, now) {
+            return None;
+        }
         if self.guard.breaker() != Breaker::Closed {
-            let kind = if clear { guard::Candidate::Clear } else { guard::Candidate::Unclear };
-            return match self.guard.admit(kind, now.into()) {
+            return match self.guard.admit(guard::Candidate::Unclear, now.into()) {
                 Admission::Pass | Admission::Probe => None,
                 Admission::Suppress { .. } => Some(Doubt::Breaker),
             };
         }
-        let needed = self.rules.sure[self.raised.min(HIGHEST)];
-        (candidate.sure < needed && !clear).then_some(Doubt::Storm)
+        let enough = now >= self.cautious_until && candidate.sure >= self.rules.sure[self.raised.min(HIGHEST)];
+        (!enough).then_some(Doubt::Storm)
+    }
+
+    /// Whether `candidate` is more than any of the misfires: sure for half as long again, or up for twice as
+    /// long. Nobody who goes on speaking is kept out.
+    fn is_clear(&mut self, candidate: &Candidate, now: SampleIndex) -> bool {
+        let waited = now - *self.asked.get_or_insert(now);
+        let sure = self.rules.clear_sure.max(self.longest_misfire * 3 / 2);
+        candidate.sure >= sure && candidate.peak >= self.rules.clear_score
+            || waited >= self.rules.longest_wait.max(2 * self.longest_misfire)
     }
 
     /// The candidate is gone, or went through.
@@ -107,6 +126,10 @@ impl Storm {
                 } else if *voiced >= SPOKEN && self.unheard >= MISSING {
                     self.find(self.opened, Found::Speech, Misfire::NoSpeech, StormCause::Speech, now);
                 }
+            }
+            // What was kept out is not known to be a misfire, but it shows that the storm goes on.
+            Some(Edge::Abandoned { doubt: Some(Doubt::Storm), .. }) if now < self.cautious_until => {
+                self.cautious_until = self.cautious_at_most.min(now + self.rules.window);
             }
             _ => {}
         }
@@ -142,14 +165,15 @@ impl Storm {
     }
 
     pub(crate) fn longest_wait(&self) -> u64 {
-        self.rules.longest_wait
+        self.rules.longest_wait.max(2 * LONGEST_MISFIRE)
     }
 
     pub(crate) fn reset(&mut self) {
         self.guard.reset();
-        (self.opened, self.raised, self.unheard) = (0, 0, MISSING);
+        (self.opened, self.raised, self.longest_misfire, self.unheard) = (0, 0, 0, MISSING);
         self.openings = [Opening::default(); KEPT];
         self.last_words = SampleIndex::default();
+        (self.cautious_until, self.cautious_at_most) = (SampleIndex::default(), SampleIndex::default());
         (self.asked, self.level, self.step) = (None, StormLevel::Calm, None);
     }
 
@@ -160,13 +184,19 @@ impl Storm {
             return;
         }
         opening.found = found;
-        let start = opening.speech.start;
+        let Span { start, .. } = opening.speech;
+        let length = opening.speech.len().min(LONGEST_MISFIRE);
         if found == Found::Speech {
             if cause == StormCause::Transcript {
                 self.last_words = self.last_words.max(start);
             }
+            self.longest_misfire = 0;
             self.raised = self.raised.saturating_sub(1);
             self.misfires.rotate_left(1);
+            if self.guard.breaker() != Breaker::Closed {
+                self.cautious_at_most = now + self.rules.longest_retry;
+                self.cautious_until = self.cautious_at_most.min(now + self.rules.window);
+            }
             self.guard.record(Heard::Genuine, now.into());
         } else if start >= self.last_words {
             if self.raised == HIGHEST {
@@ -174,6 +204,7 @@ impl Storm {
             }
             self.raised = (self.raised + 1).min(HIGHEST);
             self.misfires[self.raised - 1] = now;
+            self.longest_misfire = self.longest_misfire.max(length);
             self.guard.record(Heard::Misfire(misfire), now.into());
         }
         self.settle(cause, now);
@@ -185,6 +216,9 @@ impl Storm {
             self.misfires.rotate_left(1);
             self.raised -= 1;
         }
+        if self.raised == 0 && self.guard.breaker() == Breaker::Closed {
+            self.longest_misfire = 0;
+        }
         self.settle(StormCause::Time, now);
     }
 
@@ -192,6 +226,7 @@ impl Storm {
     fn settle(&mut self, cause: StormCause, now: SampleIndex) {
         let level = match (self.guard.breaker(), self.raised) {
             (Breaker::Open { .. } | Breaker::HalfOpen { .. }, _) => StormLevel::Breaker,
+            (Breaker::Closed, _) if now < self.cautious_until => StormLevel::High,
             (Breaker::Closed, 0) => StormLevel::Calm,
             (Breaker::Closed, 1) => StormLevel::Raised,
             (Breaker::Closed, _) => StormLevel::High,
@@ -233,6 +268,7 @@ struct Rules {
     clear_sure: u64,
     clear_score: Probability,
     longest_wait: u64,
+    longest_retry: u64,
 }
 
 impl Rules {
@@ -243,12 +279,15 @@ impl Rules {
             clear_sure: samples_in(config.clear_sure_duration),
             clear_score: config.clear_score,
             longest_wait: samples_in(config.max_wait_duration),
+            longest_retry: samples_in(config.longest_retry_duration),
         }
     }
 }
 
 /// Openings remembered: results come within seconds, turns last at least one.
 const KEPT: usize = 16;
+/// 0.7 s: of longer misfires no more is made, so that a user who speaks for 1.4 s is heard whatever was before.
+const LONGEST_MISFIRE: u64 = 11_200;
 /// Steps of the bar below the breaker.
 const HIGHEST: usize = 2;
 /// 320 ms of voiced windows: more than any click, less than a short word with its vowels drawn.

@@ -20,15 +20,15 @@ impl Room {
 
     /// `frames` of a tone whose amplitude is `envelope` of the samples since it began.
     fn play(&mut self, frames: u64, envelope: impl Fn(f32) -> f32, artefact: Option<Artefact>) -> Sound {
-        let level = LevelStep { frame_dbfs: -60.0, mean_dbfs: -60.0, floor_dbfs: -60.0 };
         let mut sound = Sound::default();
         for n in 0..frames {
             let samples = std::array::from_fn(|i| {
                 let t = (n * FRAME_LEN as u64 + i as u64) as f32;
                 envelope(t) * (t * 0.05).sin()
             });
-            let at = SampleIndex(self.heard);
-            sound = *self.sounds.step(at, &Frame::new(samples).unwrap(), &level, artefact);
+            let (at, frame) = (SampleIndex(self.heard), Frame::new(samples).unwrap());
+            let level = LevelStep { frame_dbfs: frame.level_dbfs(), mean_dbfs: -60.0, floor_dbfs: -60.0 };
+            sound = *self.sounds.step(at, &frame, &level, artefact);
             self.heard += FRAME_LEN as u64;
         }
         sound
@@ -120,11 +120,11 @@ fn speech_that_is_not_louder_than_the_room_is_left_to_the_score() {
 fn no_candidate_waits_longer_than_the_config_says() {
     let mut room = Room::new();
     room.play(2, cut, None);
-    let waited = (0..).take_while(|_| {
-        let sound = room.play(1, |_| 0.001, None);
-        room.judge(&sound, 2, 1) != Opinion::Speech
+    let waited = (0..100).take_while(|_| {
+        let sound = room.play(1, cut, None);
+        room.judge(&sound, 2, 0) != Opinion::Speech
     });
-    assert!(waited.count() <= 16, "160 ms");
+    assert_eq!(waited.count(), 16, "160 ms of doubt");
     room.judge.forget();
     room.play(10, |_| 0.001, None);
     let sound = room.play(2, cut, None);
@@ -137,4 +137,30 @@ fn without_a_judge_the_score_alone_decides() {
     room.judge = Judge::new(None, None);
     let sound = room.play(6, cut, None);
     assert_eq!(room.judge(&sound, 1, 1), Opinion::Speech);
+}
+
+#[test]
+fn a_detector_that_slept_answers_as_soon_as_one_that_heard_the_sound_begin() {
+    let mut room = Room::new();
+    let sound = room.play(40, spoken, None);
+    let awake = Sound { scored_from: SampleIndex(room.heard).back(1_600), ..sound };
+    assert_eq!(room.judge(&sound, 2, 2), Opinion::Wait(Doubt::Late));
+    assert_eq!(room.judge(&awake, 2, 2), Opinion::Speech);
+}
+
+#[test]
+fn a_sound_that_the_score_answered_while_it_was_new_need_not_be_sure_later() {
+    let mut room = Room::new();
+    let sound = room.play(10, spoken, None);
+    let now = SampleIndex(room.heard);
+    let candidate = Span::new(now.back(512), now);
+    let brief = Edge::Abandoned { candidate, peak: Probability::nearest(0.4), doubt: None };
+    room.judge.note(Some(&brief), &sound, Probability::nearest(0.1), now);
+    let sound = room.play(30, cut, None);
+    assert_eq!(room.judge(&sound, 2, 0), Opinion::Wait(Doubt::Late));
+    assert_eq!(room.judge(&sound, 3, 0), Opinion::Speech, "up for 96 ms, and never sure");
+    room.judge.forget();
+    room.play(10, |_| 0.001, None);
+    let sound = room.play(50, spoken, None);
+    assert_eq!(room.judge(&sound, 3, 0), Opinion::Wait(Doubt::Late), "the next sound is another");
 }

@@ -9,8 +9,17 @@ use super::{duration, probability, refuse_outside};
 use crate::decision::Probability;
 use crate::error::ConfigError;
 
-/// How misfires raise the bar. Clear speech is never held up for longer than `max_wait_duration`
-/// unless it misfires itself; nobody is for longer than `longest_retry_duration`.
+/// How misfires raise the bar.
+///
+/// What is clear speech passes at any time: the score is sure for `clear_sure_duration`, and for half as long
+/// again as the longest misfire lasted; or it stays up for `max_wait_duration`, and for twice as long as
+/// the longest misfire. The worst that a storm does to a user, with the default settings:
+/// - Who goes on speaking is let through, from the first word on, 480 ms after the score would have opened if
+///   the misfires were short, after 1.4 s whatever they were.
+/// - Who is silent again before that is kept out until the next probe: `first_retry_duration` (60 s) after the
+///   breaker opened, after a misfired probe twice as long, but never longer than `longest_retry_duration` (240 s).
+/// - After words have closed the breaker, until nothing was kept out for `window_duration` (60 s), but never
+///   longer than `longest_retry_duration`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StormConfig {
@@ -27,18 +36,19 @@ pub struct StormConfig {
     pub misfires: NonZeroU32,
     /// A transcript with less confidence than this is a misfire; one without any is judged by its text.
     pub min_confidence: Probability,
-    /// Clear speech: the score is sure for this long …
+    /// Clear speech: the score is sure for this long, and for half as long again as any misfire …
     #[serde(with = "duration")]
     pub clear_sure_duration: Duration,
     /// … and reaches this.
     pub clear_score: Probability,
-    /// A candidate whose score stays up for this long is clear speech too.
+    /// A candidate whose score stays up for this long, and twice as long as any misfire (0.7 s count at most),
+    /// is clear speech too.
     #[serde(with = "duration")]
     pub max_wait_duration: Duration,
     /// The first probe after the breaker opened, the next after twice as long …
     #[serde(with = "duration")]
     pub first_retry_duration: Duration,
-    /// … but never later than this.
+    /// … but never later than this. Nobody is kept out for longer.
     #[serde(with = "duration")]
     pub longest_retry_duration: Duration,
 }

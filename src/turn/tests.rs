@@ -158,6 +158,10 @@ fn a_hole_inside_a_word_is_neither_speech_nor_silence() {
     let states: Vec<_> = (0..13).map(|_| bench.push(0.0, 0.0).state).collect();
     assert_eq!(states[..12], [TurnState::Speaking; 12], "120 ms");
     assert_eq!(states[12], TurnState::Stopping, "what is longer is silence");
+    let mut repeated = Bench::new(|_| ());
+    (0..5).for_each(|_| _ = repeated.push(0.9, 30.0));
+    repeated.around.artefact = Some(Artefact::Repeat);
+    assert_eq!([0; 12].map(|_| repeated.push(0.0, 0.0).state), [TurnState::Speaking; 12], "nor is what is repeated");
     let mut starting = Bench::new(|_| ());
     starting.push(0.4, 30.0);
     starting.around.artefact = Some(Artefact::Gap);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::silero::{Attention, DueWindow};
 use super::{ModelId, Score, Silero, SileroModel, Vad, WebRtc};
 use crate::config::{SileroConfig, WebRtcConfig, WebRtcMode, WebRtcWindow};
-use crate::frame::Frame;
+use crate::frame::{FRAME_LEN, Frame, SampleIndex};
 
 /// Silero's scores at a part of its cost.
 ///
@@ -23,12 +23,20 @@ pub struct Both {
     webrtc: WebRtc,
     /// Frames since WebRTC last heard a voice.
     unvoiced: u32,
+    heard: u64,
+    awake_since: SampleIndex,
 }
 
 impl Both {
     /// A detector that shares `model`'s weights with every other.
     pub fn new(model: Arc<SileroModel>, silero: SileroConfig) -> Self {
-        Self { silero: Silero::new(model, silero), webrtc: WebRtc::new(LOOK), unvoiced: u32::MAX }
+        Self {
+            silero: Silero::new(model, silero),
+            webrtc: WebRtc::new(LOOK),
+            unvoiced: u32::MAX,
+            heard: 0,
+            awake_since: SampleIndex::default(),
+        }
     }
 
     /// As [`Silero::stage`]; WebRTC says whether Silero listens.
@@ -36,7 +44,16 @@ impl Both {
         self.webrtc.score(frame);
         self.unvoiced = if self.webrtc.voiced() { 0 } else { self.unvoiced.saturating_add(1) };
         let asleep = self.unvoiced >= PATIENCE_FRAMES && self.silero.speech().get() < DROWSY_BELOW;
+        self.heard += FRAME_LEN as u64;
+        if asleep {
+            self.awake_since = SampleIndex(self.heard);
+        }
         self.silero.stage(frame, if asleep { Attention::Asleep } else { Attention::Awake });
+    }
+
+    /// From when on Silero has listened.
+    pub(super) fn awake_since(&self) -> SampleIndex {
+        self.awake_since
     }
 
     pub(super) fn due(&mut self) -> Option<DueWindow<'_>> {
@@ -58,7 +75,7 @@ impl Vad for Both {
     fn reset(&mut self) {
         self.silero.reset();
         self.webrtc.reset();
-        self.unvoiced = u32::MAX;
+        (self.unvoiced, self.heard, self.awake_since) = (u32::MAX, 0, SampleIndex::default());
     }
 
     fn model(&self) -> Option<ModelId> {
@@ -77,3 +94,22 @@ const LOOK: WebRtcConfig = WebRtcConfig {
 const PATIENCE_FRAMES: u32 = 20;
 /// A score from here on keeps Silero awake: speech may be fading in.
 const DROWSY_BELOW: f32 = 0.1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_awake_since_webrtc_heard_a_voice() {
+        let mut both = Both::new(SileroModel::bundled().unwrap(), SileroConfig::default());
+        (0..60).for_each(|_| _ = both.score(&Frame::gap()));
+        assert_eq!(both.awake_since(), SampleIndex(60 * FRAME_LEN as u64), "asleep until now");
+        let noise =
+            |n: u32| std::array::from_fn(|i| ((n * 160 + i as u32).wrapping_mul(2_654_435_761) >> 8) as f32 / 2e7);
+        (0..20).for_each(|n| _ = both.score(&Frame::new(noise(n)).unwrap()));
+        let since = both.awake_since().0 / FRAME_LEN as u64;
+        assert!((60..70).contains(&since), "{since}");
+        both.reset();
+        assert_eq!(both.awake_since(), SampleIndex(0));
+    }
+}

@@ -4,7 +4,7 @@ use super::silero::DueWindow;
 use super::{Both, ModelId, Score, Silero, SileroModel, Vad, onnx};
 use crate::config::{GateConfig, VadChoice};
 use crate::error::ModelError;
-use crate::frame::Frame;
+use crate::frame::{Frame, SampleIndex};
 use crate::vad::WebRtc;
 
 /// A detector whose scoring can be left to somebody who scores for many.
@@ -57,6 +57,14 @@ impl Detector {
             Self::Silero(silero) => silero.conclude(),
             Self::Both(both) => both.conclude(),
             Self::Alone { score, .. } => *score,
+        }
+    }
+
+    /// From when on the scores answer what is heard: a detector that slept knows nothing of before.
+    pub(crate) fn awake_since(&self) -> SampleIndex {
+        match self {
+            Self::Both(both) => both.awake_since(),
+            Self::Silero(_) | Self::Alone { .. } => SampleIndex::default(),
         }
     }
 

@@ -60,7 +60,17 @@ pub(crate) struct Scene {
 impl Scene {
     /// Nobody but the agent.
     pub(crate) fn agent_alone(seconds: f64, path: &Path) -> Self {
-        let playback = looped(&clip(AGENT), samples(seconds));
+        Self::of_agent(looped(&clip(AGENT), samples(seconds)), path)
+    }
+
+    /// As [`agent_alone`](Self::agent_alone), but the agent never pauses.
+    pub(crate) fn agent_without_pauses(seconds: f64, path: &Path) -> Self {
+        let clip = clip(AGENT);
+        let loud = clip.chunks_exact(160).filter(|frame| level_db(frame) > -36.0).flatten();
+        Self::of_agent(looped(&loud.copied().collect::<Vec<_>>(), samples(seconds)), path)
+    }
+
+    fn of_agent(playback: Vec<f32>, path: &Path) -> Self {
         let mut mic = path.echo(&playback);
         add_noise(&mut mic, -62.0);
         path.device(&mut mic);
