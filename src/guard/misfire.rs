@@ -1,14 +1,15 @@
 //! The breaker on speech-to-text results: audio that is paid for and holds no words is stopped.
 
-use std::num::NonZeroU32;
+mod policy;
+mod transcript;
+
+pub use policy::MisfirePolicy;
+pub use transcript::{Heard, Misfire, Transcript};
+
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use super::text::{AgentSpeech, Plain};
 use super::{Moment, backoff};
-use crate::config::duration;
-use crate::decision::Probability;
+use transcript::Listener;
 
 /// Counts misfires in a row and breaks the circuit to speech-to-text when there are too many.
 ///
@@ -40,9 +41,7 @@ use crate::decision::Probability;
 #[derive(Clone, Debug)]
 pub struct MisfireGuard {
     policy: MisfirePolicy,
-    ghosts: Vec<Vec<char>>,
-    agent: AgentSpeech,
-    plain: Plain,
+    listener: Listener,
     breaker: Breaker,
     /// Misfires since the last genuine result, by cause.
     run: MisfireCounts,
@@ -50,99 +49,6 @@ pub struct MisfireGuard {
     /// Probes that misfired since it opened: unclear ones raise the backoff, clear ones lose their trust.
     failed_probes: u32,
     failed_clear_probes: u32,
-}
-
-/// When the breaker opens, and how it finds out that it may close.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct MisfirePolicy {
-    /// So many misfires in a row open it, whatever their mix.
-    pub misfires: NonZeroU32,
-    /// A transcript with less confidence than this is a misfire; one without any is judged by its text.
-    pub min_confidence: Probability,
-    /// When open, the first probe is let through after this, the next after twice as long …
-    #[serde(with = "duration")]
-    pub first_retry: Duration,
-    /// … but never later than this.
-    #[serde(with = "duration")]
-    pub longest_retry: Duration,
-    /// A probe without a result for this long is given up; the next candidate is a probe again.
-    #[serde(with = "duration")]
-    pub probe_timeout: Duration,
-    /// How long after the agent's words they can come back as an echo.
-    #[serde(with = "duration")]
-    pub echo_window: Duration,
-    /// A transcript this much like the agent's own words (1 is equal) is their echo.
-    pub echo_likeness: Probability,
-    /// Shorter transcripts, in letters and digits, are never called an echo: a user says "Thursday" too.
-    pub shortest_echo: usize,
-    /// What speech-to-text makes up from noise …
-    pub ghosts: Vec<String>,
-    /// … is a ghost where the audio was less likely speech than this.
-    pub ghost_below: Probability,
-}
-
-impl Default for MisfirePolicy {
-    fn default() -> Self {
-        Self {
-            misfires: NonZeroU32::MIN.saturating_add(4),
-            min_confidence: Probability::nearest(0.6),
-            first_retry: Duration::from_secs(2),
-            longest_retry: Duration::from_secs(30),
-            probe_timeout: Duration::from_secs(5),
-            echo_window: Duration::from_secs(10),
-            echo_likeness: Probability::nearest(0.85),
-            shortest_echo: 12,
-            ghosts: GHOSTS.map(str::to_owned).to_vec(),
-            ghost_below: Probability::nearest(0.6),
-        }
-    }
-}
-
-/// A final result of speech-to-text.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Transcript<'a> {
-    /// Its text.
-    pub text: &'a str,
-    /// How sure the provider is; `None` if it does not say.
-    pub confidence: Option<Probability>,
-    /// How likely the audio was speech: the gate's highest score in it; `None` if nobody knows.
-    pub speech: Option<Probability>,
-}
-
-/// What became of audio that was sent.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Heard {
-    /// Words of the user.
-    Genuine,
-    /// Nothing that was worth its price.
-    Misfire(Misfire),
-}
-
-/// Why a result does not count as the user's words.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Misfire {
-    /// No text, or only spaces.
-    Empty,
-    /// No letter and no digit.
-    PunctuationOnly,
-    /// All of it is in brackets or between asterisks, as in `[BLANK_AUDIO]`: a sound, not words.
-    SoundTag,
-    /// The provider is not sure enough.
-    LowConfidence(Probability),
-    /// The agent itself said so in the last seconds.
-    EchoOfAgent {
-        /// How alike, 1 is equal.
-        likeness: Probability,
-    },
-    /// A phrase that is often made up, and the audio was hardly speech.
-    Ghost {
-        /// How likely it was.
-        speech: Probability,
-    },
-    /// The gate itself found that it had opened in vain ([`Edge::is_misfire`](crate::Edge::is_misfire)).
-    NoSpeech,
 }
 
 /// How often each cause occurred.
@@ -242,11 +148,8 @@ pub enum BreakerEvent {
 impl MisfireGuard {
     /// A closed breaker.
     pub fn new(policy: MisfirePolicy) -> Self {
-        let mut plain = Plain::new();
         Self {
-            ghosts: policy.ghosts.iter().map(|ghost| plain.set(ghost).to_vec()).collect(),
-            agent: AgentSpeech::new(policy.echo_window),
-            plain,
+            listener: Listener::new(&policy),
             breaker: Breaker::Closed,
             run: MisfireCounts::default(),
             opened: Moment::default(),
@@ -303,7 +206,7 @@ impl MisfireGuard {
     /// # Real-time
     /// Does not allocate or block.
     pub fn agent_said(&mut self, text: &str, at: Moment) {
-        self.agent.push(text, at);
+        self.listener.agent_said(text, at);
     }
 
     /// Where the breaker stands.
@@ -321,7 +224,7 @@ impl MisfireGuard {
     /// # Real-time
     /// Does not allocate or block.
     pub fn reset(&mut self) {
-        self.agent.clear();
+        self.listener.reset();
         self.breaker = Breaker::Closed;
         self.run = MisfireCounts::default();
         (self.failed_probes, self.failed_clear_probes) = (0, 0);
@@ -329,37 +232,7 @@ impl MisfireGuard {
 
     /// What a result is, without counting it.
     pub(crate) fn assess(&mut self, result: &Transcript<'_>, at: Moment) -> Heard {
-        let policy = &self.policy;
-        let text = result.text.trim();
-        if text.is_empty() {
-            return Heard::Misfire(Misfire::Empty);
-        }
-        if !text.contains(char::is_alphanumeric) {
-            return Heard::Misfire(Misfire::PunctuationOnly);
-        }
-        if is_sound_tag(text) {
-            return Heard::Misfire(Misfire::SoundTag);
-        }
-        if let Some(confidence) = result.confidence.filter(|confidence| *confidence < policy.min_confidence) {
-            return Heard::Misfire(Misfire::LowConfidence(confidence));
-        }
-        let weak = result.speech.filter(|speech| *speech < policy.ghost_below);
-        if weak.is_none() && self.agent.is_silent(at) {
-            return Heard::Genuine; // nothing to compare with
-        }
-        let plain = self.plain.set(text);
-        if let Some(speech) = weak
-            && self.ghosts.iter().any(|ghost| ghost == plain)
-        {
-            return Heard::Misfire(Misfire::Ghost { speech });
-        }
-        if plain.len() >= policy.shortest_echo {
-            let likeness = Probability::nearest(self.agent.likeness(plain, at) as f32);
-            if likeness >= policy.echo_likeness {
-                return Heard::Misfire(Misfire::EchoOfAgent { likeness });
-            }
-        }
-        Heard::Genuine
+        self.listener.assess(result, &self.policy, at)
     }
 
     fn count(&mut self, misfire: Misfire, at: Moment) -> Option<BreakerEvent> {
@@ -397,21 +270,6 @@ impl MisfireGuard {
     }
 }
 
-impl Misfire {
-    /// The word used in files and logs.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Empty => "empty",
-            Self::PunctuationOnly => "punctuation_only",
-            Self::SoundTag => "sound_tag",
-            Self::LowConfidence(_) => "low_confidence",
-            Self::EchoOfAgent { .. } => "echo_of_agent",
-            Self::Ghost { .. } => "ghost",
-            Self::NoSpeech => "no_speech",
-        }
-    }
-}
-
 impl MisfireCounts {
     /// All of them.
     pub const fn total(&self) -> u32 {
@@ -436,33 +294,6 @@ impl MisfireCounts {
         *count = count.saturating_add(1);
     }
 }
-
-/// `[BLANK_AUDIO]`, `(typing)`, `*sighs*`: one pair of marks around all of it.
-fn is_sound_tag(text: &str) -> bool {
-    [('[', ']'), ('(', ')'), ('*', '*'), ('♪', '♪'), ('<', '>')].into_iter().any(|(open, close)| {
-        let inside = text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
-        inside.is_some_and(|inside| !inside.contains([open, close]))
-    })
-}
-
-/// What Whisper and its kin make of noise and silence: "You" and "Thank you" are those of
-/// pipecat-ai/pipecat#5621, "thank you" without end of KoljaB/RealtimeSTT#143; the rest are the ends of
-/// video subtitles, from its training data. Short answers ("yes", "okay") are not among them: a
-/// soft-spoken user gives those.
-const GHOSTS: [&str; 12] = [
-    "you",
-    "thank you",
-    "thank you so much",
-    "thank you very much",
-    "thank you for watching",
-    "thanks for watching",
-    "thanks for watching and see you next time",
-    "please subscribe",
-    "subtitles by the amara org community",
-    "untertitel der amara org community",
-    "sous titres réalisés par la communauté d amara org",
-    "ご視聴ありがとうございました",
-];
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::decision::Probability;
 
 #[test]
 fn five_misfires_of_any_mix_open_it() {

@@ -1,0 +1,75 @@
+//! When the breaker on speech-to-text results opens, and what it takes for a misfire.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::duration;
+use crate::decision::Probability;
+
+/// When the breaker opens, and how it finds out that it may close.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MisfirePolicy {
+    /// So many misfires in a row open it, whatever their mix.
+    pub misfires: NonZeroU32,
+    /// A transcript with less confidence than this is a misfire; one without any is judged by its text.
+    pub min_confidence: Probability,
+    /// When open, the first probe is let through after this, the next after twice as long …
+    #[serde(with = "duration")]
+    pub first_retry: Duration,
+    /// … but never later than this.
+    #[serde(with = "duration")]
+    pub longest_retry: Duration,
+    /// A probe without a result for this long is given up; the next candidate is a probe again.
+    #[serde(with = "duration")]
+    pub probe_timeout: Duration,
+    /// How long after the agent's words they can come back as an echo.
+    #[serde(with = "duration")]
+    pub echo_window: Duration,
+    /// A transcript this much like the agent's own words (1 is equal) is their echo.
+    pub echo_likeness: Probability,
+    /// Shorter transcripts, in letters and digits, are never called an echo: a user says "Thursday" too.
+    pub shortest_echo: usize,
+    /// What speech-to-text makes up from noise …
+    pub ghosts: Vec<String>,
+    /// … is a ghost where the audio was less likely speech than this.
+    pub ghost_below: Probability,
+}
+
+impl Default for MisfirePolicy {
+    fn default() -> Self {
+        Self {
+            misfires: NonZeroU32::MIN.saturating_add(4),
+            min_confidence: Probability::nearest(0.6),
+            first_retry: Duration::from_secs(2),
+            longest_retry: Duration::from_secs(30),
+            probe_timeout: Duration::from_secs(5),
+            echo_window: Duration::from_secs(10),
+            echo_likeness: Probability::nearest(0.85),
+            shortest_echo: 12,
+            ghosts: GHOSTS.map(str::to_owned).to_vec(),
+            ghost_below: Probability::nearest(0.6),
+        }
+    }
+}
+
+/// What Whisper and its kin make of noise and silence: "You" and "Thank you" are those of
+/// pipecat-ai/pipecat#5621, "thank you" without end of KoljaB/RealtimeSTT#143; the rest are the ends of
+/// video subtitles, from its training data. Short answers ("yes", "okay") are not among them: a
+/// soft-spoken user gives those.
+const GHOSTS: [&str; 12] = [
+    "you",
+    "thank you",
+    "thank you so much",
+    "thank you very much",
+    "thank you for watching",
+    "thanks for watching",
+    "thanks for watching and see you next time",
+    "please subscribe",
+    "subtitles by the amara org community",
+    "untertitel der amara org community",
+    "sous titres réalisés par la communauté d amara org",
+    "ご視聴ありがとうございました",
+];
