@@ -14,8 +14,8 @@ use crate::error::ConfigError;
 /// What is clear speech passes at any time: the score is sure for `clear_sure_duration`, and for half as long
 /// again as the longest misfire lasted; or it stays up for `max_wait_duration`, and for twice as long as
 /// the longest misfire. The worst that a storm does to a user, with the default settings:
-/// - Who goes on speaking is let through, from the first word on, 480 ms after the score would have opened if
-///   the misfires were short, after 1.4 s whatever they were.
+/// - Who goes on speaking is let through, from the first word on, 480 ms after the score (and the burst judge)
+///   would have opened if the misfires were short, after 1.4 s whatever they were.
 /// - Who is silent again before that is kept out until the next probe: `first_retry_duration` (60 s) after the
 ///   breaker opened, after a misfired probe twice as long, but never longer than `longest_retry_duration` (240 s).
 /// - After words have closed the breaker, until nothing was kept out for `window_duration` (60 s), but never
