@@ -5,7 +5,9 @@ mod echo_support;
 
 use echo_support::{AGENT, Path, Scene, USER, clip};
 use voxgate::echo::{Arrival, DelayQuality, EchoDetector};
-use voxgate::{Decision, FRAME_LEN, Frame, Gate, GateConfig, Probability, Reason, SampleIndex, Verdict};
+use voxgate::{
+    Decision, EchoConfig, FRAME_LEN, ForwardAudio, Frame, Gate, GateConfig, Probability, Reason, SampleIndex, Verdict,
+};
 
 #[test]
 fn the_agent_is_not_heard_and_the_user_barges_in() {
@@ -168,6 +170,26 @@ fn a_reset_gate_decides_as_a_new_one() {
 }
 
 #[test]
+fn what_is_sent_of_a_barge_in_has_little_of_the_agent() {
+    let scene = Scene::barge_in(20.0, 0.0, &Path::default());
+    let agent_left = |forward_audio| {
+        let sent = sent_audio(&scene, forward_audio);
+        assert!(sent.len() > 3 * 16_000);
+        sent.iter().map(|(n, x)| f64::from((x - scene.near[*n]).powi(2))).sum::<f64>() / sent.len() as f64
+    };
+    let (cleaned, mic) = (agent_left(ForwardAudio::Cleaned), agent_left(ForwardAudio::Mic));
+    let db = 10.0 * (mic / cleaned).log10();
+    assert!(db >= 6.0, "only {db:.1} dB less");
+}
+
+#[test]
+fn without_an_echo_the_cleaned_microphone_is_the_microphone() {
+    let scene = Scene::headphones(20.0);
+    let sent = sent_audio(&scene, ForwardAudio::Cleaned);
+    assert!(sent.len() > 3 * 16_000 && sent.iter().all(|(n, x)| *x == scene.mic[*n]));
+}
+
+#[test]
 fn what_decided_can_be_asked() {
     let mut gate = Gate::new(&GateConfig::default()).unwrap();
     assert_eq!(gate.explain_echo(), None, "no playback");
@@ -194,6 +216,21 @@ fn held_speech_says_that_it_may_be_the_agent() {
     let held = run.decisions.iter().filter(|d| d.verdict == Verdict::Hold(Reason::Echo)).count();
     let refused = run.decisions.iter().filter(|d| d.verdict == Verdict::Suppress(Reason::Echo)).count();
     assert!(held > 0 && refused > 50, "{held} held, {refused} suppressed");
+}
+
+/// The samples that go out, each with its place in the microphone.
+fn sent_audio(scene: &Scene, forward_audio: ForwardAudio) -> Vec<(usize, f32)> {
+    let echo = EchoConfig { forward_audio, ..EchoConfig::default() };
+    let mut gate = Gate::new(&GateConfig { echo: Some(echo), ..GateConfig::default() }).unwrap();
+    let mut sent = Vec::new();
+    for (n, (mic, playback)) in frames_of(&scene.mic).zip(frames_of(&scene.playback)).enumerate() {
+        gate.playback(&playback, SampleIndex((n * FRAME_LEN) as u64));
+        if let Verdict::Forward(span) = gate.push(&mic).verdict {
+            let (first, second) = gate.audio(span).unwrap();
+            sent.extend((span.start.0 as usize..).zip(first.iter().chain(second).copied()));
+        }
+    }
+    sent
 }
 
 /// What a gate made of a scene.

@@ -37,10 +37,11 @@ pub struct EchoConfig {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ForwardAudio {
-    /// The microphone with the linear part of the echo taken away.
+    /// The microphone with the linear part of the echo taken away, once its delay is known. On barge-ins
+    /// speech-to-text makes fewer mistakes of it (`benches/README.md`); without an echo it is the microphone.
+    #[default]
     Cleaned,
     /// The microphone as it is.
-    #[default]
     Mic,
 }
 
@@ -53,7 +54,7 @@ impl Default for EchoConfig {
             reaction_duration: Duration::from_millis(220),
             hangover_duration: Duration::from_millis(150),
             unknown_delay_hold_duration: Duration::from_millis(700),
-            forward_audio: ForwardAudio::Mic,
+            forward_audio: ForwardAudio::Cleaned,
         }
     }
 }

@@ -54,6 +54,8 @@ impl Default for Path {
 pub(crate) struct Scene {
     pub(crate) mic: Vec<f32>,
     pub(crate) playback: Vec<f32>,
+    /// What the user said, alone.
+    pub(crate) near: Vec<f32>,
     pub(crate) user_ms: Vec<(u64, u64)>,
 }
 
@@ -74,7 +76,8 @@ impl Scene {
         let mut mic = path.echo(&playback);
         add_noise(&mut mic, -62.0);
         path.device(&mut mic);
-        Self { mic: limited(mic), playback, user_ms: Vec::new() }
+        let near = vec![0.0; mic.len()];
+        Self { mic: limited(mic), playback, near, user_ms: Vec::new() }
     }
 
     /// The user cuts in twice, so much louder than the echo.
@@ -83,21 +86,24 @@ impl Scene {
         let mut mic = path.echo(&playback);
         let level = level_db(&mic) + near_over_echo_db;
         let starts = [0.25 * seconds, 0.6 * seconds];
-        let user_ms = starts.map(|start| add_user(&mut mic, start, level)).to_vec();
+        let mut near = vec![0.0; mic.len()];
+        let user_ms = starts.map(|start| add_user(&mut near, start, level)).to_vec();
+        mic.iter_mut().zip(&near).for_each(|(x, y)| *x += y);
         add_noise(&mut mic, -62.0);
         path.device(&mut mic);
-        Self { mic: limited(mic), playback, user_ms }
+        Self { mic: limited(mic), playback, near, user_ms }
     }
 
     /// The agent plays into headphones; the user speaks now and then.
     pub(crate) fn headphones(seconds: f64) -> Self {
         let playback = looped(&clip(AGENT), samples(seconds));
-        let mut mic = vec![0.0; playback.len()];
+        let mut near = vec![0.0; playback.len()];
         let starts = (0..(seconds / 6.0) as u32).map(|n| 2.0 + 6.0 * f64::from(n));
         let starts = starts.filter(|start| start + 3.0 < seconds);
-        let user_ms = starts.map(|start| add_user(&mut mic, start, -24.0)).collect();
+        let user_ms = starts.map(|start| add_user(&mut near, start, -24.0)).collect();
+        let mut mic = near.clone();
         add_noise(&mut mic, -62.0);
-        Self { mic: limited(mic), playback, user_ms }
+        Self { mic: limited(mic), playback, near, user_ms }
     }
 }
 
