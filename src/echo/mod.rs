@@ -110,7 +110,7 @@ impl EchoDetector {
     /// [`ModelError`] if the bundled weights are damaged.
     ///
     /// # Real-time
-    /// Allocates all that it will ever need, about 450 KB.
+    /// Allocates all that it will ever need, about 520 KB.
     pub fn new() -> Result<Self, ModelError> {
         Ok(Self {
             reference: Reference::new(),
