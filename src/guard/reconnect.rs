@@ -174,9 +174,11 @@ impl ReconnectGuard {
         }
     }
 
-    /// The session is open.
+    /// The session is open. Said again of an open one, as by an SDK that resumed, it changes nothing.
     pub fn opened(&mut self, at: Moment) {
-        self.session = Session::Open(at);
+        if !matches!(self.session, Session::Open(_)) {
+            self.session = Session::Open(at);
+        }
     }
 
     /// The session is closed, on both sides, or the attempt to open it has failed.
@@ -240,10 +242,11 @@ impl ReconnectGuard {
         ruling
     }
 
+    /// Forgets what a loop is made of. A terminal cause is none of it: the room does not come back.
     fn forgive(&mut self) {
         self.recent.clear();
         self.cycles.reset();
-        self.stopped = None;
+        self.stopped = self.stopped.filter(|ruling| matches!(ruling, ReconnectRuling::Stop { until: None, .. }));
     }
 }
 
@@ -300,7 +303,25 @@ mod tests {
             let stopped = ReconnectRuling::Stop { why: ReconnectStop::Terminal(cause), until: None };
             assert_eq!(room.ask(cause, at(0)), stopped);
             assert_eq!(room.ask(SignalLost, at(9_999)), stopped);
+
+            let mut stable = self::room();
+            stable.opened(at(0));
+            assert_eq!(stable.ask(cause, at(3_600)), stopped, "though it is not reported closed");
+            stable.closed(at(3_600));
+            assert_eq!(stable.ask(SignalLost, at(3_601)), stopped, "a stable hour does not bring the room back");
         }
+    }
+
+    #[test]
+    fn what_the_sdk_resumed_is_the_same_session() {
+        let mut room = room();
+        assert!(reconnects(&mut room, SignalLost, 0) && reconnects(&mut room, SignalLost, 1));
+        assert!(matches!(room.ask(JoinFailed, at(2)), ReconnectRuling::Reconnect { .. }));
+        room.opened(at(3));
+        room.opened(at(40));
+        assert_eq!(room.ask(SignalLost, at(41)), ReconnectRuling::StillOpen { since: at(3) });
+        room.closed(at(63));
+        assert!(reconnects(&mut room, SignalLost, 63), "a stable minute, with a resume in it");
     }
 
     #[test]
