@@ -80,7 +80,7 @@ pub enum TrackRuling {
         session: Option<SessionId>,
         /// Subscriptions within the window, this one included.
         subscriptions: usize,
-        /// Until when.
+        /// Until when. Where there is no session nobody hears the participant: ask [`again`](TrackGuard::again) then.
         until: Moment,
     },
 }
@@ -106,13 +106,13 @@ impl<T: PartialEq> TrackGuard<T> {
         if subscriptions >= usize::from(self.policy.subscriptions.get()) {
             self.frozen_until = self.frozen_until.max(at + self.policy.freeze);
         }
-        if at < self.frozen_until {
-            return TrackRuling::Frozen { session: self.session, subscriptions, until: self.frozen_until };
-        }
-        match self.session {
-            Some(session) => TrackRuling::Reuse(session),
-            None => TrackRuling::Start(self.start()),
-        }
+        self.rule(subscriptions, at)
+    }
+
+    /// What holds for the tracks that are still there, when a freeze ends: no further subscription is counted.
+    /// `None` if there is no track.
+    pub fn again(&mut self, at: Moment) -> Option<TrackRuling> {
+        if self.tracks.is_empty() { None } else { Some(self.rule(self.recent.len(), at)) }
     }
 
     /// A track is gone. That resets nothing: a cascade consists of both.
@@ -137,6 +137,16 @@ impl<T: PartialEq> TrackGuard<T> {
     /// The session that is alive.
     pub fn session(&self) -> Option<SessionId> {
         self.session
+    }
+
+    fn rule(&mut self, subscriptions: usize, at: Moment) -> TrackRuling {
+        if at < self.frozen_until {
+            return TrackRuling::Frozen { session: self.session, subscriptions, until: self.frozen_until };
+        }
+        match self.session {
+            Some(session) => TrackRuling::Reuse(session),
+            None => TrackRuling::Start(self.start()),
+        }
     }
 
     fn start(&mut self) -> SessionId {
@@ -198,7 +208,10 @@ mod tests {
         participant.session_ended(SessionId(0));
         let none = TrackRuling::Frozen { session: None, subscriptions: 2, until: at(60) };
         assert_eq!(participant.subscribed(3, at(59)), none, "no new session in place of the one that ended");
-        assert_eq!(participant.subscribed(4, at(89)), TrackRuling::Start(SessionId(1)));
+        assert_eq!(participant.again(at(59)), Some(none));
+        assert_eq!(participant.again(at(60)), Some(TrackRuling::Start(SessionId(1))), "when it ends");
+        (0..4).for_each(|track| participant.unsubscribed(&track, at(61)));
+        assert_eq!(participant.again(at(61)), None);
     }
 
     #[test]
@@ -221,26 +234,29 @@ mod tests {
         /// and go at the pace of a cascade no second one is started.
         #[test]
         fn republishing_never_leaves_a_second_session(
-            steps in prop::collection::vec((0..4_u8, 0..5_u64, 0..40_u64), 1..300),
+            steps in prop::collection::vec((0..5_u8, 0..5_u64, 0..40_u64), 1..300),
         ) {
             let (mut participant, mut alive, mut now) = (participant(), Vec::new(), 0);
             let mut starts: Vec<u64> = Vec::new();
             for (what, track, gap) in steps {
                 now += gap;
-                match what {
-                    0 | 1 => match participant.subscribed(track, at(now)) {
-                        TrackRuling::Start(session) => {
-                            alive.push(session);
-                            starts.push(now);
-                        }
-                        TrackRuling::Reuse(session) => prop_assert_eq!(&alive, &[session]),
-                        TrackRuling::Frozen { session, until, .. } => {
-                            prop_assert_eq!(alive.first().copied(), session);
-                            prop_assert!(until > at(now));
-                        }
-                    },
-                    2 => participant.unsubscribed(&track, at(now)),
-                    _ => alive.retain(|session| participant.take_idle(at(now)) != Some(*session)),
+                let ruling = match what {
+                    0 | 1 => Some(participant.subscribed(track, at(now))),
+                    2 => participant.again(at(now)),
+                    _ => None,
+                };
+                match ruling {
+                    Some(TrackRuling::Start(session)) => {
+                        alive.push(session);
+                        starts.push(now);
+                    }
+                    Some(TrackRuling::Reuse(session)) => prop_assert_eq!(&alive, &[session]),
+                    Some(TrackRuling::Frozen { session, until, .. }) => {
+                        prop_assert_eq!(alive.first().copied(), session);
+                        prop_assert!(until > at(now));
+                    }
+                    None if what == 3 => participant.unsubscribed(&track, at(now)),
+                    None => alive.retain(|session| participant.take_idle(at(now)) != Some(*session)),
                 }
                 prop_assert!(alive.len() <= 1);
                 prop_assert!(participant.recent.len() <= 3 && participant.tracks.len() <= 5);
