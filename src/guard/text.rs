@@ -57,16 +57,17 @@ impl AgentSpeech {
         self.utterances.push_back((at, added));
     }
 
-    /// How much `heard` is like some stretch of what was said, 0 to 1: a long text is judged in
-    /// pieces and is as likely as its least likely piece, so that words of the user's own count.
-    pub(super) fn likeness(&mut self, heard: &[char], at: Moment) -> f64 {
+    /// How much `heard` is like some stretch of what was said, if that is `at_least` so much, 0 to 1: a long
+    /// text is judged in pieces and is as likely as its least likely piece, so that words of the user's own count.
+    pub(super) fn likeness(&mut self, heard: &[char], at_least: f64, at: Moment) -> Option<f64> {
         self.forget(at);
         if heard.is_empty() || self.chars.is_empty() {
-            return 0.0;
+            return None;
         }
         let said = &*self.chars.make_contiguous();
         let piece = heard.len().div_ceil(heard.len().div_ceil(PIECE));
-        heard.chunks(piece).map(|piece| best_likeness(piece, said)).fold(1.0, f64::min)
+        let mut pieces = heard.chunks(piece).map(|piece| best_likeness(piece, said, at_least));
+        pieces.try_fold(1.0, |least: f64, piece| Some(least.min(piece?)))
     }
 
     /// Whether nothing of what it said is kept.
@@ -118,13 +119,70 @@ fn plain(text: &str) -> impl Iterator<Item = char> {
     })
 }
 
-/// The likeness of `piece` to the stretch of `said` that is most like it.
-fn best_likeness(piece: &[char], said: &[char]) -> f64 {
-    let starts = (0..said.len()).filter(|&i| i == 0 || said[i - 1] == ' ' || said[i] >= WITHOUT_SPACES);
-    let stretch = |start: usize| &said[start..said.len().min(start + piece.len())];
-    starts
-        .map(|start| rapidfuzz::fuzz::ratio(piece.iter().copied(), stretch(start).iter().copied()))
-        .fold(0.0, f64::max)
+/// The likeness of `piece` to the stretch of `said` that is most like it, if that is `at_least` so much. Only
+/// stretches that share enough pairs of neighbours are compared in full.
+fn best_likeness(piece: &[char], said: &[char], at_least: f64) -> Option<f64> {
+    let mut pairs = SharedPairs::with(piece);
+    let (mut best, mut end) = (0.0_f64, 0);
+    for start in 0..said.len() {
+        let stretch = &said[start..said.len().min(start + piece.len())];
+        while end + 1 < start + stretch.len() {
+            pairs.add(said[end], said[end + 1]);
+            end += 1;
+        }
+        let is_start = start == 0 || said[start - 1] == ' ' || said[start] >= WITHOUT_SPACES;
+        if is_start && pairs.shared >= fewest_shared(piece.len(), stretch.len(), at_least) {
+            let likeness = rapidfuzz::fuzz::ratio(piece.iter().copied(), stretch.iter().copied());
+            best = best.max(likeness);
+        }
+        if end > start {
+            pairs.remove(said[start], said[start + 1]);
+        }
+    }
+    (best + ROUNDING >= at_least).then_some(best)
+}
+
+/// How many pairs of neighbours two texts share at least that are so much alike: of `n` and `m` characters,
+/// `alike` are in common and in order. What lies between them, `n + m - 2 alike`, parts them into at most one
+/// run more, and a run has a pair less than characters.
+fn fewest_shared(n: usize, m: usize, at_least: f64) -> i32 {
+    let all = (n + m) as f64;
+    let alike = (at_least * all / 2.0 - ROUNDING).ceil();
+    (alike - (all - 2.0 * alike) - 1.0) as i32
+}
+
+/// How many pairs of neighbours a text and a sliding stretch of another have in common; never too few, and too
+/// many where two pairs fall in one bucket.
+struct SharedPairs {
+    /// Of each bucket, how many the text has more than the stretch.
+    wanting: [i8; PAIR_BUCKETS],
+    shared: i32,
+}
+
+impl SharedPairs {
+    fn with(text: &[char]) -> Self {
+        let mut wanting = [0; PAIR_BUCKETS];
+        text.windows(2).for_each(|pair| wanting[bucket(pair[0], pair[1])] += 1);
+        Self { wanting, shared: 0 }
+    }
+
+    fn add(&mut self, a: char, b: char) {
+        let wanting = &mut self.wanting[bucket(a, b)];
+        self.shared += i32::from(*wanting > 0);
+        *wanting -= 1;
+    }
+
+    fn remove(&mut self, a: char, b: char) {
+        let wanting = &mut self.wanting[bucket(a, b)];
+        *wanting += 1;
+        self.shared -= i32::from(*wanting > 0);
+    }
+}
+
+/// By the first two 32-bit primes of xxHash.
+fn bucket(a: char, b: char) -> usize {
+    let mixed = u32::from(a).wrapping_mul(0x9e37_79b1).wrapping_add(u32::from(b).wrapping_mul(0x85eb_ca77));
+    (mixed >> (u32::BITS - PAIR_BUCKETS.ilog2())) as usize
 }
 
 /// Characters kept of a transcript, and of what the agent said: a minute and more of speech at 15 a second.
@@ -133,6 +191,10 @@ const LONGEST: usize = 1024;
 const MOST_UTTERANCES: usize = 64;
 /// Characters compared at a time: up to 64 `rapidfuzz` compares in registers, without allocating.
 const PIECE: usize = 64;
+/// A power of two; some tens of pairs seldom meet in so many, and it is cleared in nanoseconds.
+const PAIR_BUCKETS: usize = 1024;
+/// More than a likeness is off by in 32 bits, less than a character of the longest piece.
+const ROUNDING: f64 = 1e-4;
 /// From here on scripts are written without spaces (CJK and beyond), so a word may begin anywhere.
 const WITHOUT_SPACES: char = '\u{2e80}';
 
@@ -181,12 +243,35 @@ mod tests {
         let mut agent = AgentSpeech::new(Duration::from_secs(10));
         let heard = Plain::new().set("good morning to you").to_vec();
         agent.push("Good morning to you!", at(1));
-        assert!(agent.likeness(&heard, at(11)) > 0.99);
-        assert_eq!(agent.likeness(&heard, at(12)), 0.0);
+        assert!(agent.likeness(&heard, 0.0, at(11)).unwrap() > 0.99);
+        assert_eq!(agent.likeness(&heard, 0.0, at(12)), None);
         assert!(agent.chars.is_empty() && agent.utterances.is_empty());
     }
 
     proptest! {
+        /// A text with faults in it, compared with all stretches and with those that share enough pairs.
+        #[test]
+        fn nothing_alike_is_overlooked(
+            said in "[abc ]{1,160}", from in 0..160_usize, length in 1..130_usize,
+            faults in prop::collection::vec((0..130_usize, 0..3_u8), 0..20), at_least in 0.0..=1.0_f64,
+        ) {
+            let said: Vec<char> = said.chars().collect();
+            let mut heard: Vec<char> = said.iter().cycle().skip(from).take(length).copied().collect();
+            for (place, fault) in faults {
+                let place = place % heard.len();
+                match fault {
+                    0 => heard[place] = 'd',
+                    1 => heard.insert(place, 'b'),
+                    _ if heard.len() > 1 => _ = heard.remove(place),
+                    _ => {}
+                }
+            }
+            for piece in heard.chunks(PIECE) {
+                let all = best_likeness(piece, &said, 0.0).filter(|likeness| *likeness + ROUNDING >= at_least);
+                prop_assert_eq!(best_likeness(piece, &said, at_least), all);
+            }
+        }
+
         #[test]
         fn the_memory_is_bounded_and_its_last_words_are_kept(
             utterances in prop::collection::vec(("[a-z ,.İß]{0,12}", 1..200_usize, 0..20_u64), 1..80),
@@ -209,7 +294,7 @@ mod tests {
     fn likeness(said: &str, heard: &str) -> f64 {
         let mut agent = AgentSpeech::new(Duration::from_secs(10));
         agent.push(said, at(0));
-        agent.likeness(Plain::new().set(heard), at(1))
+        agent.likeness(Plain::new().set(heard), 0.0, at(1)).unwrap_or(0.0)
     }
 
     fn at(second: u64) -> Moment {

@@ -95,11 +95,12 @@ impl Listener {
         {
             return Heard::Misfire(Misfire::Ghost { speech });
         }
-        if plain.len() >= policy.shortest_echo {
-            let likeness = Probability::nearest(self.agent.likeness(plain, at) as f32);
-            if likeness >= policy.echo_likeness {
-                return Heard::Misfire(Misfire::EchoOfAgent { likeness });
-            }
+        if plain.len() >= policy.shortest_echo
+            && let Some(likeness) = self.agent.likeness(plain, policy.echo_likeness.get().into(), at)
+            && let likeness = Probability::nearest(likeness as f32)
+            && likeness >= policy.echo_likeness
+        {
+            return Heard::Misfire(Misfire::EchoOfAgent { likeness });
         }
         Heard::Genuine
     }
