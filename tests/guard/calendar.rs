@@ -1,8 +1,11 @@
 //! When a month ends, by two calendars that know nothing of each other: the script's and PostgreSQL's own.
 
-use tokio_postgres::NoTls;
-use voxgate::guard::store::PostgresStore;
+use std::time::Duration;
 
+use tokio_postgres::NoTls;
+use voxgate::guard::store::{GuardStore, PostgresStore};
+
+use crate::contract::{granted, lease, name, ready, sliding};
 use crate::server::{self, patient};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -26,4 +29,27 @@ async fn redis_and_postgres_agree_when_a_month_ends() {
         let row = client.query_one("select voxgate.month_start(voxgate.month_of($1) + 1)", &[&us]).await.unwrap();
         assert_eq!(by_script.parse::<i64>().unwrap(), row.get::<_, i64>(0), "at {us}");
     }
+}
+
+/// A week later, as far as the tables say: heartbeats clear away what is over, and only that.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_over_leaves_no_row_in_postgres() {
+    let _quiet = crate::BUSY.read().await;
+    let Some(postgres) = server::Postgres::start() else { return };
+    let store = PostgresStore::connect(&postgres.url(), patient()).await.unwrap();
+    let (client, connection) = tokio_postgres::connect(&postgres.url(), NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let hour = Duration::from_secs(3_600);
+    for resource in ["spent long ago", "spent"] {
+        store.spend(&sliding(resource, 9, hour, 1)).await.unwrap();
+    }
+    store.release(&granted(store.take(&lease("held long ago", 1, "one", 1)).await.unwrap())).await.unwrap();
+    granted(store.take(&lease("held", 1, "one", 2)).await.unwrap());
+    client.batch_execute("update voxgate.peaks set day = day - 7").await.unwrap();
+    client.batch_execute("update voxgate.slices set leaves_at = 1 where key like '%long ago'").await.unwrap();
+    ready(&store, "one", 1).await;
+    let left: Vec<_> = store.survey().await.unwrap().usage.into_iter().map(|usage| usage.resource).collect();
+    assert_eq!(left, [name("held"), name("spent")]);
+    let rows = client.query_one("select (select count(*) from voxgate.slices) + (select count(*) from voxgate.peaks)", &[]);
+    assert_eq!(rows.await.unwrap().get::<_, i64>(0), 1, "what is spent within the hour");
 }

@@ -189,6 +189,13 @@ async fn a_worker_has_no_more_rooms_than_it_can(store: &impl GuardStore, time: &
     ready(store, "small", 2).await;
     granted(taken(store, &room("s4", "small", 1)).await);
     assert_eq!(store.release(&third).await.unwrap(), Release::NotHeld);
+    // A room that ended and is claimed again is one room.
+    granted(taken(store, &room("s3", "small", 1)).await);
+    time.pass(term().get() + MARGIN).await;
+    ready(store, "small", 2).await;
+    granted(taken(store, &room("s3", "small", 1)).await);
+    granted(taken(store, &room("s4", "small", 1)).await);
+    assert_eq!(taken(store, &room("s5", "small", 1)).await, full);
 }
 
 async fn slots_are_counted_and_come_back(store: &impl GuardStore, time: &impl Pass) {
@@ -382,9 +389,9 @@ async fn many_rooms<S: GuardStore>(stores: &[Arc<S>]) {
     assert_eq!(fences.len(), ROOMS, "no fence twice");
 }
 
-/// Long enough for a slow machine to renew in time, short enough to wait for.
+/// Long enough for a slow machine to renew in time, short enough to wait for, and no whole number of milliseconds.
 pub(crate) fn term() -> LeaseTerm {
-    LeaseTerm::new(Duration::from_millis(1_500)).unwrap()
+    LeaseTerm::new(Duration::from_micros(1_499_700)).unwrap()
 }
 
 /// What a wait is longer than the term that it waits for.

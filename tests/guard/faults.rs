@@ -207,6 +207,9 @@ async fn a_store_that_is_not_there_stops_spending_or_shares_it() {
     assert!(matches!(alone.spend(&minutes, 1).await, Spending::Denied(_)));
     let one = Concurrent { resource: name("single"), n: NonZeroU32::MIN };
     assert!(matches!(alone.acquire(&one).await, Acquired::Indeterminate(_)), "half of one is none");
+    let store = Arc::new(Fallback::new(nowhere(), two_workers));
+    let wrong = Limits::new(store, name("one"), term_ms(20_001)).acquire(&five).await;
+    let Acquired::Indeterminate(StoreError::TermTooLong { .. }) = wrong else { panic!("hidden: {wrong:?}") };
 }
 
 #[tokio::test(flavor = "multi_thread")]

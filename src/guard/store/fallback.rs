@@ -39,11 +39,13 @@ impl<S: GuardStore> Fallback<S> {
         Self { store, local: MemoryStore::new(), policy }
     }
 
-    /// How many workers share a limit that each applies alone; the error if none may.
+    /// How many workers share a limit that each applies alone; the error if none may, and where the store is
+    /// well but was set up or asked wrongly.
     fn alone(&self, error: &StoreError) -> Result<NonZeroU32, StoreError> {
-        match self.policy {
-            OnStoreFailure::Stop => Err(error.clone()),
-            OnStoreFailure::Local { workers } => Ok(workers),
+        match (self.policy, error) {
+            (OnStoreFailure::Local { workers }, StoreError::Unreachable { .. } | StoreError::Late { .. }) => Ok(workers),
+            (OnStoreFailure::Local { workers }, StoreError::Refused { .. }) => Ok(workers),
+            (OnStoreFailure::Stop | OnStoreFailure::Local { .. }, _) => Err(error.clone()),
         }
     }
 }

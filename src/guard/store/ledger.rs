@@ -1,6 +1,6 @@
 //! The rules themselves: a state, a request and the time give the answer.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
 
 use super::window::{Peaks, Window};
@@ -54,8 +54,8 @@ struct Worker {
     report: WorkerReport,
     since: StoreTime,
     expires: StoreTime,
-    /// Rooms that it claimed, ended ones among them.
-    rooms: Vec<Name>,
+    /// Rooms that it claimed, ended ones among them; one that it claimed again is one.
+    rooms: HashSet<Name>,
 }
 
 impl Ledger {
@@ -83,7 +83,7 @@ impl Ledger {
         let hold = holding.hold(&request.slot);
         self.rooms.insert(name.clone(), Box::new(holding));
         if let Some(worker) = self.workers.get_mut(&request.holder.owner) {
-            worker.rooms.push(name.clone());
+            worker.rooms.insert(name.clone());
         }
         Taken::Granted(hold)
     }
@@ -183,10 +183,8 @@ impl Ledger {
     }
 
     fn forget_room_of(&mut self, worker: &Name, room: &Name) {
-        if let Some(worker) = self.workers.get_mut(worker)
-            && let Some(place) = worker.rooms.iter().rposition(|name| name == room)
-        {
-            worker.rooms.swap_remove(place);
+        if let Some(worker) = self.workers.get_mut(worker) {
+            worker.rooms.remove(room);
         }
     }
 
@@ -225,9 +223,9 @@ impl Ledger {
     }
 
     /// For a worker that was silent for a while and is back.
-    fn rooms_of(&self, worker: &Name, now: StoreTime) -> Vec<Name> {
-        let known = self.workers.get(worker).map_or(&[][..], |there| &there.rooms);
-        known.iter().filter(|room| is_held(&self.rooms, room, worker, now)).cloned().collect()
+    fn rooms_of(&self, worker: &Name, now: StoreTime) -> HashSet<Name> {
+        let known = self.workers.get(worker).map(|there| &there.rooms);
+        known.into_iter().flatten().filter(|room| is_held(&self.rooms, room, worker, now)).cloned().collect()
     }
 
     /// All that lives. See [`GuardStore::survey`](super::GuardStore::survey).

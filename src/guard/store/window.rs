@@ -69,7 +69,7 @@ fn slice_at(allowance: Allowance, now: StoreTime) -> u64 {
 /// When the last amount that can be in a slice no longer counts.
 fn leaves_at(allowance: Allowance, index: u64) -> StoreTime {
     match allowance {
-        Allowance::Sliding { per_us, .. } => StoreTime((index + 1) * slice_us(per_us.get()) + per_us.get()),
+        Allowance::Sliding { per_us, .. } => StoreTime(((index + 1) * slice_us(per_us.get())).saturating_add(per_us.get())),
         Allowance::Monthly { .. } => month_start(index + 1),
     }
 }
@@ -175,6 +175,16 @@ mod tests {
                 prop_assert!(window.slices.len() as u64 <= SLICES * 2);
             }
         }
+    }
+
+    /// Not even at the end of time: a window that long never lets go.
+    #[test]
+    fn an_endless_window_keeps_what_was_spent() {
+        let (mut window, now) = (Window::default(), StoreTime(1_763_700_000_000_000));
+        let allowance = sliding(5, u64::MAX);
+        assert_eq!(window.spend(allowance, 5, now), Spent::Counted { used: 5 });
+        let until = Some(StoreTime(u64::MAX));
+        assert_eq!(window.spend(allowance, 1, now), Spent::Over { used: 5, until });
     }
 
     #[test]

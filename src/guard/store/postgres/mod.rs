@@ -32,6 +32,8 @@ pub struct PostgresStore {
     link: Mutex<Option<Link>>,
 }
 
+type Argument<'a> = (&'a (dyn ToSql + Sync), Type);
+
 /// A connection, and the task that reads from it; it ends with the link.
 struct Link {
     client: std::sync::Arc<Client>,
@@ -88,7 +90,7 @@ impl PostgresStore {
         Ok(fresh.client.clone())
     }
 
-    async fn step(&self, call: &str, arguments: &[(&(dyn ToSql + Sync), Type)]) -> Result<Vec<Row>, StoreError> {
+    async fn step(&self, call: &str, arguments: &[Argument<'_>]) -> Result<Vec<Row>, StoreError> {
         let answer = self.config.in_time(POSTGRES, async {
             let client = self.client().await?;
             // Without a name, so that a pooler between need not remember it.
@@ -101,9 +103,23 @@ impl PostgresStore {
         answer
     }
 
-    async fn step_one(&self, call: &str, arguments: &[(&(dyn ToSql + Sync), Type)]) -> Result<Columns, StoreError> {
+    async fn step_one(&self, call: &str, arguments: &[Argument<'_>]) -> Result<Columns, StoreError> {
         let rows = self.step(call, arguments).await?;
         rows.into_iter().next().map(Columns).ok_or_else(|| unexpected("no row"))
+    }
+
+    /// A step on what is held; the arguments that tell it from every other hold go before `further` ones.
+    async fn step_on(&self, hold: &Hold, call: &str, further: &[Argument<'_>]) -> Result<Columns, StoreError> {
+        let Hold { slot, holder, fence, .. } = hold;
+        let own: &[Argument<'_>] = &[
+            (&self.namespace(), Type::TEXT),
+            (&kind_of(slot), Type::TEXT),
+            (&&*slot.name().key(), Type::TEXT),
+            (&big(fence.0), Type::INT8),
+            (&holder.token.0.to_string(), Type::TEXT),
+            (&holder.owner.as_str(), Type::TEXT),
+        ];
+        self.step_one(call, &[own, further].concat()).await
     }
 
     fn error(&self, error: &tokio_postgres::Error) -> StoreError {
@@ -128,7 +144,7 @@ impl GuardStore for PostgresStore {
         self.config.check(request.term)?;
         let Holder { owner, token, session } = &request.holder;
         let (slot, slots) = (&request.slot, i32::try_from(request.slot.of()).unwrap_or(i32::MAX));
-        let arguments: &[(&(dyn ToSql + Sync), Type)] = &[
+        let arguments: &[Argument<'_>] = &[
             (&self.namespace(), Type::TEXT),
             (&kind_of(slot), Type::TEXT),
             (&&*slot.name().key(), Type::TEXT),
@@ -154,16 +170,7 @@ impl GuardStore for PostgresStore {
 
     async fn renew(&self, hold: &Hold, term: LeaseTerm) -> Result<Renewal, StoreError> {
         self.config.check(term)?;
-        let arguments: &[(&(dyn ToSql + Sync), Type)] = &[
-            (&self.namespace(), Type::TEXT),
-            (&kind_of(&hold.slot), Type::TEXT),
-            (&&*hold.slot.name().key(), Type::TEXT),
-            (&big(hold.fence.0), Type::INT8),
-            (&hold.holder.token.0.to_string(), Type::TEXT),
-            (&hold.holder.owner.as_str(), Type::TEXT),
-            (&us(term.get()), Type::INT8),
-        ];
-        let row = self.step_one(RENEW, arguments).await?;
+        let row = self.step_on(hold, RENEW, &[(&us(term.get()), Type::INT8)]).await?;
         Ok(match (row.text("outcome")?, &hold.slot) {
             ("renewed", _) => Renewal::Renewed { expires: row.time("a")? },
             (_, Slot::Room(_)) if row.has("fence") => Renewal::Lost { to: Some(row.held()?) },
@@ -172,15 +179,7 @@ impl GuardStore for PostgresStore {
     }
 
     async fn release(&self, hold: &Hold) -> Result<Release, StoreError> {
-        let arguments: &[(&(dyn ToSql + Sync), Type)] = &[
-            (&self.namespace(), Type::TEXT),
-            (&kind_of(&hold.slot), Type::TEXT),
-            (&&*hold.slot.name().key(), Type::TEXT),
-            (&big(hold.fence.0), Type::INT8),
-            (&hold.holder.token.0.to_string(), Type::TEXT),
-            (&hold.holder.owner.as_str(), Type::TEXT),
-        ];
-        let released = self.step_one(RELEASE, arguments).await?.flag("released")?;
+        let released = self.step_on(hold, RELEASE, &[]).await?.flag("released")?;
         Ok(if released { Release::Released } else { Release::NotHeld })
     }
 
@@ -189,7 +188,7 @@ impl GuardStore for PostgresStore {
             Allowance::Sliding { per_us, .. } => big(per_us.get()),
             Allowance::Monthly { .. } => 0,
         };
-        let arguments: &[(&(dyn ToSql + Sync), Type)] = &[
+        let arguments: &[Argument<'_>] = &[
             (&self.namespace(), Type::TEXT),
             (&rows::budget_kind(request.allowance.into()), Type::TEXT),
             (&&*request.resource.key(), Type::TEXT),
@@ -209,7 +208,7 @@ impl GuardStore for PostgresStore {
 
     async fn report(&self, worker: &WorkerReport) -> Result<Reported, StoreError> {
         self.config.check(worker.term)?;
-        let arguments: &[(&(dyn ToSql + Sync), Type)] = &[
+        let arguments: &[Argument<'_>] = &[
             (&self.namespace(), Type::TEXT),
             (&&*worker.worker.key(), Type::TEXT),
             (&worker.worker.as_str(), Type::TEXT),
@@ -228,7 +227,7 @@ impl GuardStore for PostgresStore {
 
     async fn survey(&self) -> Result<Survey, StoreError> {
         let namespace = self.namespace();
-        let ns: &[(&(dyn ToSql + Sync), Type)] = &[(&namespace, Type::TEXT)];
+        let ns: &[Argument<'_>] = &[(&namespace, Type::TEXT)];
         let holds = self.step(HOLDS, ns).await?.into_iter().map(Columns).collect();
         let workers = self.step(WORKERS, ns).await?.into_iter().map(Columns).collect();
         let resources = self.step(RESOURCES, ns).await?.into_iter().map(Columns).collect();
@@ -287,7 +286,7 @@ fn cause_of(error: &tokio_postgres::Error) -> String {
 const POSTGRES: &str = "PostgreSQL";
 const SCHEMA: &str = include_str!("schema.sql");
 /// To be raised with every change of the schema.
-const SCHEMA_VERSION: u32 = 1;
+const SCHEMA_VERSION: u32 = 2;
 /// Any number that others are not likely to lock: `voxg` in ASCII.
 const INSTALL_LOCK: i64 = 0x766f_7867;
 

@@ -168,12 +168,27 @@ begin
   outcome := 'counted';
 end $$;
 
+create index if not exists slices_by_end on voxgate.slices (leaves_at);
+create index if not exists peaks_by_day on voxgate.peaks (day);
+
+-- A resource of which nothing is left. One that is in use at this moment is left alone.
+create or replace function voxgate.forget(p_ns text, p_kind text, p_key text) returns void language plpgsql as $$
+begin
+  if pg_try_advisory_xact_lock(1, hashtext(p_ns || ':' || p_kind || p_key)) then
+    delete from voxgate.resources r where ns = p_ns and kind = p_kind and key = p_key
+      and not exists (select from voxgate.peaks p where p.ns = r.ns and p.kind = r.kind and p.key = r.key)
+      and not exists (select from voxgate.slices s where s.ns = r.ns and s.kind = r.kind and s.key = r.key)
+      and not exists (select from voxgate.holds h where h.ns = r.ns and h.kind = r.kind and h.key = r.key);
+  end if;
+end $$;
+
 -- A heartbeat also clears away some of what has ended and nobody asked for again.
 create or replace function voxgate.report(
   p_ns text, p_key text, p_worker text, p_agent text, p_build text, p_state text, p_capacity int, p_term bigint)
 returns setof text language plpgsql as $$
 declare
   now_us bigint := voxgate.now_us();
+  gone record;
 begin
   insert into voxgate.workers values (p_ns, p_key, p_worker, p_agent, p_build, p_state, p_capacity, now_us, now_us + p_term)
     on conflict (ns, key) do update set agent = excluded.agent, build = excluded.build, state = excluded.state,
@@ -183,8 +198,17 @@ begin
     select ctid from voxgate.holds where expires <= now_us limit 100 for update skip locked));
   delete from voxgate.workers where ctid = any(array(
     select ctid from voxgate.workers where expires <= now_us - 86400000000 limit 100 for update skip locked));
-  delete from voxgate.peaks where ctid = any(array(
-    select ctid from voxgate.peaks where day + 7 <= now_us / 86400000000 limit 100 for update skip locked));
+  for gone in delete from voxgate.slices where ctid = any(array(
+    select ctid from voxgate.slices where leaves_at <= now_us limit 100 for update skip locked)) returning ns, kind, key
+  loop
+    perform voxgate.forget(gone.ns, gone.kind, gone.key);
+  end loop;
+  for gone in delete from voxgate.peaks where ctid = any(array(
+    select ctid from voxgate.peaks where day <= now_us / 86400000000 - 7 limit 100 for update skip locked))
+    returning ns, kind, key
+  loop
+    perform voxgate.forget(gone.ns, gone.kind, gone.key);
+  end loop;
   return query select distinct build from voxgate.workers where ns = p_ns and expires > now_us
     and agent is not distinct from p_agent and build <> p_build order by build;
 end $$;

@@ -203,7 +203,7 @@ impl GuardStore for RedisStore {
 
     async fn spend(&self, request: &Spend) -> Result<Spent, StoreError> {
         let (kind, per_us, keep_ms) = match request.allowance {
-            Allowance::Sliding { per_us, .. } => ("sliding", per_us.get(), KEEP_PEAKS_MS + 2 * per_us.get() / 1_000),
+            Allowance::Sliding { per_us, .. } => ("sliding", per_us.get(), KEEP_PEAKS_MS + per_us.get() / 500),
             Allowance::Monthly { .. } => ("monthly", 0, KEEP_MONTH_MS),
         };
         let reply: Reply = self

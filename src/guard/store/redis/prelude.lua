@@ -2,6 +2,9 @@
 -- since Lua would round them to 14 digits.
 local function text(number) return string.format('%.0f', number) end
 
+-- Redis takes whole milliseconds only.
+local function ms(us) return math.ceil(us / 1000) end
+
 local function clock()
   local t = redis.call('TIME')
   return tonumber(t[1]) * 1000000 + tonumber(t[2])

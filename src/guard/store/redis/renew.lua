@@ -17,10 +17,10 @@ if not redis.call('ZSCORE', pool, member) then
 end
 local expires = text(now + term)
 redis.call('ZADD', pool, expires, member)
-redis.call('PEXPIRE', pool, longest / 1000)
+redis.call('PEXPIRE', pool, ms(longest))
 if kind == 'room' then
   redis.call('ZADD', KEYS[3], expires, member)
-  redis.call('PEXPIRE', KEYS[3], longest / 1000)
+  redis.call('PEXPIRE', KEYS[3], ms(longest))
 else
   redis.call('HSET', KEYS[3], 'of', slots, 'name', ARGV[9])
   note_peak(KEYS[3], used, now, ARGV[8])

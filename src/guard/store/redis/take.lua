@@ -41,10 +41,10 @@ redis.call('SET', KEYS[2], text(fence))
 local member = text(fence) .. '\0' .. text(now) .. '\0' .. token .. '\0' .. tail
 local expires = text(now + term)
 redis.call('ZADD', pool, expires, member)
-redis.call('PEXPIRE', pool, longest / 1000)
+redis.call('PEXPIRE', pool, ms(longest))
 if kind == 'room' then
   redis.call('ZADD', KEYS[5], expires, member)
-  redis.call('PEXPIRE', KEYS[5], longest / 1000)
+  redis.call('PEXPIRE', KEYS[5], ms(longest))
 else
   redis.call('HSET', KEYS[4], 'of', slots, 'name', ARGV[10])
   note_peak(KEYS[4], used + 1, now, ARGV[9])
