@@ -40,7 +40,7 @@ impl Failover {
         Self { providers: providers.into_iter().map(|name| (name, Standing::Open)).collect() }
     }
 
-    /// Places and names of those that may be asked now, in order. Take the first whose limits have room.
+    /// Places and names of those that may be asked now, in order. `Limits::acquire_first` takes the first that has room.
     pub fn candidates(&self, now: StoreTime) -> impl Iterator<Item = (usize, &Name)> {
         let open = move |standing: Standing| match standing {
             Standing::Open => true,

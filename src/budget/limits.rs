@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::failover::Failover;
 use super::limit::{Concurrent, Spendable};
 use crate::guard::store::{
     GuardStore, Holder, LeaseTerm, Slot, Spend, Spent, StoreError, StoreTime, Take, Taken, Token,
@@ -45,6 +46,23 @@ pub enum Acquired {
     Denied(Denied),
     /// Nobody knows how much is used, so nothing is granted.
     Indeterminate(StoreError),
+}
+
+/// The answer to [`Limits::acquire_first`].
+#[derive(Debug)]
+pub enum Picked {
+    /// A slot of the provider at `place` of the list.
+    Granted {
+        /// For [`Failover::refused`], should it refuse all the same.
+        place: usize,
+        /// Until it is dropped or lost.
+        lease: Lease,
+    },
+    /// Nobody has room.
+    NoRoom {
+        /// What those said that may be asked, by their places; none is [`Acquired::Granted`].
+        asked: Vec<(usize, Acquired)>,
+    },
 }
 
 /// The answer to [`Limits::spend`].
@@ -119,6 +137,38 @@ impl<S: GuardStore> Limits<S> {
         }
     }
 
+    /// Takes a slot of the first provider on a list that may be asked and has one. `limits` are those of the
+    /// list's providers, in its order; one without a limit of its own is left out.
+    ///
+    /// ```
+    /// # use std::{num::NonZeroU32, sync::Arc};
+    /// # use voxgate::budget::{Concurrent, Failover, Limits, Picked};
+    /// # use voxgate::guard::{Name, store::{LeaseTerm, MemoryStore, StoreTime}};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let limits = Limits::new(Arc::new(MemoryStore::new()), Name::new("worker-1")?, LeaseTerm::default());
+    /// let stt = ["deepgram", "assemblyai"].map(|name| Name::new(name).unwrap());
+    /// let one_each = stt.clone().map(|resource| Concurrent { resource, n: NonZeroU32::MIN });
+    /// let (list, now) = (Failover::new(stt), StoreTime::default());
+    /// let first = limits.acquire_first(&list, &one_each, now).await;
+    /// let second = limits.acquire_first(&list, &one_each, now).await;
+    /// assert!(matches!(first, Picked::Granted { place: 0, .. }));
+    /// assert!(matches!(second, Picked::Granted { place: 1, .. }), "the first is full");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn acquire_first(&self, list: &Failover, limits: &[Concurrent], now: StoreTime) -> Picked {
+        let mut asked = Vec::new();
+        for (place, _) in list.candidates(now) {
+            let Some(limit) = limits.get(place) else { continue };
+            match self.acquire(limit).await {
+                Acquired::Granted(lease) => return Picked::Granted { place, lease },
+                denied => asked.push((place, denied)),
+            }
+        }
+        Picked::NoRoom { asked }
+    }
+
     /// Spends an amount, if it fits.
     ///
     /// A store that failed is not asked twice: it may have counted, and the same amount twice is dearer
@@ -135,5 +185,36 @@ impl<S: GuardStore> Limits<S> {
             Ok(Spent::Over { used, until }) => denied(used, until, DeniedBy::Limit),
             Err(error) => Spending::Indeterminate(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+    use crate::budget::{Refusal, TerminalCause};
+    use crate::guard::store::MemoryStore;
+
+    #[tokio::test]
+    async fn the_next_provider_that_has_room_is_picked() {
+        let names = ["a", "b", "c"].map(|text| Name::new(text).unwrap());
+        let one_each = names.clone().map(|resource| Concurrent { resource, n: NonZeroU32::MIN });
+        let (mut list, now) = (Failover::new(names.clone()), StoreTime::default());
+        let limits = Limits::new(Arc::new(MemoryStore::new()), names[0].clone(), LeaseTerm::default());
+        list.refused(1, Refusal::Terminal(TerminalCause::Credits), now);
+        let mut leases = Vec::new();
+        for expected in [0, 2] {
+            let Picked::Granted { place, lease } = limits.acquire_first(&list, &one_each, now).await else {
+                panic!("{expected} has room")
+            };
+            assert_eq!((place, lease.name()), (expected, &names[expected]));
+            leases.push(lease);
+        }
+        let Picked::NoRoom { asked } = limits.acquire_first(&list, &one_each, now).await else { panic!("all are full") };
+        let told = asked.iter().map(|(place, told)| (*place, matches!(told, Acquired::Denied(denied) if denied.used == 1)));
+        assert_eq!(told.collect::<Vec<_>>(), [(0, true), (2, true)], "the one without credits is not asked");
+        leases.pop().unwrap().release().await.unwrap();
+        assert!(matches!(limits.acquire_first(&list, &one_each, now).await, Picked::Granted { place: 2, .. }));
     }
 }

@@ -18,7 +18,7 @@ pub use estimate::{
 pub use failover::{Failover, Standing};
 pub use limit::{Concurrent, Quota, Rate, Spendable};
 #[cfg(feature = "tokio")]
-pub use limits::{Acquired, Denied, DeniedBy, Limits, Spending};
+pub use limits::{Acquired, Denied, DeniedBy, Limits, Picked, Spending};
 pub use meter::{Bill, BillLine, Ceiling, Ceilings, Charge, Item, Meter, SavedCause, Tab};
 pub use plan::{Plan, PlanLimits, SharedBy};
 pub use prices::{BillingMode, Per, Price, PriceBook, PriceError, Trust, Usage};

@@ -203,9 +203,18 @@ mod tests {
         let at_once = |name: &str| limits.concurrent(name).unwrap().n.get();
         let names = ["agent sessions", "stt connections", "tts connections", "participants", "ingress", "egress"];
         assert_eq!(names.map(|name| at_once(&format!("livekit/{name}"))), [5, 5, 5, 100, 2, 2]);
-        let tokens = limits.rate("livekit/llm tokens").unwrap();
-        assert_eq!((tokens.n.get(), tokens.per), (600_000, MINUTE));
-        assert_eq!(limits.quota("livekit/agent session minutes").unwrap().n.get(), 1_000);
+        let names = ["agents deployed", "audio tracks of a participant", "video tracks of a participant"];
+        assert_eq!(names.map(|name| at_once(&format!("livekit/{name}"))), [1, 100, 100]);
+        let a_minute = |name: &str| limits.rate(&format!("livekit/{name}")).map(|rate| (rate.n.get(), rate.per));
+        let rates = ["llm requests", "llm tokens", "server api requests"].map(a_minute);
+        assert_eq!(rates, [100, 600_000, 1_000].map(|n| Some((n, MINUTE))));
+        let a_month = |name: &str| limits.quota(&format!("livekit/{name}")).unwrap().n.get();
+        let minutes = ["agent session", "sip", "webrtc", "transcode", "track egress"];
+        assert_eq!(minutes.map(|of| a_month(&format!("{of} minutes"))), [1_000, 1_000, 5_000, 60, 60]);
+        let (gb, usd) = (a_month("downstream megabytes") / 1_000, a_month("inference microdollars") as f64 / 1e6);
+        assert_eq!((gb, usd), (50, 2.5));
+        let hours: Vec<u64> = limits.longest.iter().map(|(_, longest)| longest.as_secs() / 3_600).collect();
+        assert_eq!(hours, [3, 12, 12, 12], "to a file; as HLS, RTMP and raw");
         assert_eq!(limits.quota("livekit/llm tokens"), None);
         assert_eq!(Plan::LivekitBuild.shared_by(), SharedBy::Account);
     }

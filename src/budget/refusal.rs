@@ -63,10 +63,13 @@ impl ProviderError<'_> {
     /// assert_eq!(spent.refusal(), Refusal::Terminal(TerminalCause::Credits));
     /// ```
     pub fn refusal(&self) -> Refusal {
-        let limited = matches!(self.status, 402 | 429 | 503 | 1008 | 1013 | 4000..=4999);
-        let words = format!("{} {}", plain(self.code), plain(self.message));
+        let limited = matches!(self.status, 402 | 429 | 503 | 1008 | 1011 | 1013 | 4000..=4999);
+        let code = plain(self.code);
+        let words = format!("{code} {}", plain(self.message));
         let told = MEANINGS.iter().find(|(part, _)| words.contains(part)).map(|(_, meaning)| *meaning);
         match (told, self.status) {
+            // ElevenLabs answers 401 when the quota is spent (home-assistant/core#160414).
+            (Some(Meaning::Terminal(TerminalCause::Quota)), 401) if code == QUOTA => Refusal::Terminal(TerminalCause::Quota),
             _ if !limited => Refusal::Other,
             (Some(Meaning::Terminal(cause)), _) => Refusal::Terminal(cause),
             (_, 402) => Refusal::Terminal(TerminalCause::Credits),
@@ -99,7 +102,7 @@ fn plain(text: &str) -> String {
 }
 
 /// Codes and phrases, the more telling first.
-const MEANINGS: [(&str, Meaning); 21] = [
+const MEANINGS: [(&str, Meaning); 22] = [
     // LiveKit Inference; which are final was settled in livekit/agents#6012.
     ("maxgatewaycredits", Meaning::Terminal(TerminalCause::Credits)),
     ("maxbargeinrequests", Meaning::Terminal(TerminalCause::Quota)),
@@ -110,9 +113,11 @@ const MEANINGS: [(&str, Meaning); 21] = [
     ("insufficientquota", Meaning::Terminal(TerminalCause::Credits)),
     ("billinghardlimit", Meaning::Terminal(TerminalCause::Credits)),
     // ElevenLabs, help.elevenlabs.io 19571824571921.
-    ("quotaexceeded", Meaning::Terminal(TerminalCause::Quota)),
+    (QUOTA, Meaning::Terminal(TerminalCause::Quota)),
     ("toomanyconcurrent", Meaning::Transient(TransientCause::Concurrency)),
     ("systembusy", Meaning::Transient(TransientCause::Overload)),
+    // AssemblyAI, assemblyai.com/docs/api-reference/real-time, code 4102.
+    ("numberofallowedstreams", Meaning::Transient(TransientCause::Concurrency)),
     // Deepgram, developers.deepgram.com/docs/errors.
     ("asrpaymentrequired", Meaning::Terminal(TerminalCause::Credits)),
     ("outofcredit", Meaning::Terminal(TerminalCause::Credits)),
@@ -128,6 +133,7 @@ const MEANINGS: [(&str, Meaning); 21] = [
     ("toomanyrequests", Meaning::Transient(TransientCause::Unnamed)),
 ];
 
+const QUOTA: &str = "quotaexceeded";
 /// Where a provider does not say when: its rates are per minute.
 const RATE_WINDOW: Duration = Duration::from_secs(60);
 /// Where nothing is known: a call's connection may end any moment.
@@ -170,7 +176,17 @@ mod tests {
             (refusal(429, "", ""), transient(Unnamed, 5)),
             (refusal(503, "", ""), transient(Overload, 5)),
             (refusal(402, "", ""), Refusal::Terminal(Credits)),
+            (refusal(401, "quota_exceeded", "You have 0 credits remaining"), Refusal::Terminal(Quota)),
             (refusal(401, "", "quota exceeded"), Refusal::Other),
+            (refusal(401, "insufficient_quota", ""), Refusal::Other),
+            (refusal(4002, "", "Insufficient Funds"), Refusal::Terminal(Credits)),
+            (
+                refusal(4102, "", "This account has exceeded the number of allowed streams"),
+                transient(Concurrency, 5),
+            ),
+            (refusal(4029, "", "Client sent audio too fast"), Refusal::Other),
+            (refusal(1011, "", "internal error"), Refusal::Other),
+            (refusal(1011, "", "429 Too Many Requests"), transient(Unnamed, 5)),
             (refusal(1008, "", "bad token"), Refusal::Other),
             (refusal(500, "", "rate limit"), Refusal::Other),
         ] {
