@@ -211,8 +211,11 @@ mod tests {
             assert_eq!((place, lease.name()), (expected, &names[expected]));
             leases.push(lease);
         }
-        let Picked::NoRoom { asked } = limits.acquire_first(&list, &one_each, now).await else { panic!("all are full") };
-        let told = asked.iter().map(|(place, told)| (*place, matches!(told, Acquired::Denied(denied) if denied.used == 1)));
+        let Picked::NoRoom { asked } = limits.acquire_first(&list, &one_each, now).await else {
+            panic!("all are full")
+        };
+        let told =
+            asked.iter().map(|(place, told)| (*place, matches!(told, Acquired::Denied(denied) if denied.used == 1)));
         assert_eq!(told.collect::<Vec<_>>(), [(0, true), (2, true)], "the one without credits is not asked");
         leases.pop().unwrap().release().await.unwrap();
         assert!(matches!(limits.acquire_first(&list, &one_each, now).await, Picked::Granted { place: 2, .. }));

@@ -69,7 +69,9 @@ impl ProviderError<'_> {
         let told = MEANINGS.iter().find(|(part, _)| words.contains(part)).map(|(_, meaning)| *meaning);
         match (told, self.status) {
             // ElevenLabs answers 401 when the quota is spent (home-assistant/core#160414).
-            (Some(Meaning::Terminal(TerminalCause::Quota)), 401) if code == QUOTA => Refusal::Terminal(TerminalCause::Quota),
+            (Some(Meaning::Terminal(TerminalCause::Quota)), 401) if code == QUOTA => {
+                Refusal::Terminal(TerminalCause::Quota)
+            }
             _ if !limited => Refusal::Other,
             (Some(Meaning::Terminal(cause)), _) => Refusal::Terminal(cause),
             (_, 402) => Refusal::Terminal(TerminalCause::Credits),
@@ -180,10 +182,7 @@ mod tests {
             (refusal(401, "", "quota exceeded"), Refusal::Other),
             (refusal(401, "insufficient_quota", ""), Refusal::Other),
             (refusal(4002, "", "Insufficient Funds"), Refusal::Terminal(Credits)),
-            (
-                refusal(4102, "", "This account has exceeded the number of allowed streams"),
-                transient(Concurrency, 5),
-            ),
+            (refusal(4102, "", "This account has exceeded the number of allowed streams"), transient(Concurrency, 5)),
             (refusal(4029, "", "Client sent audio too fast"), Refusal::Other),
             (refusal(1011, "", "internal error"), Refusal::Other),
             (refusal(1011, "", "429 Too Many Requests"), transient(Unnamed, 5)),

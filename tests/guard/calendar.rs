@@ -50,6 +50,7 @@ async fn what_is_over_leaves_no_row_in_postgres() {
     ready(&store, "one", 1).await;
     let left: Vec<_> = store.survey().await.unwrap().usage.into_iter().map(|usage| usage.resource).collect();
     assert_eq!(left, [name("held"), name("spent")]);
-    let rows = client.query_one("select (select count(*) from voxgate.slices) + (select count(*) from voxgate.peaks)", &[]);
+    let rows =
+        client.query_one("select (select count(*) from voxgate.slices) + (select count(*) from voxgate.peaks)", &[]);
     assert_eq!(rows.await.unwrap().get::<_, i64>(0), 1, "what is spent within the hour");
 }

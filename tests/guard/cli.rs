@@ -33,6 +33,25 @@ fn has(text: &str, parts: &[&str]) {
     }
 }
 
+#[test]
+fn what_is_no_store_is_refused_with_its_remedy() {
+    for (url, code, told) in [
+        ("http://host", 2, "`http://host` names no store; expected redis://host[:port] or postgres://"),
+        ("redis", 2, "`redis` names no store"),
+        ("redis://127.0.0.1:99999", 2, "expected redis://[user:password@]host[:port]"),
+        ("rediss://me:secret@host", 2, "rediss://me:***@host is no address"),
+        ("postgres://host:port/x", 2, "expected postgres://user[:password]@host[:port]/database"),
+        ("redis://127.0.0.1:1", 1, "Redis cannot be reached (Connection refused"),
+        ("postgres://me:secret@127.0.0.1:1/x", 1, "is it running, and is the address right?"),
+    ] {
+        for command in [&["usage"][..], &["claims"], &["why", "call-1"], &["release", "host-1", "--yes"]] {
+            let (got, out, err) = run(command, url);
+            assert!(got == code && out.is_empty() && !err.contains("secret"), "{command:?} {url}: {got} {err}");
+            has(&err, &[told]);
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_commands_tell_what_redis_knows() {
     let _quiet = crate::BUSY.read().await;
@@ -79,7 +98,7 @@ async fn tell(store: &impl GuardStore, url: &str) {
     store.spend(&sliding("livekit/llm requests", 1_000_000, Duration::from_secs(60), 7)).await.unwrap();
 
     let usage = voxgate(&["usage"], url);
-    has(&usage, &["resource", "livekit/stt connections  5", "5 at once", "1000000 per 1 min 0 s", "released, or in"]);
+    has(&usage, &["resource", "livekit/stt connections  5", "5 at once", "1000000 a minute", "released, or in"]);
     assert_eq!(json(&["usage"], url)["usage"][1]["peak_7_days"], 5);
     let claims = voxgate(&["claims"], url);
     has(&claims, &["call-1 (RM_a)  host-1:4711", "ready", "1 of 1", "starting for", "livekit/stt connections"]);

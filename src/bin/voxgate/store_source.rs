@@ -47,11 +47,14 @@ impl StoreArgs {
 
     /// The store and its part, without a password.
     pub(crate) fn title(&self) -> String {
-        let shown = match self.store.split_once("://") {
+        format!("{} · {}", self.address(), self.namespace)
+    }
+
+    fn address(&self) -> String {
+        match self.store.split_once("://") {
             Some((scheme, rest)) => format!("{scheme}://{}", rest.rsplit_once('@').map_or(rest, |(_, host)| host)),
             None => self.store.clone(),
-        };
-        format!("{shown} · {}", self.namespace)
+        }
     }
 
     fn open<L: Look>(&self, look: L) -> anyhow::Result<L::Seen> {
@@ -63,14 +66,15 @@ impl StoreArgs {
         }
         bail!(Usage(format!(
             "`{}` names no store; expected redis://host[:port] or postgres://user@host/database",
-            self.title()
+            self.address()
         )));
     }
 
     #[cfg(feature = "redis")]
     fn redis<L: Look>(&self, look: L) -> anyhow::Result<L::Seen> {
         let config = self.config()?;
-        runtime()?.block_on(async { look.look(&RedisStore::connect(&self.store, config).await?).await })
+        let store = RedisStore::new(&self.store, config).map_err(|error| Usage(error.to_string()))?;
+        runtime()?.block_on(look.look(&store))
     }
 
     #[cfg(not(feature = "redis"))]
@@ -81,7 +85,8 @@ impl StoreArgs {
     #[cfg(feature = "postgres")]
     fn postgres<L: Look>(&self, look: L) -> anyhow::Result<L::Seen> {
         let config = self.config()?;
-        runtime()?.block_on(async { look.look(&PostgresStore::connect(&self.store, config).await?).await })
+        let store = PostgresStore::new(&self.store, config).map_err(|error| Usage(error.to_string()))?;
+        runtime()?.block_on(look.look(&store))
     }
 
     #[cfg(not(feature = "postgres"))]

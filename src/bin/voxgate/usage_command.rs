@@ -1,5 +1,7 @@
 //! `voxgate usage`: how much of each limit is used, now and at its peak.
 
+use std::time::Duration;
+
 use clap::Args;
 use voxgate::guard::store::{Survey, Usage, UsageKind};
 
@@ -31,7 +33,9 @@ fn text(title: &str, survey: &Survey) -> String {
         return text + "  nothing was acquired or spent here in the last seven days\n";
     }
     let header = ["resource", "now", "limit", "peak of 7 days", "comes back"].map(str::to_owned).to_vec();
-    let rows: Vec<Vec<String>> = survey.usage.iter().map(|usage| row(usage, survey)).collect();
+    let mut rows: Vec<Vec<String>> = survey.usage.iter().map(|usage| row(usage, survey)).collect();
+    let digits = rows.iter().map(|row| row[1].len()).max().unwrap_or(0);
+    rows.iter_mut().for_each(|row| row[1] = format!("{:>digits$}", row[1]));
     let widths = columns(&[&[header.clone()][..], &rows].concat());
     text += &format!("  {}\n", paint(DIM, padded(&header, &widths).join("  ").trim_end()));
     for (usage, row) in survey.usage.iter().zip(&rows) {
@@ -50,7 +54,8 @@ fn text(title: &str, survey: &Survey) -> String {
 fn row(usage: &Usage, survey: &Survey) -> Vec<String> {
     let per = match usage.kind {
         UsageKind::Concurrent => "at once".to_owned(),
-        UsageKind::Sliding { per_us } => format!("per {}", span(std::time::Duration::from_micros(per_us))),
+        UsageKind::Sliding { per_us: MINUTE_US } => "a minute".to_owned(),
+        UsageKind::Sliding { per_us } => format!("per {}", span(Duration::from_micros(per_us))),
         UsageKind::Monthly => "a month".to_owned(),
     };
     let back = match (usage.kind, usage.frees_at) {
@@ -67,5 +72,7 @@ fn row(usage: &Usage, survey: &Survey) -> Vec<String> {
     ]
 }
 
+/// The window of most providers' rates.
+const MINUTE_US: u64 = 60_000_000;
 /// From here on a limit deserves a look.
 const NEARLY_FULL: f64 = 0.8;

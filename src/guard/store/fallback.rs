@@ -43,7 +43,9 @@ impl<S: GuardStore> Fallback<S> {
     /// well but was set up or asked wrongly.
     fn alone(&self, error: &StoreError) -> Result<NonZeroU32, StoreError> {
         match (self.policy, error) {
-            (OnStoreFailure::Local { workers }, StoreError::Unreachable { .. } | StoreError::Late { .. }) => Ok(workers),
+            (OnStoreFailure::Local { workers }, StoreError::Unreachable { .. } | StoreError::Late { .. }) => {
+                Ok(workers)
+            }
             (OnStoreFailure::Local { workers }, StoreError::Refused { .. }) => Ok(workers),
             (OnStoreFailure::Stop | OnStoreFailure::Local { .. }, _) => Err(error.clone()),
         }

@@ -69,7 +69,9 @@ fn slice_at(allowance: Allowance, now: StoreTime) -> u64 {
 /// When the last amount that can be in a slice no longer counts.
 fn leaves_at(allowance: Allowance, index: u64) -> StoreTime {
     match allowance {
-        Allowance::Sliding { per_us, .. } => StoreTime(((index + 1) * slice_us(per_us.get())).saturating_add(per_us.get())),
+        Allowance::Sliding { per_us, .. } => {
+            StoreTime(((index + 1) * slice_us(per_us.get())).saturating_add(per_us.get()))
+        }
         Allowance::Monthly { .. } => month_start(index + 1),
     }
 }
