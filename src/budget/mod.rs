@@ -1,6 +1,7 @@
 //! What a call costs, what gating and the guards save of it, and where spending stops: prices and a meter, limits
 //! that are asked before the provider is, its plans, and what its refusals mean.
 
+mod bill;
 mod estimate;
 mod failover;
 mod limit;
@@ -11,6 +12,7 @@ mod plan;
 mod prices;
 mod refusal;
 
+pub use bill::{Bill, BillLine, SavedCause};
 pub use estimate::{
     CallShape, EmptyRoom, Estimate, EstimateLine, Incidents, ReconnectLoop, Saved, Scenario, Services, Storm,
     TrackCascade,
@@ -19,7 +21,7 @@ pub use failover::{Failover, Standing};
 pub use limit::{Concurrent, Quota, Rate, Spendable};
 #[cfg(feature = "tokio")]
 pub use limits::{Acquired, Denied, DeniedBy, Limits, Picked, Spending};
-pub use meter::{Bill, BillLine, Ceiling, Ceilings, Charge, Item, Meter, SavedCause, Tab};
+pub use meter::{Ceiling, Ceilings, Charge, Item, Meter, Tab};
 pub use plan::{Plan, PlanLimits, SharedBy};
 pub use prices::{BillingMode, Per, Price, PriceBook, PriceError, Trust, Usage};
 pub use refusal::{ProviderError, Refusal, TerminalCause, TransientCause};

@@ -1,12 +1,14 @@
 //! The rules themselves: a state, a request and the time give the answer.
 
+mod entries;
+
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
 
-use super::window::{Peaks, Window};
+use self::entries::{Budget, Holding, Pool, Worker, is_held};
 use super::{
-    Allowance, Fence, Held, Hold, Holder, LeaseTerm, Name, NotReady, Origin, Release, Renewal, Reported, Slot, Spend,
-    Spent, StoreTime, Survey, Take, Taken, Token, Usage, UsageKind, WorkerReport, WorkerState, WorkerView,
+    Fence, Hold, LeaseTerm, Name, NotReady, Release, Renewal, Reported, Slot, Spend, Spent, StoreTime, Survey, Take,
+    Taken, UsageKind, WorkerReport, WorkerState,
 };
 
 /// Claims, leases, counts and workers of one process, without a clock or a lock of its own.
@@ -24,38 +26,6 @@ pub struct Ledger {
     last_fence: u64,
     /// Entries at which the next sweep is due.
     sweep_at: usize,
-}
-
-/// Somebody holds something.
-#[derive(Clone, Debug)]
-struct Holding {
-    holder: Holder,
-    fence: Fence,
-    since: StoreTime,
-    expires: StoreTime,
-}
-
-#[derive(Debug)]
-struct Pool {
-    of: NonZeroU32,
-    holdings: Vec<Holding>,
-    peaks: Peaks,
-}
-
-#[derive(Debug)]
-struct Budget {
-    allowance: Allowance,
-    window: Window,
-    peaks: Peaks,
-}
-
-#[derive(Debug)]
-struct Worker {
-    report: WorkerReport,
-    since: StoreTime,
-    expires: StoreTime,
-    /// Rooms that it claimed, ended ones among them; one that it claimed again is one.
-    rooms: HashSet<Name>,
 }
 
 impl Ledger {
@@ -266,83 +236,6 @@ impl Ledger {
         });
         let entries = self.rooms.len() + self.pools.len() + self.budgets.len() + self.workers.len();
         self.sweep_at = (2 * entries).max(FIRST_SWEEP);
-    }
-}
-
-fn is_held(rooms: &HashMap<Name, Box<Holding>>, room: &Name, by: &Name, now: StoreTime) -> bool {
-    rooms.get(room).is_some_and(|there| there.holder.owner == *by && there.expires > now)
-}
-
-impl Holding {
-    fn is(&self, hold: &Hold) -> bool {
-        self.fence == hold.fence && self.holder == hold.holder
-    }
-
-    fn hold(&self, slot: &Slot) -> Hold {
-        let (fence, since, expires) = (self.fence, self.since, self.expires);
-        Hold { slot: slot.clone(), holder: self.holder.clone(), fence, since, expires, origin: Origin::Store }
-    }
-
-    fn held(&self, name: &Name) -> Held {
-        let Holder { owner, token, session } = &self.holder;
-        let token = Token(token.0);
-        let (fence, since, expires) = (self.fence, self.since, self.expires);
-        Held { name: name.clone(), by: owner.clone(), session: session.clone(), fence, token, since, expires }
-    }
-}
-
-impl Pool {
-    fn new(of: NonZeroU32) -> Self {
-        Self { of, holdings: Vec::new(), peaks: Peaks::default() }
-    }
-
-    fn used(&self) -> u32 {
-        u32::try_from(self.holdings.len()).unwrap_or(u32::MAX)
-    }
-
-    fn usage(&mut self, name: &Name, now: StoreTime) -> Usage {
-        Usage {
-            resource: name.clone(),
-            kind: UsageKind::Concurrent,
-            now: u64::from(self.used()),
-            peak_7_days: self.peaks.highest(now),
-            limit: u64::from(self.of.get()),
-            frees_at: self.holdings.iter().map(|there| there.expires).min(),
-        }
-    }
-}
-
-impl Budget {
-    fn new(allowance: Allowance) -> Self {
-        Self { allowance, window: Window::default(), peaks: Peaks::default() }
-    }
-
-    fn usage(&mut self, name: &Name, now: StoreTime) -> Usage {
-        Usage {
-            resource: name.clone(),
-            kind: self.allowance.into(),
-            now: self.window.used(self.allowance, now),
-            peak_7_days: self.peaks.highest(now),
-            limit: self.allowance.n(),
-            frees_at: self.window.frees_at(self.allowance),
-        }
-    }
-}
-
-impl Worker {
-    fn view(&self, rooms: &HashMap<Name, Box<Holding>>, now: StoreTime) -> WorkerView {
-        let report = &self.report;
-        let busy = self.rooms.iter().filter(|room| is_held(rooms, room, &report.worker, now)).count();
-        WorkerView {
-            worker: report.worker.clone(),
-            agent: report.agent.clone(),
-            build: report.build.clone(),
-            capacity: report.capacity.get(),
-            busy: u32::try_from(busy).unwrap_or(u32::MAX),
-            state: report.state,
-            since: self.since,
-            expires: self.expires,
-        }
     }
 }
 

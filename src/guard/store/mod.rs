@@ -6,6 +6,7 @@
 mod error;
 #[cfg(feature = "tokio")]
 mod fallback;
+mod hold;
 mod ledger;
 mod memory;
 #[cfg(feature = "postgres")]
@@ -17,15 +18,17 @@ mod shared;
 mod survey;
 mod term;
 mod window;
+mod worker;
 
 use std::future::Future;
-use std::num::{NonZeroU32, NonZeroU64};
+use std::num::NonZeroU64;
 
 use serde::Serialize;
 
 pub use error::StoreError;
 #[cfg(feature = "tokio")]
 pub use fallback::{Fallback, OnStoreFailure};
+pub use hold::{Fence, Held, Hold, Holder, Origin, Slot, Token};
 pub use ledger::Ledger;
 pub use memory::MemoryStore;
 #[cfg(feature = "postgres")]
@@ -38,6 +41,7 @@ pub use survey::{Survey, Usage, UsageKind, WorkerView};
 pub use term::{LeaseTerm, StoreTime, TermError};
 #[cfg(any(feature = "redis", feature = "postgres"))]
 use window::SLICES;
+pub use worker::{NotReady, Reported, WorkerReport, WorkerState};
 
 use super::Name;
 
@@ -65,65 +69,6 @@ pub trait GuardStore: Send + Sync + 'static {
     fn survey(&self) -> impl Future<Output = Result<Survey, StoreError>> + Send;
 }
 
-/// What can be held.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Slot {
-    /// The one place of an agent in a room.
-    Room(Name),
-    /// One of several equal places: a connection, a session.
-    Resource {
-        /// Which.
-        name: Name,
-        /// How many there are.
-        of: NonZeroU32,
-    },
-}
-
-impl Slot {
-    /// Of the room or the resource.
-    pub fn name(&self) -> &Name {
-        match self {
-            Self::Room(name) | Self::Resource { name, .. } => name,
-        }
-    }
-
-    /// How many can be held at once.
-    pub fn of(&self) -> u32 {
-        match self {
-            Self::Room(_) => 1,
-            Self::Resource { of, .. } => of.get(),
-        }
-    }
-}
-
-/// Tells a second try of one attempt from another attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-pub struct Token(pub u64);
-
-impl Token {
-    /// One that no other process makes.
-    pub fn random() -> Self {
-        use std::hash::{BuildHasher, RandomState};
-        Self(RandomState::new().hash_one(std::process::id()))
-    }
-}
-
-/// Grows with every grant: a resource that has seen a higher one refuses a lower one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct Fence(pub u64);
-
-/// Who asks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Holder {
-    /// The worker.
-    pub owner: Name,
-    /// The attempt.
-    pub token: Token,
-    /// Which session of the room this is, where names are used again (LiveKit's room sid).
-    pub session: Option<Name>,
-}
-
 /// Asks for a slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Take {
@@ -133,33 +78,6 @@ pub struct Take {
     pub holder: Holder,
     /// Until it must be renewed.
     pub term: LeaseTerm,
-}
-
-/// A slot that was granted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hold {
-    /// Of what.
-    pub slot: Slot,
-    /// To whom.
-    pub holder: Holder,
-    /// Higher than all before.
-    pub fence: Fence,
-    /// When it was granted.
-    pub since: StoreTime,
-    /// When it ends, unless it is renewed.
-    pub expires: StoreTime,
-    /// Which store granted it.
-    pub origin: Origin,
-}
-
-/// Where a hold lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Origin {
-    /// In the store that was asked.
-    Store,
-    /// In this process, because the store did not answer.
-    Fallback,
 }
 
 /// The answer to [`Take`].
@@ -188,40 +106,6 @@ pub enum Taken {
         /// When it grants again.
         until: StoreTime,
     },
-}
-
-/// Why a worker may not claim.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NotReady {
-    /// It never reported, or not for longer than its term.
-    Silent,
-    /// It reports, but has not said that it is ready.
-    Starting {
-        /// Its first report.
-        since: StoreTime,
-    },
-    /// It finishes what it has and takes nothing new.
-    Draining,
-}
-
-/// Somebody's hold, as others see it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Held {
-    /// The room or resource.
-    pub name: Name,
-    /// Whose.
-    pub by: Name,
-    /// In which session of the room.
-    pub session: Option<Name>,
-    /// Of the grant.
-    pub fence: Fence,
-    /// Of the attempt.
-    pub token: Token,
-    /// When it was granted.
-    pub since: StoreTime,
-    /// When it ends, unless it is renewed.
-    pub expires: StoreTime,
 }
 
 /// The answer to a renewal.
@@ -312,56 +196,4 @@ pub enum Spent {
         /// When it would fit if nothing else is spent; `None` if it is more than the allowance.
         until: Option<StoreTime>,
     },
-}
-
-/// What a worker says of itself with each heartbeat.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WorkerReport {
-    /// Unique to the process.
-    pub worker: Name,
-    /// The name by which agents are dispatched; `None` is LiveKit's automatic dispatch.
-    pub agent: Option<Name>,
-    /// Tells one version of the program from another.
-    pub build: Name,
-    /// Rooms that it can have at once.
-    pub capacity: NonZeroU32,
-    /// Whether it takes rooms.
-    pub state: WorkerState,
-    /// It counts as dead when this passes without another report.
-    pub term: LeaseTerm,
-}
-
-/// Where a worker is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WorkerState {
-    /// It loads models, and takes nothing yet.
-    Starting,
-    /// It takes rooms.
-    Ready,
-    /// It finishes what it has and takes nothing new.
-    Draining,
-}
-
-#[cfg(any(feature = "redis", feature = "postgres"))]
-impl WorkerState {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Starting => "starting",
-            Self::Ready => "ready",
-            Self::Draining => "draining",
-        }
-    }
-
-    pub(crate) fn from_text(text: &str) -> Option<Self> {
-        [Self::Starting, Self::Ready, Self::Draining].into_iter().find(|state| state.as_str() == text)
-    }
-}
-
-/// The answer to a heartbeat.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reported {
-    /// Other builds that live workers of the same agent name report, sorted: two programs get each other's
-    /// rooms, unless one is just replacing the other.
-    pub other_builds: Vec<Name>,
 }

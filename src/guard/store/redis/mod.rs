@@ -129,12 +129,15 @@ impl RedisStore {
         self.key(kind_of(slot), &slot.name().key())
     }
 
-    /// The keys of a slot that are neither its pool nor the store's own.
-    fn further_keys(&self, slot: &Slot, owner: &Name) -> Vec<String> {
+    /// What `hold.lua` is told.
+    fn hold(&self, script: &mut ScriptInvocation<'_>, link: &Link, slot: &Slot, owner: &Name, term: LeaseTerm) {
+        script.key(self.pool_key(slot)).key(self.key("memory", ""));
         match slot {
-            Slot::Room(_) => vec![self.key("worker", &owner.key()), self.key("busy", &owner.key())],
-            Slot::Resource { name, .. } => vec![self.key("usage", &name.key())],
-        }
+            Slot::Room(_) => script.key(self.key("busy", &owner.key())),
+            Slot::Resource { name, .. } => script.key(self.key("usage", &name.key())),
+        };
+        script.arg(kind_of(slot)).arg(slot.of()).arg(us(term.get())).arg(self.longest_us());
+        script.arg(&*link.run).arg(link.started.0).arg(KEEP_PEAKS_MS).arg(slot.name().as_str());
     }
 
     fn longest_us(&self) -> u64 {
@@ -145,15 +148,14 @@ impl RedisStore {
 impl GuardStore for RedisStore {
     async fn take(&self, request: &Take) -> Result<Taken, StoreError> {
         self.config.check(request.term)?;
-        let Holder { owner, token, .. } = &request.holder;
+        let (slot, Holder { owner, token, .. }) = (&request.slot, &request.holder);
         let reply: Reply = self
             .step(&TAKE, |script, link| {
-                script.key(self.pool_key(&request.slot)).key(self.key("fence", "")).key(self.key("memory", ""));
-                self.further_keys(&request.slot, owner).iter().for_each(|key| _ = script.key(key));
-                script.arg(kind_of(&request.slot)).arg(request.slot.of()).arg(token.0);
-                script.arg(reply::tail(&request.holder, request.slot.name())).arg(us(request.term.get()));
-                script.arg(self.longest_us()).arg(&*link.run).arg(link.started.0).arg(KEEP_PEAKS_MS);
-                script.arg(request.slot.name().as_str());
+                self.hold(script, link, slot, owner, request.term);
+                script.key(self.key("fence", "")).arg(token.0).arg(reply::tail(&request.holder, slot.name()));
+                if let Slot::Room(_) = slot {
+                    script.key(self.key("worker", &owner.key()));
+                }
             })
             .await?;
         Ok(match reply.outcome() {
@@ -172,12 +174,8 @@ impl GuardStore for RedisStore {
         self.config.check(term)?;
         let reply: Reply = self
             .step(&RENEW, |script, link| {
-                script.key(self.pool_key(&hold.slot)).key(self.key("memory", ""));
-                let further = self.further_keys(&hold.slot, &hold.holder.owner);
-                further.iter().rev().take(1).for_each(|key| _ = script.key(key));
-                script.arg(kind_of(&hold.slot)).arg(hold.slot.of()).arg(reply::member(hold)).arg(us(term.get()));
-                script.arg(self.longest_us()).arg(&*link.run).arg(link.started.0).arg(KEEP_PEAKS_MS);
-                script.arg(hold.slot.name().as_str());
+                self.hold(script, link, &hold.slot, &hold.holder.owner, term);
+                script.arg(reply::member(hold));
             })
             .await?;
         match (reply.outcome(), &hold.slot) {
@@ -288,10 +286,12 @@ fn cause_of(error: &RedisError) -> String {
 
 const REDIS: &str = "Redis";
 
-static TAKE: LazyLock<Script> =
-    LazyLock::new(|| Script::new(concat!(include_str!("prelude.lua"), include_str!("take.lua"))));
-static RENEW: LazyLock<Script> =
-    LazyLock::new(|| Script::new(concat!(include_str!("prelude.lua"), include_str!("renew.lua"))));
+static TAKE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(include_str!("prelude.lua"), include_str!("hold.lua"), include_str!("take.lua")))
+});
+static RENEW: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(include_str!("prelude.lua"), include_str!("hold.lua"), include_str!("renew.lua")))
+});
 static RELEASE: LazyLock<Script> =
     LazyLock::new(|| Script::new(concat!(include_str!("prelude.lua"), include_str!("release.lua"))));
 static SPEND: LazyLock<Script> = LazyLock::new(|| {
