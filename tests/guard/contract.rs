@@ -141,6 +141,13 @@ async fn a_late_release_frees_nobody_elses_claim(store: &impl GuardStore, time: 
     let early = granted(taken(store, &room("late", "one", 1)).await);
     let slot = granted(taken(store, &lease("late", 1, "one", 1)).await);
     time.pass(term().get() + MARGIN).await;
+    for ended in [&early, &slot] {
+        assert_eq!(
+            store.renew(ended, term()).await.unwrap(),
+            Renewal::Lost { to: None },
+            "too late, though it is free"
+        );
+    }
     ready(store, "one", 9).await;
     // The same worker, even the same attempt: only the fence tells them apart.
     let (later, later_slot) = (
@@ -189,13 +196,16 @@ async fn a_worker_has_no_more_rooms_than_it_can(store: &impl GuardStore, time: &
     ready(store, "small", 2).await;
     granted(taken(store, &room("s4", "small", 1)).await);
     assert_eq!(store.release(&third).await.unwrap(), Release::NotHeld);
-    // A room that ended and is claimed again is one room.
-    granted(taken(store, &room("s3", "small", 1)).await);
-    time.pass(term().get() + MARGIN).await;
-    ready(store, "small", 2).await;
-    granted(taken(store, &room("s3", "small", 1)).await);
-    granted(taken(store, &room("s4", "small", 1)).await);
-    assert_eq!(taken(store, &room("s5", "small", 1)).await, full);
+    // A room that ended and is claimed again is one room, though its worker reported all the time.
+    ready(store, "steady", 2).await;
+    granted(taken(store, &room("s6", "steady", 1)).await);
+    for _ in 0..2 {
+        time.pass(term().get() / 2 + MARGIN).await;
+        ready(store, "steady", 2).await;
+    }
+    granted(taken(store, &room("s6", "steady", 1)).await);
+    granted(taken(store, &room("s7", "steady", 1)).await);
+    assert_eq!(taken(store, &room("s8", "steady", 1)).await, full);
 }
 
 async fn slots_are_counted_and_come_back(store: &impl GuardStore, time: &impl Pass) {
