@@ -375,6 +375,20 @@ impl GateConfig {
         config
     }
 
+    /// The first section that differs and that a gate cannot change while it lives.
+    pub(crate) fn first_fixed_section_unlike(&self, other: &Self) -> Option<&'static str> {
+        let sections = [
+            ("vad", self.vad == other.vad),
+            ("silero", self.silero == other.silero),
+            ("webrtc", self.webrtc == other.webrtc),
+            ("onnx", self.onnx == other.onnx),
+            ("storm", self.storm == other.storm),
+            ("echo", self.echo.is_some() == other.echo.is_some()),
+            ("forward", self.forward == other.forward),
+        ];
+        sections.into_iter().find(|(_, same)| !same).map(|(section, _)| section)
+    }
+
     /// Refuses settings that contradict each other; everything else the types already refuse.
     pub(crate) fn refuse_contradictions(&self) -> Result<(), ConfigError> {
         let turn = &self.turn;

@@ -32,6 +32,21 @@ pub enum ConfigError {
     Model(#[from] ModelError),
 }
 
+/// A gate that lives cannot go on by these settings. Nothing has changed.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReconfigureError {
+    /// A section that is settled when the gate is made.
+    #[error("{section} cannot change while the gate lives; make a new gate for it, or leave it as it was")]
+    Fixed {
+        /// The section, as it is called in TOML.
+        section: &'static str,
+    },
+    /// Settings that no gate can have.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
+
 /// A model could not be read.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]

@@ -5,7 +5,7 @@ use crate::burst::{Judge, Phase, Sound, SoundTracker};
 use crate::config::GateConfig;
 use crate::decision::{Decision, Doubt, Edge, Evidence, Reason, TurnState, Verdict};
 use crate::echo::{Arrival, Cue, Echo, Passage, Weight};
-use crate::error::ConfigError;
+use crate::error::{ConfigError, ReconfigureError};
 use crate::feedback::{SttResult, SttRuling};
 use crate::frame::{Frame, SampleIndex, Span};
 use crate::history::History;
@@ -24,6 +24,7 @@ use crate::vad::{Detector, DueWindow, ModelId, Vad};
 /// # Ok::<(), voxgate::ConfigError>(())
 /// ```
 pub struct Gate {
+    config: GateConfig,
     vad: Detector,
     echo: Option<Echo>,
     level: Level,
@@ -66,6 +67,7 @@ impl Gate {
         let echo = config.echo.as_ref().map(|echo| Echo::new(echo, &config.turn)).transpose()?;
         let history = History::new(turn.reach() + echo.as_ref().map_or(0, Echo::longest_wait));
         Ok(Self {
+            config: config.clone(),
             vad,
             echo,
             level: Level::new(),
@@ -161,6 +163,34 @@ impl Gate {
             evidence,
             storm: step.storm,
         }
+    }
+
+    /// Decides by other settings from the next frame on; all that was heard is kept, and so is a turn that is
+    /// under way. The sections `turn` and `burst` can change, and those keys of `echo` that say who may open the
+    /// gate.
+    ///
+    /// # Errors
+    /// [`ReconfigureError`] names what cannot change; then nothing has.
+    ///
+    /// # Real-time
+    /// Allocates.
+    pub fn reconfigure(&mut self, config: &GateConfig) -> Result<(), ReconfigureError> {
+        config.refuse_contradictions()?;
+        if let Some(section) = self.config.first_fixed_section_unlike(config) {
+            return Err(ReconfigureError::Fixed { section });
+        }
+        self.turn.reconfigure(&config.turn, config.burst.as_ref());
+        if let (Some(echo), Some(config_echo)) = (&mut self.echo, &config.echo) {
+            echo.reconfigure(config_echo, &config.turn);
+        }
+        self.history.reach_at_least(self.turn.reach() + self.echo.as_ref().map_or(0, Echo::longest_wait));
+        self.config = config.clone();
+        Ok(())
+    }
+
+    /// The settings that it decides by.
+    pub fn config(&self) -> &GateConfig {
+        &self.config
     }
 
     /// The audio of `span`, in two parts because it lies in a ring; `None` if part of it is gone or

@@ -17,6 +17,17 @@ impl History {
         Self { ring: Fixed::from(vec![0.0; reach as usize + FRAME_LEN]), heard: 0 }
     }
 
+    /// Makes room for `reach` samples before the frame being pushed, if there is less; what is kept stays.
+    pub(crate) fn reach_at_least(&mut self, reach: u64) {
+        let len = reach as usize + FRAME_LEN;
+        if len <= self.ring.len() {
+            return;
+        }
+        let mut longer = Fixed::from(vec![0.0; len]);
+        self.ring.iter().for_each(|sample| _ = longer.push(*sample));
+        self.ring = longer;
+    }
+
     /// Takes the next frame; says when it is.
     pub(crate) fn record(&mut self, samples: &[f32; FRAME_LEN]) -> Span {
         let start = self.end();
@@ -76,6 +87,17 @@ mod tests {
         }
         assert_eq!(history.audio(span(779, 800)), None);
         assert_eq!(history.audio(span(800, 1_441)), None);
+    }
+
+    #[test]
+    fn a_longer_reach_keeps_what_was_recorded() {
+        let mut history = History::new(500);
+        (0..9).for_each(|frame| _ = history.record(&[frame as f32; FRAME_LEN]));
+        history.reach_at_least(2_000);
+        (9..12).for_each(|frame| _ = history.record(&[frame as f32; FRAME_LEN]));
+        let (x, y) = history.audio(Span::new(SampleIndex(800), SampleIndex(12 * 160))).unwrap();
+        let whole: Vec<f32> = x.iter().chain(y).copied().collect();
+        assert_eq!(whole, (800..12 * 160).map(|i| (i / 160) as f32).collect::<Vec<_>>());
     }
 
     #[test]

@@ -44,6 +44,7 @@ mod gate;
 pub mod guard;
 mod history;
 mod intake;
+mod ledger;
 mod level;
 mod pool;
 mod time_map;
@@ -57,12 +58,13 @@ pub use config::{
     SileroConfig, SileroReset, StormConfig, TurnConfig, VadChoice, WebRtcConfig, WebRtcMode, WebRtcWindow,
 };
 pub use decision::{Decision, Doubt, Edge, EndCause, Evidence, Probability, Reason, TurnState, Verdict};
-pub use error::{ConfigError, InputError, ModelError};
+pub use error::{ConfigError, InputError, ModelError, ReconfigureError};
 pub use feedback::{StormCause, StormLevel, StormStep, SttResult, SttRuling};
 pub use forward::{Billing, Endpoint, Forwarder, KeepAlive, ProviderProfile, Saving, SttInput};
 pub use frame::{FLOOR_DBFS, FRAME_LEN, Frame, NotInRange, SAMPLE_RATE, SampleIndex, Span, duration_of, samples_in};
 pub use gate::Gate;
 pub use intake::{Chunk, Intake, IntakeReport, Samples};
+pub use ledger::{Ledger, LedgerRow, Suppressed};
 pub use pool::{GateId, GatePool, PoolError};
 pub use time_map::TimeMap;
 

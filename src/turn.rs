@@ -2,7 +2,7 @@
 
 use crate::artefact::Artefact;
 use crate::burst::{Candidate, Judge, Opinion, Sound};
-use crate::config::TurnConfig;
+use crate::config::{BurstConfig, TurnConfig};
 use crate::decision::{Doubt, Edge, EndCause, Probability, TurnState};
 use crate::echo::{Admission, Passage};
 use crate::feedback::{StormStep, SttResult, SttRuling};
@@ -79,6 +79,13 @@ impl Turn {
             hangover: samples_in(config.hangover_duration),
             cut: false,
         }
+    }
+
+    /// Goes on by other rules.
+    pub(crate) fn reconfigure(&mut self, config: &TurnConfig, burst: Option<&BurstConfig>) {
+        self.rules = Rules::new(config);
+        self.hangover = self.rules.hangover;
+        self.judge.reconfigure(burst);
     }
 
     /// Takes what the score in force after `frame` is worth, how loud it is, and the sound it is part of.

@@ -49,6 +49,11 @@ impl Judge {
         Self { rules: burst.map(Rules::new), storm: storm.map(Storm::new), asked: None, answered: None }
     }
 
+    /// Goes on by other rules; what misfires have taught stays.
+    pub(crate) fn reconfigure(&mut self, burst: Option<&BurstConfig>) {
+        self.rules = burst.map(Rules::new);
+    }
+
     /// What to do with `candidate`, which the score would let through at `now`.
     pub(crate) fn opinion(&mut self, candidate: &Candidate, sound: &Sound, now: SampleIndex) -> Opinion {
         let asked = *self.asked.get_or_insert(now);

@@ -65,6 +65,11 @@ impl BargeIn {
         }
     }
 
+    /// Goes on by other rules.
+    pub(crate) fn reconfigure(&mut self, config: &EchoConfig, turn: &TurnConfig) {
+        self.rules = Rules::new(config, turn);
+    }
+
     /// Weighs the detector's `score` against what is known about the echo, while the turn stands at `turn`
     /// and playback comes so late that the evidence is `behind` the newest frame by so many samples.
     pub(crate) fn step(&mut self, score: Score, echo: Option<&EchoEvidence>, behind: u64, turn: TurnState) -> Passage {

@@ -311,6 +311,12 @@ impl Echo {
         Ok(Self { detector, barge_in, forward: config.forward_audio })
     }
 
+    /// Goes on by other rules; the echo path that was learnt stays.
+    pub(crate) fn reconfigure(&mut self, config: &EchoConfig, turn: &TurnConfig) {
+        self.barge_in.reconfigure(config, turn);
+        self.forward = config.forward_audio;
+    }
+
     /// Takes the next frame; returns what is forwarded in its place, if that is not the microphone.
     pub(crate) fn stage(&mut self, mic: &Frame) -> Option<[f32; FRAME_LEN]> {
         self.detector.stage(mic);

@@ -6,9 +6,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 use voxgate::echo::EchoEvidence;
 use voxgate::vad::ModelId;
-use voxgate::{Artefact, Decision, Doubt, Edge, SampleIndex, Span, StormStep, Verdict};
+use voxgate::{Artefact, Decision, Doubt, Edge, SampleIndex, Span, StormStep, Suppressed, Verdict};
 
-use crate::ledger::Suppressed;
 use crate::writers::{TextOut, create_text};
 
 /// The events file.

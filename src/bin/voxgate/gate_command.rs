@@ -9,14 +9,13 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use voxgate::vad::ModelId;
 use voxgate::{
-    Chunk, Decision, Forwarder, Frame, Gate, GateConfig, Intake, IntakeReport, Preset, SAMPLE_RATE, SampleIndex,
-    TurnConfig, Verdict,
+    Chunk, Decision, Forwarder, Frame, Gate, GateConfig, Intake, IntakeReport, Ledger, Preset, SAMPLE_RATE,
+    SampleIndex, TurnConfig, Verdict,
 };
 
 use crate::config_command::ConfigSource;
 use crate::events;
 use crate::explain::Explainer;
-use crate::ledger::Ledger;
 use crate::outputs::{OutputArgs, Outputs};
 use crate::paint::{Usage, warn};
 use crate::playback::Playback;

@@ -6,7 +6,6 @@ mod cost_command;
 mod events;
 mod explain;
 mod gate_command;
-mod ledger;
 mod model_command;
 mod outputs;
 mod paint;

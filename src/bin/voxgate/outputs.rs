@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::Args;
-use voxgate::{Edge, SampleIndex, SttInput};
+use voxgate::{Edge, LedgerRow, SampleIndex, SttInput, Suppressed};
 
 use crate::events::{self, Events};
-use crate::ledger::{Row, Suppressed};
 use crate::paint::Usage;
 use crate::summary::Summary;
 use crate::writers::{AudioOut, FramesCsv};
@@ -92,7 +91,7 @@ impl Outputs {
     }
 
     /// A row whose fate is settled, and the run of suppressed rows that it ended.
-    pub(crate) fn settle(&mut self, row: &Row, ended: Option<Suppressed>) {
+    pub(crate) fn settle(&mut self, row: &LedgerRow, ended: Option<Suppressed>) {
         self.summary.count(row);
         let done = self.frames.as_mut().map_or(Ok(()), |frames| frames.write(row));
         self.note(done.map_err(Into::into));

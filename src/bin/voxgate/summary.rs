@@ -7,11 +7,10 @@ use serde_json::{Value, json};
 use voxgate::budget::{PriceBook, Usage};
 use voxgate::vad::ModelId;
 use voxgate::{
-    Decision, Edge, ForwardConfig, ForwardPolicy, Gate, GateConfig, IntakeReport, Reason, SAMPLE_RATE, Saving, Span,
-    VadChoice, Verdict,
+    Decision, Edge, FRAME_LEN, ForwardConfig, ForwardPolicy, Gate, GateConfig, IntakeReport, LedgerRow, Reason,
+    SAMPLE_RATE, Saving, Span, Suppressed, VadChoice, Verdict, duration_of,
 };
 
-use crate::ledger::{ROW_S, Row, Suppressed};
 use crate::paint::{BOLD, DIM, GOOD, WARN, paint};
 
 /// Totals of a run.
@@ -39,7 +38,7 @@ struct Turn {
 }
 
 impl Summary {
-    pub(crate) fn count(&mut self, row: &Row) {
+    pub(crate) fn count(&mut self, row: &LedgerRow) {
         self.rows += 1;
         self.timeline.push(row);
         if row.released.is_some() {
@@ -244,7 +243,7 @@ impl Default for Timeline {
 }
 
 impl Timeline {
-    fn push(&mut self, row: &Row) {
+    fn push(&mut self, row: &LedgerRow) {
         if self.filled == 0 && self.cells.len() == 2 * CELLS {
             self.halve();
         }
@@ -298,7 +297,7 @@ impl Timeline {
 }
 
 fn seconds(rows: u64) -> f64 {
-    (rows as f64 * ROW_S * 100.0).round() / 100.0
+    (duration_of(rows * FRAME_LEN as u64).as_secs_f64() * 100.0).round() / 100.0
 }
 
 /// Turns and bursts listed one by one.

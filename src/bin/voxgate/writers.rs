@@ -6,9 +6,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use voxgate::echo::DelayQuality;
-use voxgate::{SAMPLE_RATE, Verdict};
-
-use crate::ledger::Row;
+use voxgate::{LedgerRow, SAMPLE_RATE, Verdict};
 
 /// The frames table: a contract, see README.
 pub(crate) struct FramesCsv(TextOut);
@@ -20,7 +18,7 @@ impl FramesCsv {
         Ok(Self(file))
     }
 
-    pub(crate) fn write(&mut self, row: &Row) -> std::io::Result<()> {
+    pub(crate) fn write(&mut self, row: &LedgerRow) -> std::io::Result<()> {
         let decision = &row.decision;
         let (verdict, reason) = match decision.verdict {
             Verdict::Forward(_) => ("forward", ""),

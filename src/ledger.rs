@@ -2,62 +2,93 @@
 
 use std::collections::VecDeque;
 
-use voxgate::echo::EchoEvidence;
-use voxgate::vad::ModelId;
-use voxgate::{Decision, Doubt, Edge, FRAME_LEN, Probability, Reason, SampleIndex, Span, Verdict};
+use crate::decision::{Decision, Doubt, Edge, Probability, Reason, Verdict};
+use crate::echo::EchoEvidence;
+use crate::frame::{SampleIndex, Span};
+use crate::vad::ModelId;
 
 /// One frame and what became of it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Row {
-    pub(crate) decision: Decision,
+pub struct LedgerRow {
+    /// What the gate said about it.
+    pub decision: Decision,
     /// The audio clock when it was sent, if it was.
-    pub(crate) released: Option<SampleIndex>,
+    pub released: Option<SampleIndex>,
     /// Why it was not sent, if it was not.
-    pub(crate) reason: Reason,
+    pub reason: Reason,
     /// What was held against it though its score would have opened the gate.
-    pub(crate) doubt: Option<Doubt>,
+    pub doubt: Option<Doubt>,
 }
 
 /// A run of frames that were not sent, and the strongest signs of speech in it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Suppressed {
-    pub(crate) span: Span,
-    pub(crate) reason: Reason,
-    pub(crate) doubt: Option<Doubt>,
-    pub(crate) peak_speech: Probability,
-    pub(crate) peak_level_dbfs: f32,
+pub struct Suppressed {
+    /// From its first frame to its last.
+    pub span: Span,
+    /// Why.
+    pub reason: Reason,
+    /// What was held against it though its score would have opened the gate.
+    pub doubt: Option<Doubt>,
+    /// The highest score in it.
+    pub peak_speech: Probability,
+    /// The level of its loudest frame in dBFS.
+    pub peak_level_dbfs: f32,
     /// What was known about the agent's voice in the frame where it was plainest.
-    pub(crate) echo: Option<EchoEvidence>,
+    pub echo: Option<EchoEvidence>,
     /// What the peak was scored by.
-    pub(crate) model: Option<ModelId>,
+    pub model: Option<ModelId>,
 }
 
-/// Rows in order, each handed out once its fate is settled. Memory is bounded by the gate's reach.
-#[derive(Debug)]
-pub(crate) struct Ledger {
-    rows: VecDeque<Row>,
+/// What became of every frame, in order, each handed out once its fate is settled. Memory is bounded by the
+/// gate's reach.
+///
+/// ```
+/// use voxgate::{Frame, Gate, GateConfig, Ledger, Reason};
+///
+/// let (mut gate, mut ledger) = (Gate::new(&GateConfig::default())?, Ledger::new());
+/// for _ in 0..100 {
+///     let decision = gate.push(&Frame::gap());
+///     ledger.push(&decision, |row, _| assert_eq!(row.released, None));
+/// }
+/// let last = ledger.finish(|_, _| {}).expect("all of it was suppressed");
+/// assert_eq!((last.reason, last.span.len()), (Reason::Silence, 16_000));
+/// # Ok::<(), voxgate::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    rows: VecDeque<LedgerRow>,
     run: Option<Suppressed>,
     /// Frames that end after this have no row: the file ends inside them.
     end: SampleIndex,
 }
 
+impl Default for Ledger {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Ledger {
-    pub(crate) fn new() -> Self {
+    /// A ledger without rows.
+    pub fn new() -> Self {
         Self { rows: VecDeque::new(), run: None, end: SampleIndex(u64::MAX) }
     }
 
     /// Says where the file ends, before its last frame comes.
-    pub(crate) fn end_at(&mut self, end: SampleIndex) {
+    pub fn end_at(&mut self, end: SampleIndex) {
         self.end = end;
     }
 
-    /// Takes a decision; hands out the rows that it settles.
-    pub(crate) fn push(&mut self, decision: &Decision, mut settle: impl FnMut(&Row, Option<Suppressed>)) {
+    /// Takes the next decision; hands out the rows that it settles, each with the run that it ended.
+    ///
+    /// # Real-time
+    /// Allocates now and then, while more frames wait than ever before.
+    pub fn push(&mut self, decision: &Decision, mut settle: impl FnMut(&LedgerRow, Option<Suppressed>)) {
         let reason = match decision.verdict {
             Verdict::Hold(reason) | Verdict::Suppress(reason) => reason,
             Verdict::Forward(_) => Reason::Silence,
         };
-        self.rows.push_back(Row { decision: *decision, released: None, reason, doubt: None });
+        self.rows.push_back(LedgerRow { decision: *decision, released: None, reason, doubt: None });
         if let Verdict::Forward(span) = decision.verdict {
             let sent = self.rows.iter_mut().rev().take_while(|row| row.decision.frame.start >= span.start);
             sent.for_each(|row| row.released = Some(decision.frame.end));
@@ -71,13 +102,13 @@ impl Ledger {
     }
 
     /// The stream is over: hands out what is left, and the last run.
-    pub(crate) fn finish(&mut self, mut settle: impl FnMut(&Row, Option<Suppressed>)) -> Option<Suppressed> {
+    pub fn finish(&mut self, mut settle: impl FnMut(&LedgerRow, Option<Suppressed>)) -> Option<Suppressed> {
         self.settle_until(SampleIndex(u64::MAX), &mut settle);
         self.run.take()
     }
 
-    fn settle_until(&mut self, settled: SampleIndex, settle: &mut impl FnMut(&Row, Option<Suppressed>)) {
-        let is_settled = |row: &mut Row| row.released.is_some() || row.decision.frame.end <= settled;
+    fn settle_until(&mut self, settled: SampleIndex, settle: &mut impl FnMut(&LedgerRow, Option<Suppressed>)) {
+        let is_settled = |row: &mut LedgerRow| row.released.is_some() || row.decision.frame.end <= settled;
         while let Some(row) = self.rows.pop_front_if(is_settled) {
             if row.decision.frame.end <= self.end {
                 let ended = self.extend_run(&row);
@@ -87,7 +118,7 @@ impl Ledger {
     }
 
     /// Adds the row to the run it belongs to; a run that it ends is handed back.
-    fn extend_run(&mut self, row: &Row) -> Option<Suppressed> {
+    fn extend_run(&mut self, row: &LedgerRow) -> Option<Suppressed> {
         let frame = row.decision.frame;
         if row.released.is_some() {
             return self.run.take();
@@ -119,6 +150,3 @@ fn plainest(one: Option<EchoEvidence>, other: Option<EchoEvidence>) -> Option<Ec
     let likelihood = |echo: Option<EchoEvidence>| echo.map(|echo| echo.likelihood);
     if likelihood(other) > likelihood(one) { other } else { one }
 }
-
-/// Length of a row in seconds.
-pub(crate) const ROW_S: f64 = FRAME_LEN as f64 / voxgate::SAMPLE_RATE as f64;
