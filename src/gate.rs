@@ -231,6 +231,12 @@ impl Gate {
         self.settled
     }
 
+    /// How far back, at most, audio is kept, in samples.
+    #[cfg(feature = "stage")]
+    pub(crate) fn reach(&self) -> u64 {
+        self.history.end() - self.history.start()
+    }
+
     /// The weights that the scores of this gate come from; `None` if its detector has none.
     pub fn model(&self) -> Option<ModelId> {
         self.vad.model()

@@ -85,7 +85,7 @@ pub enum Samples<'a> {
 }
 
 impl Samples<'_> {
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self {
             Self::I16(x) => x.len(),
             Self::Int { samples, .. } => samples.len(),

@@ -8,7 +8,7 @@ use crate::frame::{SampleIndex, Span};
 use crate::vad::ModelId;
 
 /// One frame and what became of it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LedgerRow {
     /// What the gate said about it.
     pub decision: Decision,
@@ -21,7 +21,7 @@ pub struct LedgerRow {
 }
 
 /// A run of frames that were not sent, and the strongest signs of speech in it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Suppressed {
     /// From its first frame to its last.
     pub span: Span,

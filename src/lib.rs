@@ -47,6 +47,8 @@ mod intake;
 mod ledger;
 mod level;
 mod pool;
+#[cfg(feature = "stage")]
+pub mod stage;
 mod time_map;
 mod turn;
 pub mod vad;

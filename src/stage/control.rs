@@ -1,0 +1,134 @@
+//! What can be told to a stream beside audio.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::event::Totals;
+use super::options::Mode;
+use super::playback::{Busy, Playing};
+use super::shared::{Shared, Worker};
+use crate::config::GateConfig;
+use crate::decision::Probability;
+use crate::error::ReconfigureError;
+use crate::frame::Span;
+use crate::guard::Moment;
+
+/// Steers a stream: as many copies as there are places to steer from.
+#[derive(Clone, Debug)]
+pub struct Control {
+    pub(super) commands: mpsc::Sender<Command>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) worker: Arc<Worker>,
+    pub(super) totals: watch::Receiver<Totals>,
+}
+
+/// What the agent says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Agent {
+    /// It speaks: playback should come.
+    Speaking,
+    /// It does not.
+    Silent,
+}
+
+/// A final result of speech-to-text: an [`SttResult`](crate::SttResult) that owns its text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SttHeard {
+    /// Its text; empty if nothing was understood.
+    pub text: String,
+    /// How sure the provider is; `None` if it does not say.
+    pub confidence: Option<Probability>,
+    /// The audio it is about, in the microphone's time ([`Audio::span`](super::Audio::span)); `None` is the oldest
+    /// opening without a result.
+    pub span: Option<Span>,
+}
+
+impl Control {
+    /// The user interrupts the agent: what is not played by now never is.
+    ///
+    /// # Errors
+    /// [`Busy`].
+    pub fn interrupt(&self) -> Result<(), Busy> {
+        self.send(Command::Interrupt { from: self.worker.clock.now() })?;
+        self.shared.interrupts.fetch_add(1, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// The agent says whether it speaks. If it does and no playback comes,
+    /// [`Health::PlaybackMissing`](super::Health::PlaybackMissing) says so.
+    ///
+    /// # Errors
+    /// [`Busy`].
+    pub fn agent(&self, agent: Agent) -> Result<(), Busy> {
+        self.send(Command::Agent(agent))
+    }
+
+    /// What speech-to-text made of audio that was sent: see [`Gate::feedback`](crate::Gate::feedback).
+    ///
+    /// # Errors
+    /// [`Busy`].
+    pub fn heard(&self, result: SttHeard) -> Result<(), Busy> {
+        self.send(Command::Heard(result))
+    }
+
+    /// Changes whether the gate's word counts. No audio is lost or sent twice.
+    ///
+    /// # Errors
+    /// [`Busy`].
+    pub fn set_mode(&self, mode: Mode) -> Result<(), Busy> {
+        self.send(Command::Mode(mode))
+    }
+
+    /// Goes on by other settings: see [`Gate::reconfigure`](crate::Gate::reconfigure). It is the caller's wait that
+    /// can be cancelled, not the change.
+    ///
+    /// # Errors
+    /// [`Refused`] says what cannot change; then nothing has.
+    pub async fn reconfigure(&self, config: GateConfig) -> Result<(), Refused> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Reconfigure { config: Box::new(config), reply })?;
+        answer.await.map_err(|_| Busy::Over)?
+    }
+
+    /// What became of the audio so far. It can still be asked when the stream is over.
+    pub fn totals(&self) -> Totals {
+        *self.totals.borrow()
+    }
+
+    fn send(&self, command: Command) -> Result<(), Busy> {
+        self.commands.try_send(command)?;
+        self.worker.wake();
+        Ok(())
+    }
+}
+
+/// Other settings were not taken.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refused {
+    /// The worker took no command.
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    /// The gate cannot go on by them.
+    #[error(transparent)]
+    Settings(#[from] ReconfigureError),
+    /// There is no gate: the stream passes everything.
+    #[error("this stream has no gate to change, its audio passes; open a new stream")]
+    NoGate,
+}
+
+/// On its way to the worker.
+#[derive(Debug)]
+pub(super) enum Command {
+    Agent(Agent),
+    Heard(SttHeard),
+    Interrupt { from: Moment },
+    Mode(Mode),
+    Playback(Vec<Playing>),
+    Reconfigure { config: Box<GateConfig>, reply: oneshot::Sender<Result<(), Refused>> },
+}
+
+/// Commands of a stream that can wait. The worker takes them every few milliseconds.
+pub(super) const MOST_COMMANDS: usize = 1_024;

@@ -1,0 +1,245 @@
+//! What comes out of a stage.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::decision::{EndCause, Evidence, Reason};
+use crate::error::ModelError;
+use crate::feedback::StormStep;
+use crate::frame::{SampleIndex, Span, duration_of};
+use crate::ledger::Suppressed;
+
+/// Something that happened in a stream, in the microphone's time.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The user speaks. `audio` begins with the pre-roll and is the first of the turn; in the modes that forward
+    /// everything it was sent before, and is empty.
+    SpeechStarted {
+        /// Where the score rose.
+        speech: SampleIndex,
+        /// What to send.
+        audio: Audio,
+        /// What it was decided on.
+        evidence: Evidence,
+    },
+    /// More to send.
+    Audio(Audio),
+    /// The user's turn is over.
+    SpeechEnded {
+        /// From where the score rose to where it last was up.
+        speech: Span,
+        /// Samples of it in windows at or above the activation threshold.
+        voiced: u64,
+        /// Why it ended.
+        cause: TurnEnd,
+    },
+    /// The turn that has just ended held hardly any speech.
+    Misfire {
+        /// From where the score rose to where it last was up.
+        speech: Span,
+    },
+    /// This was not sent and never will be; in shadow, would not have been.
+    Suppressed(Suppressed),
+    /// What the connection to speech-to-text needs beside audio, as `forward` in the gate's config says.
+    Stt(SttStep),
+    /// Misfires, or what came after them, moved the bar.
+    Storm(StormStep),
+    /// Shadow only: speech-to-text found words in audio that the gate would not have sent.
+    WouldLose {
+        /// The audio of the words, as it was given with the result.
+        words: Span,
+    },
+    /// Something is wrong with what comes in or with the machinery, or is right again.
+    Health(Health),
+}
+
+/// A stretch of 16 kHz mono audio to send. No sample is handed out twice.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Audio {
+    /// When it was recorded.
+    pub span: Span,
+    /// The samples, in [-1, 1].
+    pub samples: Arc<[f32]>,
+    /// Whether a gate has listened to it.
+    pub passage: Passage,
+}
+
+/// How audio came to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Passage {
+    /// The gate forwards it.
+    Gated,
+    /// Everything is forwarded, whatever the gate would do: shadow.
+    Shadowed,
+    /// It went around the gate: bypass, or a failure that [`Health`] told.
+    Ungated,
+}
+
+/// A message or padding for the connection to speech-to-text: see [`SttInput`](crate::SttInput).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SttStep {
+    /// Close the connection: it costs and nobody speaks.
+    Close,
+    /// The segment is over: ask for its final transcript.
+    Finalize,
+    /// Send the provider's keep-alive message.
+    KeepAlive,
+    /// Open a new connection: speech comes.
+    Open,
+    /// Send so many samples of zeros.
+    Zeros(u64),
+}
+
+/// Why a turn ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TurnEnd {
+    /// The gate ended it.
+    Gate(EndCause),
+    /// No audio came for `audio_idle_timeout`.
+    Idle,
+    /// The gate stopped listening: bypass, or a failure. What follows passes.
+    GateLeft,
+}
+
+impl TurnEnd {
+    /// The word used in files and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gate(cause) => cause.as_str(),
+            Self::Idle => "idle",
+            Self::GateLeft => "gate_left",
+        }
+    }
+}
+
+/// The state of what comes in and of the machinery.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Health {
+    /// The microphone's audio is of another kind now.
+    Mic(MicCondition),
+    /// So much of the microphone's audio was lost since the last report: its queue was full.
+    MicOverflow {
+        /// How much.
+        lost: Duration,
+    },
+    /// A queue is more than half full.
+    QueueGrowing {
+        /// Which, and so who is slow.
+        queue: Queue,
+        /// Microphone audio that waits.
+        waiting: Duration,
+    },
+    /// The queue that grew is empty again.
+    QueueEmpty,
+    /// The agent says that it speaks, and no playback that could be heard came for
+    /// `playback_missing_after`: its echo cannot be told from the user.
+    PlaybackMissing,
+    /// It comes again, or the agent is silent.
+    PlaybackFound,
+    /// Frames of playback came more than 500 ms after they were played, since the last report: too late for the
+    /// echo to be found.
+    PlaybackLate {
+        /// How many, of 10 ms.
+        frames: u64,
+    },
+    /// All audio passes, because there is no gate to ask.
+    PassingThrough {
+        /// Why.
+        cause: Failure,
+    },
+    /// The gate listens again, from here on as a new one.
+    Gating {
+        /// The first instant that it hears.
+        from: SampleIndex,
+    },
+}
+
+/// Why audio passes around the gate.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The detector's model could not be read.
+    Model(ModelError),
+    /// The detector panicked; this stream goes on without it. Open a new one to gate again.
+    DetectorPanicked,
+    /// Audio waited for longer than `late_after`. Gating goes on 2 s later, if the queue is empty.
+    WorkerLate,
+    /// The worker has not stirred for `late_after`. Gating goes on when it does.
+    WorkerStuck,
+    /// The worker is gone, and with it all streams of the engine. Start a new engine.
+    WorkerDead,
+}
+
+/// What kind of audio the microphone gives. Silence is `Flowing`: a room is never exactly zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MicCondition {
+    /// Audio as a microphone records it.
+    #[default]
+    Flowing,
+    /// Exact zeros for a second: muted, or an app in the background that fills up.
+    Zeros,
+    /// A tenth of the last second, or more, never came: packets are lost.
+    Lossy,
+    /// Chunks come, but their timestamps stand still or go back: a capture that is suspended and repeats itself.
+    Frozen,
+    /// Nothing comes: the device, the app or the network is gone.
+    Stopped,
+}
+
+impl MicCondition {
+    /// The word used in files and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Flowing => "flowing",
+            Self::Zeros => "zeros",
+            Self::Lossy => "lossy",
+            Self::Frozen => "frozen",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+/// A queue of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Queue {
+    /// Audio that waits for the worker: it is overloaded.
+    Mic,
+    /// Events that wait to be taken: their reader is slow.
+    Events,
+}
+
+/// What became of a stream's audio so far, in samples at 16 kHz. What is not settled yet is in none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Forwarded by the gate; in shadow, what it would have forwarded.
+    pub forwarded: u64,
+    /// Suppressed, in the order of [`Reason::ALL`]; in shadow, what it would have suppressed.
+    pub suppressed: [u64; Reason::ALL.len()],
+    /// Went around the gate.
+    pub ungated: u64,
+    /// Lost because a queue was full.
+    pub lost: u64,
+    /// Turns that began.
+    pub turns: u64,
+    /// Turns that held hardly any speech.
+    pub misfires: u64,
+    /// Shadow only: results of speech-to-text whose words the gate would not have sent.
+    pub would_lose: u64,
+}
+
+impl Totals {
+    /// What was, or would have been, suppressed for `reason`.
+    pub fn suppressed_for(&self, reason: Reason) -> Duration {
+        let of = Reason::ALL.into_iter().zip(self.suppressed).find(|(other, _)| *other == reason);
+        duration_of(of.map_or(0, |(_, samples)| samples))
+    }
+
+    /// What was, or would have been, suppressed for any reason.
+    pub fn suppressed_in_all(&self) -> Duration {
+        duration_of(self.suppressed.iter().sum())
+    }
+}

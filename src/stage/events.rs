@@ -1,0 +1,250 @@
+//! The reader's side of a stream: events, and the audio itself when nobody is there to decide.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use rtrb::Consumer;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, Sleep, sleep};
+
+use super::event::{Audio, Event, Failure, Health, Passage, TurnEnd};
+use super::shared::{MicFrame, Shared, Worker};
+use super::teller::Message;
+use crate::frame::{FRAME_LEN, SampleIndex, Span};
+
+/// The events of a stream, in order. It ends when the microphone has ended and everything accepted was told.
+///
+/// It is a [`Stream`](futures_core::Stream), and [`next`](Self::next) serves those who need no more. Nothing is lost
+/// when a call to `next` is dropped while it waits, as in `tokio::select!`: what has come is kept for the next call.
+///
+/// Dropping it ends the stream for the worker as well.
+pub struct Events {
+    messages: mpsc::Receiver<Message>,
+    tap: Consumer<MicFrame>,
+    shared: Arc<Shared>,
+    worker: Arc<Worker>,
+    stuck_after: Duration,
+    phase: Phase,
+    /// Events of this side's own, which come before the next of the worker.
+    own: VecDeque<Event>,
+    /// One past the last sample that was handed out.
+    handed: SampleIndex,
+    /// Where the turn that is under way began.
+    speaking: Option<SampleIndex>,
+    alarm: Pin<Box<Sleep>>,
+}
+
+/// Who decides what is handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The worker.
+    Worker,
+    /// Nobody: everything passes, until the worker has said that it is back after this takeover.
+    Passing {
+        takeover: u32,
+    },
+    /// Nobody ever again.
+    Orphaned,
+    Over,
+}
+
+impl Events {
+    pub(super) fn new(
+        messages: mpsc::Receiver<Message>,
+        tap: Consumer<MicFrame>,
+        shared: Arc<Shared>,
+        worker: Arc<Worker>,
+        stuck_after: Duration,
+    ) -> Self {
+        Self {
+            messages,
+            tap,
+            shared,
+            worker,
+            stuck_after,
+            phase: Phase::Worker,
+            own: VecDeque::new(),
+            handed: SampleIndex::default(),
+            speaking: None,
+            alarm: Box::pin(sleep(stuck_after)),
+        }
+    }
+
+    /// The next event; `None` when the stream is over.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Option<Event> {
+        std::future::poll_fn(|cx| self.poll(cx)).await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        loop {
+            if let Some(event) = self.own.pop_front() {
+                return Poll::Ready(Some(event));
+            }
+            match self.phase {
+                Phase::Worker => match self.listen(cx) {
+                    Poll::Ready(Some(event)) => return Poll::Ready(Some(event)),
+                    Poll::Ready(None) => {}
+                    Poll::Pending => return Poll::Pending,
+                },
+                Phase::Passing { takeover } => ready!(self.pass(cx, takeover)),
+                Phase::Orphaned => ready!(self.pass_to_the_end(cx)),
+                Phase::Over => return Poll::Ready(None),
+            }
+        }
+    }
+
+    /// Waits for the worker's next event; `None` if the phase has changed.
+    fn listen(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        // What is settled now was told before: once the channel is empty, it has been read.
+        let settled = self.shared.settled.load(Ordering::Acquire);
+        match self.messages.poll_recv(cx) {
+            Poll::Ready(Some(Message::Event(event))) => {
+                self.note(&event);
+                return Poll::Ready(Some(event));
+            }
+            Poll::Ready(Some(Message::Back { .. })) => return Poll::Ready(None),
+            Poll::Ready(None) if !self.all_told() => {
+                self.take_over(settled, Failure::WorkerDead, Phase::Orphaned);
+                return Poll::Ready(None);
+            }
+            Poll::Ready(None) => {
+                self.phase = Phase::Over;
+                return Poll::Ready(None);
+            }
+            Poll::Pending => {}
+        }
+        self.forget_until(settled);
+        let still = self.worker.still_for();
+        if still >= self.stuck_after && !self.tap.is_empty() {
+            let takeover = self.shared.takeovers.load(Ordering::Acquire) + 1;
+            self.take_over(settled, Failure::WorkerStuck, Phase::Passing { takeover });
+            self.shared.passing.store(true, Ordering::Release);
+            self.shared.takeovers.store(takeover, Ordering::Release);
+            return Poll::Ready(None);
+        }
+        let look_again = self.stuck_after.saturating_sub(still).max(self.stuck_after / 4);
+        ready!(self.sleep(cx, look_again));
+        Poll::Ready(None)
+    }
+
+    /// Whether the worker has told everything, and not died.
+    fn all_told(&self) -> bool {
+        self.shared.finished.load(Ordering::Acquire)
+    }
+
+    /// From here on everything passes that was not handed out, and has not been given up for good.
+    fn take_over(&mut self, settled: u64, cause: Failure, phase: Phase) {
+        self.forget_until(settled);
+        if let Some(start) = self.speaking.take() {
+            let speech = Span::new(start, self.handed);
+            self.own.push_back(Event::SpeechEnded { speech, voiced: speech.len(), cause: TurnEnd::GateLeft });
+        }
+        self.own.push_back(Event::Health(Health::PassingThrough { cause }));
+        self.phase = phase;
+    }
+
+    fn pass(&mut self, cx: &mut Context<'_>, takeover: u32) -> Poll<()> {
+        while let Poll::Ready(message) = self.messages.poll_recv(cx) {
+            match message {
+                Some(Message::Back { takeover: back, from }) if back == takeover => {
+                    while self.tap.peek().is_ok_and(|mic| mic.number < from) {
+                        self.pass_one();
+                    }
+                    self.shared.passing.store(false, Ordering::Release);
+                    self.phase = Phase::Worker;
+                    return Poll::Ready(());
+                }
+                Some(_) => {} // it told this before it knew
+                None => {
+                    self.phase = Phase::Orphaned;
+                    return Poll::Ready(());
+                }
+            }
+        }
+        if self.pass_one() {
+            return Poll::Ready(());
+        }
+        self.sleep(cx, PASSING_PACE)
+    }
+
+    fn pass_to_the_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let ended = self.shared.mic_ended.load(Ordering::Acquire);
+        if self.pass_one() {
+            return Poll::Ready(());
+        }
+        if ended {
+            self.phase = Phase::Over;
+            return Poll::Ready(());
+        }
+        self.sleep(cx, PASSING_PACE)
+    }
+
+    /// Hands out the next frame of the microphone, if there is one.
+    fn pass_one(&mut self) -> bool {
+        let Ok(mic) = self.tap.pop() else { return false };
+        let start = SampleIndex(mic.number * FRAME_LEN as u64);
+        let end = start + FRAME_LEN as u64;
+        let from = start.max(self.handed);
+        if from < end {
+            let samples = mic.frame.samples()[(from - start) as usize..].into();
+            self.handed = end;
+            self.own.push_back(Event::Audio(Audio { span: Span::new(from, end), samples, passage: Passage::Ungated }));
+        }
+        true
+    }
+
+    /// Forgets the frames that nobody will ask for again.
+    fn forget_until(&mut self, settled: u64) {
+        self.handed = self.handed.max(SampleIndex(settled));
+        let over = |mic: &MicFrame| (mic.number + 1) * FRAME_LEN as u64 <= settled;
+        while self.tap.peek().is_ok_and(over) {
+            _ = self.tap.pop();
+        }
+    }
+
+    fn note(&mut self, event: &Event) {
+        match event {
+            Event::Audio(audio) => self.handed = self.handed.max(audio.span.end),
+            Event::SpeechStarted { speech, audio, .. } => {
+                self.handed = self.handed.max(audio.span.end);
+                self.speaking = Some(*speech);
+            }
+            Event::SpeechEnded { .. } => self.speaking = None,
+            _ => {}
+        }
+    }
+
+    /// Ready once it has slept for `time` without being polled for another reason.
+    fn sleep(&mut self, cx: &mut Context<'_>, time: Duration) -> Poll<()> {
+        let wake = Instant::now() + time;
+        if self.alarm.deadline() > wake || self.alarm.is_elapsed() {
+            self.alarm.as_mut().reset(wake);
+        }
+        self.alarm.as_mut().poll(cx)
+    }
+}
+
+impl futures_core::Stream for Events {
+    type Item = Event;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.get_mut().poll(cx)
+    }
+}
+
+impl std::fmt::Debug for Events {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Events").field("phase", &self.phase).field("handed", &self.handed).finish_non_exhaustive()
+    }
+}
+
+/// A frame.
+const PASSING_PACE: Duration = Duration::from_millis(10);

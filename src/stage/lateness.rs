@@ -1,0 +1,98 @@
+//! How long frames wait, from their arrival to their decision.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Counts in buckets that grow by a tenth or so: 8 for each doubling, from a microsecond on.
+#[derive(Debug)]
+pub(super) struct LatenessCounts {
+    buckets: Box<[AtomicU64]>,
+    longest_us: AtomicU64,
+}
+
+/// How long frames waited from their arrival to their decision, for all streams of an engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lateness {
+    /// Frames that were decided on.
+    pub frames: u64,
+    /// Half of them waited for less than this, to the next tenth or so; and so on.
+    pub p50: Duration,
+    /// 99 %.
+    pub p99: Duration,
+    /// 99.9 %.
+    pub p999: Duration,
+    /// All.
+    pub longest: Duration,
+}
+
+impl LatenessCounts {
+    pub(super) fn new() -> Self {
+        Self { buckets: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect(), longest_us: AtomicU64::new(0) }
+    }
+
+    pub(super) fn note(&self, waited: Duration) {
+        let us = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
+        self.buckets[bucket(us)].fetch_add(1, Ordering::Relaxed);
+        self.longest_us.fetch_max(us, Ordering::Relaxed);
+    }
+
+    /// All that was counted since the last call.
+    pub(super) fn take(&self) -> Lateness {
+        let counts: Vec<u64> = self.buckets.iter().map(|bucket| bucket.swap(0, Ordering::Relaxed)).collect();
+        let longest = Duration::from_micros(self.longest_us.swap(0, Ordering::Relaxed));
+        let frames: u64 = counts.iter().sum();
+        let at = |share: f64| {
+            let mut left = (frames as f64 * share).ceil() as u64;
+            let found = counts.iter().position(|count| {
+                left = left.saturating_sub(*count);
+                left == 0
+            });
+            Duration::from_micros(found.map_or(0, upper_us)).min(longest)
+        };
+        Lateness { frames, p50: at(0.5), p99: at(0.99), p999: at(0.999), longest }
+    }
+}
+
+/// Its highest bit and the three after it.
+fn bucket(us: u64) -> usize {
+    if us < 8 {
+        return us as usize;
+    }
+    let exponent = us.ilog2() as usize;
+    ((exponent - 2) * 8 + (us >> (exponent - 3) & 7) as usize).min(BUCKETS - 1)
+}
+
+/// The least that the bucket no longer holds.
+fn upper_us(bucket: usize) -> u64 {
+    let next = bucket + 1;
+    if next < 8 { next as u64 } else { (8 + next as u64 % 8) << (next / 8 - 1) }
+}
+
+/// Up to a minute and more.
+const BUCKETS: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_meet_and_are_narrow() {
+        for us in (0..5_000).chain([1_000_000, 59_999_999]) {
+            let upper = upper_us(bucket(us));
+            assert!(upper > us && (upper as f64) <= us as f64 * 1.125 + 1.0, "{us}: {upper}");
+        }
+    }
+
+    #[test]
+    fn shares_are_of_what_was_counted() {
+        let counts = LatenessCounts::new();
+        (1..=1_000).for_each(|ms| counts.note(Duration::from_millis(ms)));
+        let lateness = counts.take();
+        assert_eq!((lateness.frames, lateness.longest), (1_000, Duration::from_secs(1)));
+        for (share, expected_ms) in [(lateness.p50, 500), (lateness.p99, 990), (lateness.p999, 999)] {
+            let expected = Duration::from_millis(expected_ms);
+            assert!(share >= expected && share <= expected.mul_f64(1.13), "{share:?}");
+        }
+        assert_eq!(counts.take().frames, 0);
+    }
+}

@@ -1,0 +1,122 @@
+//! The microphone's side of a stream.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use rtrb::Producer;
+
+use super::shared::{MicFrame, Shared, Worker};
+use crate::error::InputError;
+use crate::frame::{FRAME_LEN, Frame, duration_of};
+use crate::guard::Moment;
+use crate::intake::{Chunk, Intake};
+
+/// Takes the microphone's audio. Dropping it ends the stream: what was accepted is still decided.
+///
+/// # Real-time
+/// [`push`](Self::push) resamples into frames and puts them into two lock-free rings: it does not allocate (but for
+/// the first chunk), lock or wait. When the worker sleeps, it is woken by one system call.
+pub struct MicIn {
+    intake: Option<Intake>,
+    channel: u16,
+    /// When the audio after the last chunk would begin, on the media clock.
+    expected: Option<Duration>,
+    lane: Lane,
+}
+
+impl MicIn {
+    pub(super) fn new(channel: u16, lane: Lane) -> Self {
+        Self { intake: None, channel, expected: None, lane }
+    }
+
+    /// Takes a chunk of any length, rate and format; the first one settles rate and channels. With a timestamp
+    /// ([`Chunk::at`]) holes are filled, and marked as such.
+    ///
+    /// It never waits. What finds no room is lost, counted ([`lost`](Self::lost)) and reported
+    /// ([`Health::MicOverflow`](super::Health::MicOverflow)); the time that it took stays, as a hole.
+    ///
+    /// # Errors
+    /// [`InputError`]: nothing of the chunk was taken.
+    pub fn push(&mut self, chunk: Chunk<'_>) -> Result<(), InputError> {
+        let arrived = self.lane.worker.clock.now();
+        let intake = match &mut self.intake {
+            Some(intake) => intake,
+            none => none.insert(Intake::new(chunk.sample_rate, chunk.channels, self.channel)?),
+        };
+        let lane = &mut self.lane;
+        if let (Some(at), Some(expected)) = (chunk.at, self.expected)
+            && at > expected + LONGEST_HOLE
+        {
+            // Not filled sample by sample: this is no place to work for long.
+            intake.finish(|frame| lane.take(frame, arrived));
+            lane.next += (at - expected).as_millis() as u64 / 10;
+        }
+        intake.push(chunk, |frame| lane.take(frame, arrived))?;
+        if let Some(at) = chunk.at {
+            let len = chunk.samples.len() / usize::from(chunk.channels);
+            let end = at + Duration::from_secs_f64(len as f64 / f64::from(chunk.sample_rate));
+            self.expected = self.expected.max(Some(end));
+        }
+        lane.shared.stale_samples.store(intake.report().late, Ordering::Release);
+        lane.shared.next_frame.store(lane.next, Ordering::Release);
+        lane.worker.wake();
+        Ok(())
+    }
+
+    /// How much found no room.
+    pub fn lost(&self) -> Duration {
+        duration_of(self.lane.shared.lost_frames.load(Ordering::Acquire) * FRAME_LEN as u64)
+    }
+
+    /// Ends the stream, as dropping does.
+    pub fn finish(self) {}
+}
+
+impl Drop for MicIn {
+    fn drop(&mut self) {
+        let now = self.lane.worker.clock.now();
+        let lane = &mut self.lane;
+        if let Some(intake) = &mut self.intake {
+            intake.finish(|frame| lane.take(frame, now));
+        }
+        lane.shared.next_frame.store(lane.next, Ordering::Release);
+        lane.shared.mic_ended.store(true, Ordering::Release);
+        lane.worker.wake();
+    }
+}
+
+/// The way of frames to the worker, and beside it to the reader, who needs them if the worker dies.
+pub(super) struct Lane {
+    pub(super) queue: Producer<MicFrame>,
+    pub(super) tap: Producer<MicFrame>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) worker: Arc<Worker>,
+    /// The number of the next frame.
+    pub(super) next: u64,
+}
+
+impl Lane {
+    fn take(&mut self, frame: &Frame, arrived: Moment) {
+        let frame = MicFrame { number: self.next, arrived, frame: *frame };
+        self.next += 1;
+        if frame.frame == Frame::gap() {
+            return;
+        }
+        let tapped = self.tap.push(frame).is_ok();
+        let queued = self.queue.push(frame).is_ok();
+        let passes = self.worker.is_gone() || self.shared.passing.load(Ordering::Acquire);
+        if !(queued || tapped && passes) {
+            self.shared.lost_frames.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+}
+
+impl std::fmt::Debug for MicIn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MicIn").field("next", &self.lane.next).field("lost", &self.lost()).finish_non_exhaustive()
+    }
+}
+
+/// Longer holes are skipped, not filled: 2 s.
+const LONGEST_HOLE: Duration = Duration::from_secs(2);

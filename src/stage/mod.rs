@@ -1,0 +1,210 @@
+//! The async stage: microphone in, playback in, speech out, for agents that run on tokio.
+//!
+//! A [`StageEngine`] is one thread that owns the gates of many streams and scores their windows together. It is no
+//! thread of the executor, so a busy runtime does not delay the gate, and the gate does not delay the runtime. A
+//! stream, [`GateStage`], is four handles:
+//!
+//! - [`MicIn`]: the microphone's audio, as it comes.
+//! - [`PlaybackIn`]: what the agent says, as fast as it is made, with when it is played.
+//! - [`Control`]: interruptions, results of speech-to-text, mode and settings.
+//! - [`Events`]: a stream of what to send, what not and why, and of what is wrong.
+//!
+//! ```
+//! use voxgate::stage::{Event, GateStage, PlayAt, StageEngine, StageOptions};
+//! use voxgate::{Chunk, Samples};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let engine = StageEngine::start(100)?;
+//! let GateStage { mut mic, mut playback, control, mut events } = engine.open(StageOptions::default())?;
+//!
+//! let tts = vec![0_i16; 24_000];
+//! playback.push(Chunk::new(Samples::I16(&tts), 24_000, 1), PlayAt::Next)?;
+//! for _packet in 0..50 {
+//!     let from_the_microphone = vec![0_i16; 960]; // 20 ms
+//!     mic.push(Chunk::new(Samples::I16(&from_the_microphone), 48_000, 1))?;
+//! }
+//! mic.finish(); // a call that is over; a live one goes on
+//! while let Some(event) = events.next().await {
+//!     match event {
+//!         Event::SpeechStarted { audio, .. } => println!("the user speaks: send {} samples", audio.samples.len()),
+//!         Event::Audio(audio) => println!("send {} samples", audio.samples.len()),
+//!         other => println!("{other:?}"),
+//!     }
+//! }
+//! assert_eq!(control.totals().suppressed_in_all().as_secs(), 1); // it was silence
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What happens when something goes wrong
+//! Audio fails open: whenever no gate can be asked, the microphone's audio goes on as [`Passage::Ungated`], and
+//! [`Health::PassingThrough`] says why. A detector that panics costs its own stream the gate and no other; a worker
+//! that is late or stuck costs its streams the gate until it is not; a worker that is dead, for good; a model that
+//! cannot be read, from the start. What was accepted and not yet decided on passes too, and nothing twice.
+//!
+//! Every queue is bounded. Feeding a stream never waits: what finds no room is refused with an error or, for the
+//! microphone, lost, counted and reported. Events that are not taken hold their stream up, not the others; then its
+//! microphone's queue fills.
+//!
+//! # Cancel safety
+//! The only calls that wait are [`Events::next`], [`Control::reconfigure`] and [`StageEngine::shutdown`]. Dropping
+//! them loses nothing.
+
+mod clock;
+mod control;
+mod engine;
+mod event;
+mod events;
+mod lateness;
+mod mic;
+mod options;
+mod playback;
+mod shared;
+mod stream;
+mod teller;
+mod watch;
+
+pub use clock::{Clock, ClockHand};
+pub use control::{Agent, Control, Refused, SttHeard};
+pub use engine::StageEngine;
+pub use event::{Audio, Event, Failure, Health, MicCondition, Passage, Queue, SttStep, Totals, TurnEnd};
+pub use events::Events;
+pub use lateness::Lateness;
+pub use mic::MicIn;
+pub use options::{Mode, StageOptions};
+pub use playback::{Busy, PlayAt, PlaybackError, PlaybackIn};
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use rtrb::RingBuffer;
+use tokio::sync::{mpsc, watch as tokio_watch};
+
+use crate::error::{ConfigError, ModelError};
+use crate::frame::{FRAME_LEN, samples_in};
+use crate::gate::Gate;
+use control::MOST_COMMANDS;
+use mic::Lane;
+use shared::Shared;
+use stream::Parts;
+use teller::Teller;
+
+/// One stream: a microphone, the agent that it hears, and what comes of it.
+#[derive(Debug)]
+pub struct GateStage {
+    /// Takes the microphone's audio.
+    pub mic: MicIn,
+    /// Takes what the agent says.
+    pub playback: PlaybackIn,
+    /// Steers.
+    pub control: Control,
+    /// What comes out.
+    pub events: Events,
+}
+
+impl StageEngine {
+    /// Opens a stream. If the detector's model cannot be read it is opened all the same: its audio passes, and the
+    /// first event says why.
+    ///
+    /// Makes the gate here, which takes a millisecond or so and allocates about 1 MB. Call it where a tokio runtime
+    /// with time runs.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open(&self, options: StageOptions) -> Result<GateStage, OpenError> {
+        match Gate::new(&options.gate) {
+            Ok(gate) => self.assemble(Ok(gate), options),
+            Err(ConfigError::Model(error)) => self.assemble(Err(error), options),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Opens a stream for a gate of your own, such as one that listens to your own detector; `options.gate` is not
+    /// used.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(&self, gate: Gate, options: StageOptions) -> Result<GateStage, OpenError> {
+        let options = StageOptions { gate: gate.config().clone(), ..options };
+        self.assemble(Ok(gate), options)
+    }
+
+    fn assemble(&self, gate: Result<Gate, ModelError>, options: StageOptions) -> Result<GateStage, OpenError> {
+        options::refuse(&options)?;
+        let frames = |time: Duration| (samples_in(time) as usize).div_ceil(FRAME_LEN);
+        let room = self.inbox.try_reserve().map_err(|error| match error {
+            mpsc::error::TrySendError::Full(()) => OpenError::TooMany { most: self.most_streams },
+            mpsc::error::TrySendError::Closed(()) => OpenError::EngineDead,
+        })?;
+        if self.streams.fetch_add(1, Ordering::AcqRel) >= self.most_streams {
+            self.streams.fetch_sub(1, Ordering::AcqRel);
+            return Err(OpenError::TooMany { most: self.most_streams });
+        }
+        let (shared, worker) = (Arc::new(Shared::default()), Arc::clone(&self.worker));
+        let (queue, mic) = RingBuffer::new(frames(options.mic_queue));
+        let (tap, tapped) = RingBuffer::new(frames(options.mic_queue + TAPPED_BEYOND_QUEUE));
+        let (commands, orders) = mpsc::channel(MOST_COMMANDS);
+        let (sender, messages) = mpsc::channel(options.event_queue);
+        let (totals_in, totals) = tokio_watch::channel(Totals::default());
+        let stage = GateStage {
+            mic: MicIn::new(
+                options.mic_channel,
+                Lane { queue, tap, shared: Arc::clone(&shared), worker: Arc::clone(&worker), next: 0 },
+            ),
+            playback: PlaybackIn::new(
+                commands.clone(),
+                Arc::clone(&shared),
+                Arc::clone(&worker),
+                options.playback_channel,
+                options.playback_queue,
+            ),
+            control: Control { commands, shared: Arc::clone(&shared), worker: Arc::clone(&worker), totals },
+            events: Events::new(messages, tapped, Arc::clone(&shared), worker, options.late_after),
+        };
+        let teller = Teller::new(sender, totals_in, Arc::clone(&shared), options.gate.forward);
+        room.send(Parts { mic, commands: orders, teller, shared, options, gate: gate.map(Box::new) });
+        self.worker.wake();
+        Ok(stage)
+    }
+}
+
+/// A stream could not be opened.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Settings that no gate can have.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A size or a time that no stream can have.
+    #[error("{option} is {given}, expected {least:?} to {most:?}")]
+    Option {
+        /// Which of the [`StageOptions`].
+        option: &'static str,
+        /// What it was set to.
+        given: String,
+        /// The least that is accepted.
+        least: Duration,
+        /// The most.
+        most: Duration,
+    },
+    /// Room for too few or too many events.
+    #[error("event_queue is {given}, expected 64 to 65536")]
+    EventQueue {
+        /// What it was set to.
+        given: usize,
+    },
+    /// The engine has all the streams that it may have.
+    #[error("the engine has {most} streams and takes no more; close one, or start another engine")]
+    TooMany {
+        /// What it was started with.
+        most: usize,
+    },
+    /// The engine's thread is gone.
+    #[error("the engine's thread is dead; start a new engine")]
+    EngineDead,
+}
+
+/// What the gate can hold undecided, and as long as it may take until the reader looks: 2 s.
+const TAPPED_BEYOND_QUEUE: Duration = Duration::from_secs(2);

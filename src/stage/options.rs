@@ -1,0 +1,89 @@
+//! What a stream of a stage can be told.
+
+use std::time::Duration;
+
+use crate::config::GateConfig;
+
+/// How a stream is gated, queued and watched.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StageOptions {
+    /// How the gate decides.
+    pub gate: GateConfig,
+    /// Whether the gate's word counts.
+    pub mode: Mode,
+    /// Which channel of the microphone's audio is used, counted from 0.
+    pub mic_channel: u16,
+    /// Which channel of the playback is used, counted from 0.
+    pub playback_channel: u16,
+    /// Microphone audio that waits for the worker, at most. What comes on top is lost and reported. 100 ms to 60 s.
+    pub mic_queue: Duration,
+    /// Playback that is not played yet, at most. 1 s to an hour.
+    pub playback_queue: Duration,
+    /// Events that wait to be taken, at most. While they do, the stream stands still and its microphone's queue
+    /// grows. 64 to 65,536; most hold 10 ms of speech.
+    pub event_queue: usize,
+    /// Audio that waits for the worker for this long passes around the gate, and so does all audio once the worker
+    /// has not stirred for this long.
+    pub late_after: Duration,
+    /// No audio from the microphone for this long ends a turn that is under way. Pipecat's `audio_idle_timeout`.
+    pub audio_idle_timeout: Duration,
+    /// The agent says that it speaks, and for this long (of audio) no playback that can be heard comes.
+    pub playback_missing_after: Duration,
+}
+
+impl Default for StageOptions {
+    fn default() -> Self {
+        Self {
+            gate: GateConfig::default(),
+            mode: Mode::default(),
+            mic_channel: 0,
+            playback_channel: 0,
+            mic_queue: Duration::from_secs(1),
+            playback_queue: Duration::from_secs(120),
+            event_queue: 256,
+            late_after: Duration::from_millis(500),
+            audio_idle_timeout: Duration::from_secs(1),
+            playback_missing_after: Duration::from_millis(1_500),
+        }
+    }
+}
+
+/// Whether the gate's word counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// What the gate forwards goes on.
+    #[default]
+    Gate,
+    /// Everything goes on; what the gate would have done is told and counted.
+    Shadow,
+    /// Everything goes on and nothing is decided.
+    Bypass,
+}
+
+impl Mode {
+    /// The word used in files and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gate => "gate",
+            Self::Shadow => "shadow",
+            Self::Bypass => "bypass",
+        }
+    }
+}
+
+/// Refuses sizes that no stream can have.
+pub(super) fn refuse(options: &StageOptions) -> Result<(), super::OpenError> {
+    let seconds = Duration::from_secs;
+    let within = |option, given: Duration, least, most| {
+        let refused = super::OpenError::Option { option, given: format!("{given:?}"), least, most };
+        if (least..=most).contains(&given) { Ok(()) } else { Err(refused) }
+    };
+    within("mic_queue", options.mic_queue, Duration::from_millis(100), seconds(60))?;
+    within("playback_queue", options.playback_queue, seconds(1), seconds(3_600))?;
+    within("late_after", options.late_after, Duration::from_millis(20), seconds(60))?;
+    within("audio_idle_timeout", options.audio_idle_timeout, Duration::from_millis(100), seconds(3_600))?;
+    if !(64..=65_536).contains(&options.event_queue) {
+        return Err(super::OpenError::EventQueue { given: options.event_queue });
+    }
+    Ok(())
+}

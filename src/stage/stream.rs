@@ -1,0 +1,382 @@
+//! One stream on the worker's side: frames to its gate, or around it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use rtrb::Consumer;
+use tokio::sync::mpsc;
+
+use super::control::{Command, Refused, SttHeard};
+use super::event::{Failure, Health, Passage, Queue, TurnEnd};
+use super::lateness::LatenessCounts;
+use super::options::{Mode, StageOptions};
+use super::playback::Unplayed;
+use super::shared::{MicFrame, Shared};
+use super::teller::Teller;
+use super::watch::Watch;
+use crate::decision::{Decision, TurnState};
+use crate::echo::Arrival;
+use crate::error::ModelError;
+use crate::feedback::SttResult;
+use crate::frame::{FRAME_LEN, Frame, SampleIndex, Span};
+use crate::gate::Gate;
+use crate::guard::Moment;
+use crate::pool::{GateId, GatePool};
+
+/// A stream of the worker.
+pub(super) struct Stream {
+    mic: Consumer<MicFrame>,
+    commands: mpsc::Receiver<Command>,
+    teller: Teller,
+    shared: Arc<Shared>,
+    options: StageOptions,
+    path: Path,
+    gate: Option<GateId>,
+    /// The number of the next frame, and of the first that the gate heard.
+    next: u64,
+    origin: u64,
+    turn: TurnState,
+    unplayed: Unplayed,
+    late_playback: u64,
+    watch: Watch,
+    /// Takeovers by the reader that were answered.
+    takeovers: u32,
+    /// The reader stood still until this moment: what waited did not wait for the worker.
+    reader_slow_until: Option<Moment>,
+    /// When the frame that is being decided on came.
+    arrived: Moment,
+    over: bool,
+}
+
+/// Where audio goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Path {
+    Gate,
+    /// Around it, because it was told to.
+    Bypass,
+    /// Around it, until the queue is empty and this frame has come.
+    Late {
+        until: u64,
+    },
+    /// Around it for good.
+    NoGate,
+}
+
+/// What a stream did when it had its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Its gate has a frame, and must decide.
+    Staged,
+    /// Something else.
+    Moved,
+    /// Nothing.
+    Rests,
+    /// It is over.
+    Over,
+}
+
+/// What a stream begins with.
+pub(super) struct Parts {
+    pub(super) mic: Consumer<MicFrame>,
+    pub(super) commands: mpsc::Receiver<Command>,
+    pub(super) teller: Teller,
+    pub(super) shared: Arc<Shared>,
+    pub(super) options: StageOptions,
+    pub(super) gate: Result<Box<Gate>, ModelError>,
+}
+
+impl Stream {
+    pub(super) fn new(parts: Parts, pool: &mut GatePool, now: Moment) -> Self {
+        let Parts { mic, commands, mut teller, shared, options, gate } = parts;
+        let gate = match gate {
+            Ok(gate) => Some(pool.join(*gate)),
+            Err(error) => {
+                teller.health(Health::PassingThrough { cause: Failure::Model(error) });
+                None
+            }
+        };
+        let path = match (gate, options.mode) {
+            (None, _) => Path::NoGate,
+            (Some(_), Mode::Bypass) => Path::Bypass,
+            (Some(_), Mode::Gate | Mode::Shadow) => Path::Gate,
+        };
+        Self {
+            mic,
+            commands,
+            teller,
+            shared,
+            watch: Watch::new(options.audio_idle_timeout, options.playback_missing_after, now),
+            options,
+            path,
+            gate,
+            next: 0,
+            origin: 0,
+            turn: TurnState::Quiet,
+            unplayed: Unplayed::default(),
+            late_playback: 0,
+            takeovers: 0,
+            reader_slow_until: None,
+            arrived: now,
+            over: false,
+        }
+    }
+
+    /// Whether it has nothing more to do.
+    pub(super) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Its gate, if it has one.
+    pub(super) fn gate(&self) -> Option<GateId> {
+        self.gate
+    }
+
+    /// Takes the stream's next frame to its gate, or around it.
+    pub(super) fn step(&mut self, pool: &mut GatePool, now: Moment) -> Step {
+        if self.teller.is_unread() {
+            return self.leave(pool);
+        }
+        if !self.teller.has_room() {
+            self.reader_slow_until = Some(now);
+            return Step::Rests;
+        }
+        self.report(now);
+        self.meet_takeover(pool);
+        let obeyed = self.obey(pool);
+        let ended = self.shared.mic_ended.load(Ordering::Acquire);
+        match self.next_frame(pool) {
+            Some(mic) => self.hear(&mic, pool, now),
+            None if ended => self.finish(pool),
+            None => self.rest(pool, now, obeyed),
+        }
+    }
+
+    /// The gate has decided on the frame that was staged.
+    pub(super) fn decided(&mut self, gate: &Gate, decision: &Decision, now: Moment, lateness: &LatenessCounts) {
+        self.turn = decision.turn;
+        self.teller.decided(gate, decision, self.options.mode);
+        lateness.note(now.since(self.arrived));
+    }
+
+    fn hear(&mut self, mic: &MicFrame, pool: &mut GatePool, now: Moment) -> Step {
+        let (number, at) = (mic.number, start_of(mic.number));
+        let teller = &mut self.teller;
+        self.watch.frame(number, &mic.frame, mic.arrived, &mut |health| teller.health(health));
+        if mic.frame != Frame::gap() {
+            self.unplayed.heard(start_of(number + 1), mic.arrived);
+        }
+        self.play(pool, at);
+        let waited = now.since(mic.arrived.max(self.reader_slow_until.unwrap_or_default()));
+        if self.path == Path::Gate && waited > self.options.late_after {
+            self.go_around(pool, number, Path::Late { until: number + LATE_AT_LEAST }, Some(Failure::WorkerLate));
+        }
+        let (Path::Gate, Some(id)) = (self.path, self.gate) else {
+            if mic.frame != Frame::gap() {
+                self.teller.pass(at, &mic.frame);
+            }
+            return Step::Moved;
+        };
+        self.arrived = mic.arrived;
+        // A detector of the caller's own is called here, and may panic.
+        match catch_unwind(AssertUnwindSafe(|| pool.push(id, &mic.frame))) {
+            Ok(Ok(())) => Step::Staged,
+            Ok(Err(_)) | Err(_) => {
+                self.go_around(pool, number, Path::NoGate, Some(Failure::DetectorPanicked));
+                self.gate = None;
+                drop(catch_unwind(AssertUnwindSafe(|| pool.leave(id))));
+                self.teller.pass(at, &mic.frame);
+                Step::Moved
+            }
+        }
+    }
+
+    /// The next frame; in the place of those that never came, gaps.
+    fn next_frame(&mut self, pool: &mut GatePool) -> Option<MicFrame> {
+        loop {
+            let mic = *self.mic.peek().ok()?;
+            if mic.number < self.next {
+                _ = self.mic.pop(); // the reader has passed it
+                continue;
+            }
+            if mic.number - self.next > LONGEST_HOLE && self.path == Path::Gate {
+                // A gate that slept so long knows nothing of the room.
+                self.go_around(pool, self.next, Path::Bypass, None);
+                self.next = mic.number;
+                self.enter_gate(pool);
+            }
+            let number = self.next;
+            self.next += 1;
+            if mic.number > number {
+                return Some(MicFrame { number, arrived: mic.arrived, frame: Frame::gap() });
+            }
+            return self.mic.pop().ok();
+        }
+    }
+
+    /// Gives the gate the playback that the microphone will hear soon.
+    fn play(&mut self, pool: &mut GatePool, now: SampleIndex) {
+        while let Some((frame, at)) = self.unplayed.next_due(now) {
+            self.shared.unplayed_frames.fetch_sub(1, Ordering::AcqRel);
+            let (teller, number) = (&mut self.teller, now.0 / FRAME_LEN as u64);
+            self.watch.played(&frame, number, &mut |health| teller.health(health));
+            let origin = start_of(self.origin);
+            if let (Path::Gate, Some(id)) = (self.path, self.gate)
+                && at >= origin
+                && pool.playback(id, &frame, SampleIndex(at - origin)) == Ok(Arrival::Late)
+            {
+                self.late_playback += 1;
+            }
+        }
+    }
+
+    /// Nothing has come.
+    fn rest(&mut self, pool: &mut GatePool, now: Moment, obeyed: Step) -> Step {
+        if matches!(self.path, Path::Late { until } if self.next >= until) {
+            self.enter_gate(pool);
+        }
+        let stale = self.shared.stale_samples.load(Ordering::Acquire);
+        let teller = &mut self.teller;
+        let idle = self.watch.nothing(now, stale, &mut |health| teller.health(health));
+        if idle && matches!(self.turn, TurnState::Speaking | TurnState::Stopping) {
+            self.end_turn(pool, TurnEnd::Idle);
+        }
+        obeyed
+    }
+
+    fn report(&mut self, now: Moment) {
+        let reader_was_slow = self.reader_slow_until.is_some_and(|until| now.since(until) < self.options.mic_queue);
+        let slow = if reader_was_slow { Queue::Events } else { Queue::Mic };
+        let (waiting, capacity) = (self.mic.slots(), self.mic.buffer().capacity());
+        let lost = self.shared.lost_frames.load(Ordering::Acquire);
+        let teller = &mut self.teller;
+        self.watch.queue(waiting, capacity, slow, &mut |health| teller.health(health));
+        let lost = self.watch.losses(self.next, lost, self.late_playback, &mut |health| teller.health(health));
+        self.teller.lost(lost * FRAME_LEN as u64);
+    }
+
+    fn obey(&mut self, pool: &mut GatePool) -> Step {
+        let mut step = Step::Rests;
+        while let Some(command) = self.teller.has_room().then(|| self.commands.try_recv().ok()).flatten() {
+            step = Step::Moved;
+            match command {
+                Command::Playback(frames) => self.unplayed.add(frames),
+                Command::Interrupt { from } => self.interrupt(pool, from),
+                Command::Heard(result) => self.heard(pool, &result),
+                Command::Mode(mode) => self.change_mode(pool, mode),
+                Command::Agent(agent) => {
+                    let teller = &mut self.teller;
+                    self.watch.agent(agent, self.next, &mut |health| teller.health(health));
+                }
+                Command::Reconfigure { config, reply } => {
+                    let gate = self.gate.and_then(|id| pool.gate_mut(id).ok()).ok_or(Refused::NoGate);
+                    // The caller may have stopped waiting.
+                    _ = reply.send(gate.and_then(|gate| Ok(gate.reconfigure(&config)?)));
+                }
+            }
+        }
+        step
+    }
+
+    fn interrupt(&mut self, pool: &mut GatePool, from: Moment) {
+        let (dropped, at) = self.unplayed.interrupt(from);
+        self.shared.unplayed_frames.fetch_sub(dropped, Ordering::AcqRel);
+        if let (Some(id), Some(at)) = (self.gate, at) {
+            _ = pool.playback_clear(id, SampleIndex(at - start_of(self.origin)));
+        }
+    }
+
+    fn heard(&mut self, pool: &mut GatePool, result: &SttHeard) {
+        let has_words = result.text.chars().any(char::is_alphanumeric);
+        if let (Mode::Shadow, true, Some(span)) = (self.options.mode, has_words, result.span) {
+            self.teller.heard_words(span);
+        }
+        let origin = start_of(self.origin);
+        let gates = |at: SampleIndex| SampleIndex(at - origin);
+        let span = result.span.map(|span| Span::new(gates(span.start), gates(span.end)));
+        if let Some(gate) = self.gate.and_then(|id| pool.gate_mut(id).ok()) {
+            gate.feedback(&SttResult { text: &result.text, confidence: result.confidence, span });
+        }
+    }
+
+    fn change_mode(&mut self, pool: &mut GatePool, mode: Mode) {
+        let was = std::mem::replace(&mut self.options.mode, mode);
+        match (self.path, mode) {
+            (Path::Gate, Mode::Bypass) => self.go_around(pool, self.next, Path::Bypass, None),
+            (Path::Late { .. }, Mode::Bypass) => self.path = Path::Bypass,
+            (Path::Bypass, Mode::Gate | Mode::Shadow) => self.enter_gate(pool),
+            (Path::Gate, Mode::Shadow) if was != mode => self.pass_held(pool, self.next, Passage::Shadowed),
+            _ => {}
+        }
+    }
+
+    /// The gate stops listening before frame `next`; what it holds goes out.
+    fn go_around(&mut self, pool: &mut GatePool, next: u64, path: Path, failure: Option<Failure>) {
+        self.path = path;
+        self.pass_held(pool, next, Passage::Ungated);
+        self.end_turn(pool, TurnEnd::GateLeft);
+        self.teller.gate_left();
+        failure.into_iter().for_each(|cause| self.teller.health(Health::PassingThrough { cause }));
+    }
+
+    /// The gate listens again, as a new one.
+    fn enter_gate(&mut self, pool: &mut GatePool) {
+        let Some(gate) = self.gate.and_then(|id| pool.gate_mut(id).ok()) else { return };
+        gate.reset();
+        (self.path, self.origin, self.turn) = (Path::Gate, self.next, TurnState::Quiet);
+        self.teller.gate_begins(start_of(self.origin));
+        self.teller.health(Health::Gating { from: start_of(self.origin) });
+    }
+
+    fn pass_held(&mut self, pool: &GatePool, next: u64, passage: Passage) {
+        if let Some(gate) = self.gate.and_then(|id| pool.gate(id).ok()) {
+            self.teller.pass_held(gate, start_of(next), passage);
+        }
+    }
+
+    fn end_turn(&mut self, pool: &mut GatePool, cause: TurnEnd) {
+        self.turn = TurnState::Quiet;
+        let edge = self.gate.and_then(|id| pool.gate_mut(id).ok()).and_then(Gate::finish);
+        edge.iter().for_each(|edge| self.teller.turn_ended(edge, cause));
+    }
+
+    /// The reader took over while the worker was stuck: what waits has been handed out.
+    fn meet_takeover(&mut self, pool: &mut GatePool) {
+        let takeovers = self.shared.takeovers.load(Ordering::Acquire);
+        if std::mem::replace(&mut self.takeovers, takeovers) == takeovers {
+            return;
+        }
+        while self.mic.pop().is_ok() {}
+        self.next = self.next.max(self.shared.next_frame.load(Ordering::Acquire));
+        self.teller.gate_left();
+        self.teller.back(takeovers, self.next);
+        if matches!(self.path, Path::Gate | Path::Late { .. }) {
+            self.enter_gate(pool);
+        }
+    }
+
+    fn finish(&mut self, pool: &mut GatePool) -> Step {
+        if self.path == Path::Gate
+            && let Some(gate) = self.gate.and_then(|id| pool.gate_mut(id).ok())
+        {
+            self.teller.finish(gate);
+        }
+        self.leave(pool)
+    }
+
+    fn leave(&mut self, pool: &mut GatePool) -> Step {
+        self.gate.take().into_iter().for_each(|id| drop(pool.leave(id)));
+        self.over = true;
+        self.shared.finished.store(true, Ordering::Release);
+        Step::Over
+    }
+}
+
+fn start_of(frame: u64) -> SampleIndex {
+    SampleIndex(frame * FRAME_LEN as u64)
+}
+
+/// 2 s of frames: a worker that has too much to do is not given more of it at once.
+const LATE_AT_LEAST: u64 = 200;
+/// 10 s of frames: the noise floor and the echo path may be others by then.
+const LONGEST_HOLE: u64 = 1_000;

@@ -1,0 +1,335 @@
+//! From a gate's decisions to the events of a stream, in the microphone's time.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::sync::{mpsc, watch};
+
+use super::event::{Audio, Event, Health, Passage, SttStep, Totals, TurnEnd};
+use super::options::Mode;
+use super::shared::Shared;
+use crate::config::ForwardConfig;
+use crate::decision::{Decision, Edge, Evidence, Reason, Verdict};
+use crate::feedback::StormStep;
+use crate::forward::{Forwarder, SttInput};
+use crate::frame::{FRAME_LEN, Frame, SampleIndex, Span};
+use crate::gate::Gate;
+use crate::ledger::{Ledger, Suppressed};
+
+/// Writes the events of one stream, and counts.
+pub(super) struct Teller {
+    events: mpsc::Sender<Message>,
+    totals_out: watch::Sender<Totals>,
+    shared: Arc<Shared>,
+    forward: ForwardConfig,
+    forwarder: Forwarder,
+    connection: Connection,
+    ledger: Ledger,
+    totals: Totals,
+    /// When the gate's time began, in the stream's.
+    origin: SampleIndex,
+    /// Everything before this was handed out, or will not be.
+    handed: SampleIndex,
+    /// Shadow: what the gate would have forwarded lately, and results that wait for its word.
+    would_forward: VecDeque<Span>,
+    results: VecDeque<Span>,
+}
+
+/// What goes through the channel to the reader.
+#[derive(Debug)]
+pub(super) enum Message {
+    Event(Event),
+    /// The worker is back after the reader took over for this time; it tells what begins with this frame.
+    Back {
+        takeover: u32,
+        from: u64,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Connection {
+    Closed,
+    Open,
+}
+
+impl Teller {
+    pub(super) fn new(
+        events: mpsc::Sender<Message>,
+        totals_out: watch::Sender<Totals>,
+        shared: Arc<Shared>,
+        forward: ForwardConfig,
+    ) -> Self {
+        Self {
+            events,
+            totals_out,
+            shared,
+            forwarder: Forwarder::new(&forward),
+            forward,
+            connection: Connection::Open,
+            ledger: Ledger::new(),
+            totals: Totals::default(),
+            origin: SampleIndex::default(),
+            handed: SampleIndex::default(),
+            would_forward: VecDeque::new(),
+            results: VecDeque::new(),
+        }
+    }
+
+    /// Whether the events of a frame, at most, find room.
+    pub(super) fn has_room(&self) -> bool {
+        self.events.capacity() >= MOST_EVENTS_OF_A_FRAME
+    }
+
+    /// Whether nobody reads any more.
+    pub(super) fn is_unread(&self) -> bool {
+        self.events.is_closed()
+    }
+
+    /// Tells of a decision that `gate` has just made.
+    pub(super) fn decided(&mut self, gate: &Gate, decision: &Decision, mode: Mode) {
+        match mode {
+            Mode::Shadow => self.shadow(gate, decision),
+            Mode::Gate | Mode::Bypass => self.forward(gate, decision),
+        }
+        if let Some(edge @ Edge::SpeechEnd { cause, .. }) = decision.edge {
+            self.turn_ended(&edge, TurnEnd::Gate(cause));
+        }
+        if let Some(storm) = decision.storm {
+            self.event(Event::Storm(StormStep { at: later(storm.at, self.origin), ..storm }));
+        }
+        self.settle(decision);
+        self.judge_results(later(decision.settled, self.origin));
+        self.publish(later(decision.settled, self.origin));
+    }
+
+    /// Hands out audio that no gate decided on.
+    pub(super) fn pass(&mut self, at: SampleIndex, frame: &Frame) {
+        self.audio(at, frame.samples(), &[], Passage::Ungated);
+        self.totals.ungated += FRAME_LEN as u64;
+        self.publish(self.handed);
+    }
+
+    /// Hands out what `gate`, which heard up to `end`, holds and has not given up.
+    pub(super) fn pass_held(&mut self, gate: &Gate, end: SampleIndex, passage: Passage) {
+        let longest = gate.reach();
+        let from = self.handed.max(later(gate.settled(), self.origin)).max(end.back(longest)).max(self.origin);
+        let held = Span::new(SampleIndex(from - self.origin), SampleIndex(end - self.origin));
+        if let Some((first, second)) = gate.audio(held).filter(|_| !held.is_empty()) {
+            self.audio(from, first, second, passage);
+        }
+    }
+
+    /// A turn of the gate ended.
+    pub(super) fn turn_ended(&mut self, edge: &Edge, cause: TurnEnd) {
+        let Edge::SpeechEnd { speech, voiced, .. } = *edge else { return };
+        let speech = shifted(speech, self.origin);
+        self.event(Event::SpeechEnded { speech, voiced, cause });
+        if edge.is_misfire() {
+            self.totals.misfires += 1;
+            self.event(Event::Misfire { speech });
+        }
+    }
+
+    /// The gate hears no more of this: what it had not decided on is not its any more.
+    pub(super) fn gate_left(&mut self) {
+        let mut settled = Vec::new();
+        let last = self.ledger.finish(|row, ended| settled.push((row.released.is_some(), row.reason, ended)));
+        settled.into_iter().for_each(|(sent, reason, ended)| self.count(sent, reason, ended));
+        last.into_iter().for_each(|run| self.suppressed(run));
+    }
+
+    /// A gate hears from `origin` on, as a new one.
+    pub(super) fn gate_begins(&mut self, origin: SampleIndex) {
+        self.origin = origin;
+        (self.ledger, self.forwarder) = (Ledger::new(), Forwarder::new(&self.forward));
+    }
+
+    /// What the provider of speech-to-text still gets because the stream is over.
+    pub(super) fn finish(&mut self, gate: &mut Gate) {
+        let mut steps = Vec::new();
+        let edge = self.forwarder.finish(gate, |input| steps.extend(SttStep::of(&input)));
+        edge.iter().for_each(|edge| self.turn_ended(edge, TurnEnd::Gate(crate::decision::EndCause::StreamEnd)));
+        steps.into_iter().for_each(|step| self.stt(step));
+        self.gate_left();
+        self.judge_results(SampleIndex(u64::MAX));
+        self.publish(self.handed);
+    }
+
+    /// Shadow: speech-to-text found words in `span`.
+    pub(super) fn heard_words(&mut self, span: Span) {
+        if self.results.len() < MOST_RESULTS {
+            self.results.push_back(span);
+        }
+    }
+
+    pub(super) fn health(&mut self, health: Health) {
+        self.event(Event::Health(health));
+    }
+
+    pub(super) fn lost(&mut self, samples: u64) {
+        self.totals.lost += samples;
+    }
+
+    /// The worker tells again what begins with `from`; before it the reader passed everything.
+    pub(super) fn back(&mut self, takeover: u32, from: u64) {
+        self.handed = SampleIndex(from * FRAME_LEN as u64);
+        _ = self.events.try_send(Message::Back { takeover, from });
+    }
+
+    fn forward(&mut self, gate: &Gate, decision: &Decision) {
+        let mut forwarder = std::mem::replace(&mut self.forwarder, Forwarder::new(&self.forward));
+        let mut told = false;
+        forwarder.push(decision, gate, |input| match SttStep::of(&input) {
+            Some(step) => self.stt(step),
+            None if told => {}
+            None => {
+                told = true;
+                self.forwarded(gate, decision);
+            }
+        });
+        self.forwarder = forwarder;
+    }
+
+    fn forwarded(&mut self, gate: &Gate, decision: &Decision) {
+        let Verdict::Forward(span) = decision.verdict else { return };
+        // What another mode has handed out already is not sent again.
+        let from = later(span.start, self.origin).max(self.handed);
+        let span = Span::new(SampleIndex(from - self.origin), span.end);
+        let Some((first, second)) = gate.audio(span) else { return };
+        match decision.edge {
+            Some(Edge::SpeechStart { speech }) => {
+                let audio = self.hand_out(from, first, second, Passage::Gated);
+                self.started(speech, audio, decision.evidence);
+            }
+            _ => self.audio(from, first, second, Passage::Gated),
+        }
+    }
+
+    fn shadow(&mut self, gate: &Gate, decision: &Decision) {
+        let from = later(decision.frame.start, self.origin).max(self.handed);
+        let frame = Span::new(SampleIndex(from - self.origin), decision.frame.end);
+        if let Some((first, second)) = gate.audio(frame) {
+            self.audio(from, first, second, Passage::Shadowed);
+        }
+        if let Verdict::Forward(span) = decision.verdict {
+            let span = shifted(span, self.origin);
+            match self.would_forward.back_mut().filter(|last| last.end == span.start) {
+                Some(last) => last.end = span.end,
+                None => self.would_forward.push_back(span),
+            }
+            self.would_forward.drain(..self.would_forward.len().saturating_sub(MOST_RESULTS));
+        }
+        if let Some(Edge::SpeechStart { speech }) = decision.edge {
+            let audio = self.hand_out(later(decision.frame.end, self.origin), &[], &[], Passage::Shadowed);
+            self.started(speech, audio, decision.evidence);
+        }
+    }
+
+    fn started(&mut self, speech: SampleIndex, audio: Audio, evidence: Evidence) {
+        self.totals.turns += 1;
+        let speech = later(speech, self.origin);
+        self.event(Event::SpeechStarted { speech, audio, evidence: moved(evidence, self.origin) });
+    }
+
+    fn audio(&mut self, from: SampleIndex, first: &[f32], second: &[f32], passage: Passage) {
+        let audio = self.hand_out(from, first, second, passage);
+        if !audio.samples.is_empty() {
+            self.stt(SttStep::Open);
+            self.event(Event::Audio(audio));
+        }
+    }
+
+    fn hand_out(&mut self, from: SampleIndex, first: &[f32], second: &[f32], passage: Passage) -> Audio {
+        let samples: Arc<[f32]> = if second.is_empty() { first.into() } else { [first, second].concat().into() };
+        let span = Span::new(from, from + samples.len() as u64);
+        self.handed = self.handed.max(span.end);
+        Audio { span, samples, passage }
+    }
+
+    /// A connection that is open is not opened, and one that is closed gets nothing.
+    fn stt(&mut self, step: SttStep) {
+        let connection = match (step, self.connection) {
+            (SttStep::Open, Connection::Closed) => Connection::Open,
+            (SttStep::Open, Connection::Open) | (_, Connection::Closed) => return,
+            (SttStep::Close, _) => Connection::Closed,
+            _ => Connection::Open,
+        };
+        self.connection = connection;
+        self.event(Event::Stt(step));
+    }
+
+    fn settle(&mut self, decision: &Decision) {
+        let mut ledger = std::mem::take(&mut self.ledger);
+        ledger.push(decision, |row, ended| self.count(row.released.is_some(), row.reason, ended));
+        self.ledger = ledger;
+    }
+
+    fn count(&mut self, sent: bool, reason: Reason, ended: Option<Suppressed>) {
+        let of_reason = Reason::ALL.iter().position(|other| *other == reason).unwrap_or_default();
+        let total = if sent { &mut self.totals.forwarded } else { &mut self.totals.suppressed[of_reason] };
+        *total += FRAME_LEN as u64;
+        ended.into_iter().for_each(|run| self.suppressed(run));
+    }
+
+    fn suppressed(&mut self, run: Suppressed) {
+        self.event(Event::Suppressed(Suppressed { span: shifted(run.span, self.origin), ..run }));
+    }
+
+    fn judge_results(&mut self, settled: SampleIndex) {
+        while let Some(words) = self.results.pop_front_if(|words| words.end <= settled) {
+            let overlaps = |span: &Span| span.start < words.end && words.start < span.end;
+            if !self.would_forward.iter().any(overlaps) {
+                self.totals.would_lose += 1;
+                self.event(Event::WouldLose { words });
+            }
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        // There is room, or nobody reads.
+        _ = self.events.try_send(Message::Event(event));
+    }
+
+    /// After the events of a frame: what they say is said.
+    fn publish(&mut self, settled: SampleIndex) {
+        self.totals_out.send_replace(self.totals);
+        self.shared.settled.store(settled.max(self.handed).0, Ordering::Release);
+    }
+}
+
+impl SttStep {
+    /// `None` for audio.
+    fn of(input: &SttInput<'_>) -> Option<Self> {
+        match *input {
+            SttInput::Audio(_) => None,
+            SttInput::Close => Some(Self::Close),
+            SttInput::Finalize => Some(Self::Finalize),
+            SttInput::KeepAlive => Some(Self::KeepAlive),
+            SttInput::Open => Some(Self::Open),
+            SttInput::Zeros(samples) => Some(Self::Zeros(samples)),
+        }
+    }
+}
+
+fn later(at: SampleIndex, origin: SampleIndex) -> SampleIndex {
+    SampleIndex(at.0.saturating_add(origin.0))
+}
+
+fn shifted(span: Span, origin: SampleIndex) -> Span {
+    Span::new(later(span.start, origin), later(span.end, origin))
+}
+
+fn moved(mut evidence: Evidence, origin: SampleIndex) -> Evidence {
+    evidence.window = evidence.window.map(|window| shifted(window, origin));
+    if let Some(echo) = &mut evidence.echo {
+        echo.frame = shifted(echo.frame, origin);
+    }
+    evidence
+}
+
+/// More than a frame, or a change of the path, can make: at most three steps of the connection, a start, an end, a
+/// misfire, audio, a step of the bar, some runs that were suppressed, and what the watch says.
+const MOST_EVENTS_OF_A_FRAME: usize = 32;
+/// Results that wait, and stretches that they are compared with.
+const MOST_RESULTS: usize = 64;

@@ -1,0 +1,140 @@
+//! What comes out is what the gate says.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+use voxgate::stage::{Event, GateStage, Health, OpenError, Queue, StageEngine, StageOptions};
+use voxgate::{GateConfig, Preset, Reason, samples_in};
+
+use super::support::{all, audio, check_audio, chunk, feed, plain, roomy, sample, turns};
+
+#[tokio::test]
+async fn the_stage_says_what_the_gate_says_however_the_audio_is_cut() {
+    let engine = StageEngine::start(8).unwrap();
+    let mic = sample("clean_turn");
+    let (spans, edges) = plain(&GateConfig::default(), &mic);
+    for len in [7, 160, 163, 320, 480, 4_800, mic.len()] {
+        let GateStage { mic: mut input, events, control, .. } = engine.open(roomy()).unwrap();
+        let reader = tokio::spawn(all(events));
+        mic.chunks(len).for_each(|part| input.push(chunk(part)).unwrap());
+        input.finish();
+        let events = reader.await.unwrap();
+        assert_eq!(check_audio(&events, &mic), spans, "chunks of {len}");
+        assert_eq!(turns(&events), edges, "chunks of {len}");
+        let totals = control.totals();
+        assert_eq!((totals.forwarded, totals.turns), (spans.iter().map(|span| span.len()).sum(), 2));
+        let settled = totals.forwarded + samples_in(totals.suppressed_in_all());
+        assert_eq!(settled, (mic.len() as u64).next_multiple_of(160));
+        assert!(totals.suppressed_for(Reason::Silence) > Duration::from_secs(1));
+    }
+}
+
+#[tokio::test]
+async fn streams_of_one_engine_do_not_touch_each_other() {
+    let engine = StageEngine::start(64).unwrap();
+    let names = ["clean_turn", "packet_loss", "backgrounded_app", "short_words", "soft_speaker", "echo_mic"];
+    let configs = [Preset::Default, Preset::LowLatency, Preset::Telephony].map(GateConfig::preset);
+    let mut readers = Vec::new();
+    for (n, name) in names.iter().cycle().take(24).enumerate() {
+        let (gate, mic) = (configs[n % 3].clone(), sample(name));
+        let events = feed(engine.open(StageOptions { gate: gate.clone(), ..roomy() }).unwrap(), &mic);
+        readers.push((name, gate, mic, tokio::spawn(all(events))));
+    }
+    for (name, gate, mic, reader) in readers {
+        let events = reader.await.unwrap();
+        assert_eq!((check_audio(&events, &mic), turns(&events)), plain(&gate, &mic), "{name}");
+    }
+    assert_eq!(engine.streams(), 0);
+}
+
+#[tokio::test]
+async fn a_call_to_next_that_is_dropped_loses_nothing() {
+    let engine = StageEngine::start(1).unwrap();
+    let mic = sample("clean_turn");
+    let GateStage { mic: mut input, mut events, .. } = engine.open(roomy()).unwrap();
+    let packets = mic.clone();
+    tokio::spawn(async move {
+        for packet in packets.chunks(320) {
+            input.push(chunk(packet)).unwrap();
+            tokio::time::sleep(Duration::from_micros(300)).await;
+        }
+    });
+    let (mut got, mut dropped) = (Vec::new(), 0);
+    loop {
+        match timeout(Duration::from_micros(50), events.next()).await {
+            Ok(Some(event)) => got.push(event),
+            Ok(None) => break,
+            Err(_) => dropped += 1,
+        }
+    }
+    assert!(dropped > 20, "{dropped}");
+    assert_eq!((check_audio(&got, &mic), turns(&got)), plain(&GateConfig::default(), &mic));
+}
+
+#[tokio::test]
+async fn shutting_down_decides_what_was_accepted() {
+    let engine = StageEngine::start(4).unwrap();
+    let mic = sample("clean_turn");
+    let readers: Vec<_> = (0..4).map(|_| feed(engine.open(roomy()).unwrap(), &mic)).collect();
+    engine.shutdown().await;
+    for events in readers {
+        assert_eq!(check_audio(&all(events).await, &mic), plain(&GateConfig::default(), &mic).0);
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_is_slow_holds_up_its_own_stream_and_loses_what_finds_no_room() {
+    let engine = StageEngine::start(2).unwrap();
+    let options = StageOptions { event_queue: 64, late_after: Duration::from_secs(60), ..StageOptions::default() };
+    let GateStage { mic: mut slow, events, control, .. } = engine.open(options).unwrap();
+    let mic = sample("clean_turn");
+    let packets = |from: usize| mic.chunks(320).skip(from);
+    for packet in packets(0).take(350) {
+        slow.push(chunk(packet)).unwrap();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(slow.lost() > Duration::from_secs(2), "{:?}", slow.lost());
+    let other = feed(engine.open(roomy()).unwrap(), &mic);
+    assert_eq!(check_audio(&all(other).await, &mic), plain(&GateConfig::default(), &mic).0, "it was not held up");
+
+    let reader = tokio::spawn(all(events));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    packets(350).for_each(|packet| slow.push(chunk(packet)).unwrap());
+    let lost = slow.lost();
+    slow.finish();
+    let events = reader.await.unwrap();
+    check_audio(&events, &mic); // the time that was lost stays: what follows is where it was recorded
+    assert!(audio(&events).last().unwrap().span.end.0 > 350 * 320, "it goes on");
+    let growing = |event: &Event| matches!(event, Event::Health(Health::QueueGrowing { queue: Queue::Events, .. }));
+    assert!(events.iter().any(growing));
+    assert!(events.contains(&Event::Health(Health::QueueEmpty)));
+    let told: Duration = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Health(Health::MicOverflow { lost }) => Some(*lost),
+            _ => None,
+        })
+        .sum();
+    assert_eq!((told, control.totals().lost), (lost, samples_in(lost)));
+}
+
+#[tokio::test]
+async fn what_no_stream_can_have_is_refused() {
+    let engine = StageEngine::start(1).unwrap();
+    let refused = |change: fn(&mut StageOptions)| {
+        let mut options = StageOptions::default();
+        change(&mut options);
+        engine.open(options).unwrap_err()
+    };
+    let error = refused(|options| options.mic_queue = Duration::from_millis(50));
+    assert_eq!(error.to_string(), "mic_queue is 50ms, expected 100ms to 60s");
+    assert_eq!(refused(|options| options.event_queue = 9), OpenError::EventQueue { given: 9 });
+    assert!(matches!(refused(|options| options.gate.turn.max_speech_duration = Duration::ZERO), OpenError::Config(_)));
+    let one = engine.open(StageOptions::default()).unwrap();
+    assert_eq!(refused(|_| ()), OpenError::TooMany { most: 1 });
+    drop(one);
+    while engine.streams() > 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(engine.open(StageOptions::default()).is_ok());
+}

@@ -1,0 +1,9 @@
+//! The async stage, with its worker thread as it runs in an agent.
+
+#![cfg(feature = "stage")]
+
+mod failures;
+mod gating;
+mod modes;
+
+mod support;

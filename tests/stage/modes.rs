@@ -1,0 +1,154 @@
+//! Shadow, bypass, and changes while a stream lives.
+
+use std::time::Duration;
+
+use voxgate::stage::{
+    Control, Event, Events, GateStage, Health, MicIn, Mode, Passage, Refused, StageEngine, StageOptions, SttHeard,
+};
+use voxgate::{GateConfig, Reason, ReconfigureError, SampleIndex, Span, VadChoice};
+
+use super::support::{all, audio, check_audio, chunk, feed, plain, roomy, sample, turns};
+
+#[tokio::test]
+async fn shadow_forwards_everything_and_tells_what_the_gate_would_do() {
+    let engine = StageEngine::start(2).unwrap();
+    let mic = sample("clean_turn");
+    let (spans, edges) = plain(&GateConfig::default(), &mic);
+    let stage = engine.open(StageOptions { mode: Mode::Shadow, ..roomy() }).unwrap();
+    let control = stage.control.clone();
+    let events = all(feed(stage, &mic)).await;
+    let end = SampleIndex((mic.len() as u64).next_multiple_of(160));
+    assert_eq!(check_audio(&events, &mic), [Span::new(SampleIndex(0), end)], "all of it");
+    assert!(audio(&events).iter().all(|audio| audio.passage == Passage::Shadowed));
+    assert_eq!(turns(&events), edges);
+    let totals = control.totals();
+    assert_eq!(totals.forwarded, spans.iter().map(|span| span.len()).sum::<u64>());
+    assert!(totals.suppressed_for(Reason::Silence) > Duration::from_secs(1));
+    let told: u64 =
+        events.iter().map(|event| if let Event::Suppressed(run) = event { run.span.len() } else { 0 }).sum();
+    assert_eq!(told, totals.suppressed.iter().sum::<u64>(), "each stretch is told, with its reason");
+}
+
+#[tokio::test]
+async fn shadow_tells_of_words_that_would_be_lost() {
+    let engine = StageEngine::start(2).unwrap();
+    let mic = sample("clean_turn");
+    let (spans, _) = plain(&GateConfig::default(), &mic);
+    let GateStage { mic: mut input, control, events, .. } =
+        engine.open(StageOptions { mode: Mode::Shadow, ..roomy() }).unwrap();
+    let heard = |text: &str, span: Span| {
+        control.heard(SttHeard { text: text.into(), confidence: None, span: Some(span) }).unwrap()
+    };
+    let pause = Span::new(spans[0].end + 160, spans[1].start.back(160));
+    heard("he was not", spans[0]);
+    heard("sotto voce", pause);
+    heard("...", pause);
+    mic.chunks(320).for_each(|packet| input.push(chunk(packet)).unwrap());
+    input.finish();
+    let events = all(events).await;
+    let lost: Vec<_> = events.iter().filter(|event| matches!(event, Event::WouldLose { .. })).collect();
+    assert_eq!(lost, [&Event::WouldLose { words: pause }]);
+    assert_eq!(control.totals().would_lose, 1);
+}
+
+#[tokio::test]
+async fn bypass_asks_no_gate() {
+    let engine = StageEngine::start(2).unwrap();
+    let mic = sample("clean_turn");
+    let stage = engine.open(StageOptions { mode: Mode::Bypass, ..roomy() }).unwrap();
+    let control = stage.control.clone();
+    let events = all(feed(stage, &mic)).await;
+    let end = SampleIndex((mic.len() as u64).next_multiple_of(160));
+    assert_eq!(check_audio(&events, &mic), [Span::new(SampleIndex(0), end)]);
+    assert!(events.iter().all(|event| matches!(event, Event::Audio(audio) if audio.passage == Passage::Ungated)));
+    assert_eq!((control.totals().ungated, control.totals().forwarded), (end.0, 0));
+}
+
+#[tokio::test]
+async fn whenever_the_mode_changes_nothing_is_sent_twice() {
+    let engine = StageEngine::start(2).unwrap();
+    let mic = sample("clean_turn");
+    let modes = [Mode::Shadow, Mode::Gate, Mode::Bypass, Mode::Shadow, Mode::Bypass, Mode::Gate, Mode::Gate];
+    for (step, offset) in [(13, 0), (29, 2), (61, 4), (97, 1)] {
+        let mut live = Live::open(&engine, roomy());
+        for (n, packets) in mic.chunks(320 * step).enumerate() {
+            live.hear(packets).await;
+            live.control.set_mode(modes[(n + offset) % modes.len()]).unwrap();
+        }
+        let control = live.control.clone();
+        let events = live.end().await;
+        let spans = check_audio(&events, &mic);
+        assert!(spans.iter().map(|span| span.len()).sum::<u64>() > mic.len() as u64 / 2);
+        let open = events.iter().fold(0, |open, event| match event {
+            Event::SpeechStarted { .. } => open + 1,
+            Event::SpeechEnded { .. } => open - 1,
+            _ => open,
+        });
+        assert_eq!(open, 0, "each turn that began ended");
+        assert!(events.iter().any(|event| matches!(event, Event::Health(Health::Gating { .. }))));
+        assert!(control.totals().ungated > 0);
+    }
+}
+
+#[tokio::test]
+async fn settings_change_in_a_turn_and_what_cannot_is_named() {
+    let engine = StageEngine::start(2).unwrap();
+    let mic: Vec<i16> = sample("clean_turn").into_iter().chain([0; 64_000]).collect();
+    let mut patient = GateConfig::default();
+    patient.turn.min_silence_duration = Duration::from_secs(3);
+    let mut live = Live::open(&engine, StageOptions { gate: patient.clone(), ..roomy() });
+    live.hear(&mic[..48_000]).await;
+    let refused = live.control.reconfigure(GateConfig { vad: VadChoice::Webrtc, ..patient.clone() }).await;
+    assert_eq!(refused, Err(Refused::Settings(ReconfigureError::Fixed { section: "vad" })));
+    live.control.reconfigure(GateConfig::default()).await.unwrap();
+    live.hear(&mic[48_000..]).await;
+    let events = live.end().await;
+    let (_, before) = plain(&patient, &mic);
+    let (_, after) = plain(&GateConfig::default(), &mic);
+    assert_ne!(before, after);
+    assert_eq!(turns(&events), after, "the turns end by the new rule");
+}
+
+#[tokio::test]
+async fn a_stream_without_a_gate_has_no_settings_to_change() {
+    let engine = StageEngine::start(2).unwrap();
+    let gate = GateConfig { vad: VadChoice::Onnx, ..GateConfig::default() };
+    let live = Live::open(&engine, StageOptions { gate, ..roomy() });
+    assert_eq!(live.control.reconfigure(GateConfig::default()).await, Err(Refused::NoGate));
+}
+
+/// A stream that is heard step by step: a step is over when the worker has come to its end.
+struct Live {
+    mic: MicIn,
+    control: Control,
+    events: Events,
+    got: Vec<Event>,
+}
+
+impl Live {
+    fn open(engine: &StageEngine, options: StageOptions) -> Self {
+        let GateStage { mic, control, events, .. } = engine.open(options).unwrap();
+        Self { mic, control, events, got: Vec::new() }
+    }
+
+    async fn hear(&mut self, samples: &[i16]) {
+        samples.chunks(320).for_each(|packet| self.mic.push(chunk(packet)).unwrap());
+        // A command is obeyed after the audio that came before it: an answer means that it was heard.
+        loop {
+            let before = self.got.len();
+            while let Ok(event) = tokio::time::timeout(Duration::from_millis(20), self.events.next()).await {
+                self.got.extend(event);
+            }
+            if self.got.len() == before {
+                return;
+            }
+        }
+    }
+
+    async fn end(self) -> Vec<Event> {
+        let Self { mic, events, mut got, .. } = self;
+        mic.finish();
+        got.extend(all(events).await);
+        got
+    }
+}
