@@ -145,7 +145,7 @@ impl Runner {
         loop {
             match self.arrivals.try_recv() {
                 Ok(parts) => {
-                    let stream = Stream::new(parts, &mut self.pool, self.worker.clock.now());
+                    let stream = Stream::new(parts, &mut self.pool);
                     self.streams.push(stream);
                     self.find_seats();
                 }

@@ -164,7 +164,8 @@ impl StageEngine {
             events: Events::new(messages, tapped, Arc::clone(&shared), worker, options.late_after),
         };
         let teller = Teller::new(sender, totals_in, Arc::clone(&shared), options.gate.forward);
-        room.send(Parts { mic, commands: orders, teller, shared, options, gate: gate.map(Box::new) });
+        let (gate, opened) = (gate.map(Box::new), self.worker.clock.now());
+        room.send(Parts { mic, commands: orders, teller, shared, options, gate, opened });
         self.worker.wake();
         Ok(stage)
     }

@@ -115,12 +115,12 @@ impl PlaybackIn {
     /// # Real-time
     /// Allocates; does not wait.
     pub fn push(&mut self, chunk: Chunk<'_>, at: PlayAt) -> Result<(), PlaybackError> {
+        let room = self.commands.clone().try_reserve_owned().map_err(Busy::from)?;
         let unplayed = self.shared.unplayed_frames.load(Ordering::Acquire);
         if unplayed >= self.most_unplayed_frames {
             let of = |frames| duration_of(frames * FRAME_LEN as u64);
             return Err(PlaybackError::Full { unplayed: of(unplayed), limit: of(self.most_unplayed_frames) });
         }
-        let room = self.commands.clone().try_reserve_owned().map_err(Busy::from)?;
         let mut frames = Vec::new();
         let (mut run, ended) = self.run_for(&chunk, at)?;
         ended.into_iter().for_each(|ended: Run| ended.finish(&mut frames));

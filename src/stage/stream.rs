@@ -84,11 +84,12 @@ pub(super) struct Parts {
     pub(super) shared: Arc<Shared>,
     pub(super) options: StageOptions,
     pub(super) gate: Result<Box<Gate>, ModelError>,
+    pub(super) opened: Moment,
 }
 
 impl Stream {
-    pub(super) fn new(parts: Parts, pool: &mut GatePool, now: Moment) -> Self {
-        let Parts { mic, commands, mut teller, shared, options, gate } = parts;
+    pub(super) fn new(parts: Parts, pool: &mut GatePool) -> Self {
+        let Parts { mic, commands, mut teller, shared, options, gate, opened } = parts;
         let gate = match gate {
             Ok(gate) => Some(pool.join(*gate)),
             Err(error) => {
@@ -106,7 +107,7 @@ impl Stream {
             commands,
             teller,
             shared,
-            watch: Watch::new(options.audio_idle_timeout, options.playback_missing_after, now),
+            watch: Watch::new(options.audio_idle_timeout, options.playback_missing_after, opened),
             options,
             path,
             gate,
@@ -117,7 +118,7 @@ impl Stream {
             late_playback: 0,
             takeovers: 0,
             reader_slow_until: None,
-            arrived: now,
+            arrived: opened,
             over: false,
         }
     }

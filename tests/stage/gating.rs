@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use tokio::time::timeout;
-use voxgate::stage::{Event, GateStage, Health, OpenError, Queue, StageEngine, StageOptions};
-use voxgate::{GateConfig, Preset, Reason, samples_in};
+use voxgate::stage::{Event, GateStage, Health, OpenError, Queue, StageEngine, StageOptions, SttStep};
+use voxgate::{Forwarder, Gate, GateConfig, Preset, Reason, SttInput, samples_in};
 
-use super::support::{all, audio, check_audio, chunk, feed, plain, roomy, sample, turns};
+use super::support::{all, audio, check_audio, chunk, feed, frames, plain, roomy, sample, turns};
 
 #[tokio::test]
 async fn the_stage_says_what_the_gate_says_however_the_audio_is_cut() {
@@ -26,6 +26,42 @@ async fn the_stage_says_what_the_gate_says_however_the_audio_is_cut() {
         let settled = totals.forwarded + samples_in(totals.suppressed_in_all());
         assert_eq!(settled, (mic.len() as u64).next_multiple_of(160));
         assert!(totals.suppressed_for(Reason::Silence) > Duration::from_secs(1));
+    }
+}
+
+#[tokio::test]
+async fn the_connection_gets_what_its_policy_says() {
+    let engine = StageEngine::start(4).unwrap();
+    let mic = sample("clean_turn");
+    let (spans, _) = plain(&GateConfig::default(), &mic);
+    for (key, value) in [("forward.provider", "segmented"), ("forward.policy", "silence")] {
+        let gate = GateConfig::default().with(key, value).unwrap();
+        let mut sent = Vec::new();
+        let (mut direct, mut forwarder) = (Gate::new(&gate).unwrap(), Forwarder::new(&gate.forward));
+        let mut note = |input: SttInput<'_>| match input {
+            SttInput::Audio(samples) => sent.extend(samples.iter().map(|_| 'a')),
+            SttInput::Zeros(samples) => sent.extend((0..samples).map(|_| 'z')),
+            other => sent.extend(format!("{other:?}").chars()),
+        };
+        for frame in frames(&mic) {
+            let decision = direct.push(&frame);
+            forwarder.push(&decision, &direct, &mut note);
+        }
+        forwarder.finish(&mut direct, &mut note);
+        let mut told = Vec::new();
+        let events = all(feed(engine.open(StageOptions { gate, ..roomy() }).unwrap(), &mic)).await;
+        for event in &events {
+            match event {
+                Event::Audio(audio) | Event::SpeechStarted { audio, .. } => {
+                    told.extend(audio.samples.iter().map(|_| 'a'));
+                }
+                Event::Stt(SttStep::Zeros(samples)) => told.extend((0..*samples).map(|_| 'z')),
+                Event::Stt(other) => told.extend(format!("{other:?}").chars()),
+                _ => {}
+            }
+        }
+        assert!(told == sent, "{key} = {value}");
+        assert!(told.len() as u64 > spans.iter().map(|span| span.len()).sum::<u64>());
     }
 }
 

@@ -5,5 +5,6 @@
 mod failures;
 mod gating;
 mod modes;
-
+mod playback;
 mod support;
+mod watchdogs;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use voxgate::stage::{Audio, Event, GateStage, StageOptions};
-use voxgate::{Chunk, Decision, Edge, FRAME_LEN, Frame, Gate, GateConfig, SampleIndex, Samples, Span, Verdict};
+use voxgate::{Chunk, Decision, Edge, FRAME_LEN, Frame, Gate, GateConfig, Samples, Span, Verdict};
 
 /// Options of a test that pushes minutes at once.
 pub(crate) fn roomy() -> StageOptions {
