@@ -37,6 +37,8 @@ use crate::vad::score_together;
 #[derive(Debug, Default)]
 pub struct GatePool {
     seats: Vec<Option<Seat>>,
+    /// How far each seat's last frame has come: apart, so that those at rest are passed over without a look at them.
+    progress: Vec<Progress>,
 }
 
 impl GatePool {
@@ -47,7 +49,7 @@ impl GatePool {
 
     /// A pool without gates, that so many can join before it allocates.
     pub fn with_capacity(gates: usize) -> Self {
-        Self { seats: Vec::with_capacity(gates) }
+        Self { seats: Vec::with_capacity(gates), progress: Vec::with_capacity(gates) }
     }
 
     /// Takes a gate in, where it stands: the next frame that is pushed for it is its next.
@@ -57,10 +59,13 @@ impl GatePool {
     pub fn join(&mut self, gate: Gate) -> GateId {
         let index = self.seats.iter().position(Option::is_none).unwrap_or(self.seats.len());
         let id = GateId { index, number: JOINED.fetch_add(1, Ordering::Relaxed) };
-        let seat = Some(Seat { id, gate, progress: Progress::Decided });
+        let seat = Some(Seat { id, gate });
         match self.seats.get_mut(index) {
             Some(free) => *free = seat,
-            None => self.seats.push(seat),
+            None => {
+                self.seats.push(seat);
+                self.progress.push(Progress::Decided);
+            }
         }
         id
     }
@@ -75,7 +80,7 @@ impl GatePool {
     pub fn push(&mut self, id: GateId, mic: &Frame) -> Result<(), PoolError> {
         let seat = self.decided(id)?;
         seat.gate.stage(mic);
-        seat.progress = Progress::Staged;
+        self.progress[id.index] = Progress::Staged;
         Ok(())
     }
 
@@ -111,9 +116,9 @@ impl GatePool {
         score_together(self.staged().flat_map(|seat| seat.gate.due()));
         for seat in self.staged() {
             let decision = seat.gate.decide();
-            seat.progress = Progress::Decided;
             on_decision(seat.id, &seat.gate, decision);
         }
+        self.progress.fill(Progress::Decided);
     }
 
     /// A gate of the pool.
@@ -153,7 +158,8 @@ impl GatePool {
     }
 
     fn staged(&mut self) -> impl Iterator<Item = &mut Seat> {
-        self.seats.iter_mut().flatten().filter(|seat| seat.progress == Progress::Staged)
+        let staged = self.seats.iter_mut().zip(&self.progress).filter(|(_, progress)| **progress == Progress::Staged);
+        staged.filter_map(|(seat, _)| seat.as_mut())
     }
 
     fn seat(&mut self, id: GateId) -> Result<&mut Seat, PoolError> {
@@ -163,9 +169,10 @@ impl GatePool {
 
     /// The gate's seat, unless its decision is still to come.
     fn decided(&mut self, id: GateId) -> Result<&mut Seat, PoolError> {
-        match self.seat(id)? {
-            seat if seat.progress == Progress::Decided => Ok(seat),
-            _ => Err(PoolError::Undecided),
+        self.seat(id)?;
+        match self.progress[id.index] {
+            Progress::Decided => self.seat(id),
+            Progress::Staged => Err(PoolError::Undecided),
         }
     }
 }
@@ -195,7 +202,6 @@ pub enum PoolError {
 struct Seat {
     id: GateId,
     gate: Gate,
-    progress: Progress,
 }
 
 /// How far the gate's last frame has come.
