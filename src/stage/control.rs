@@ -99,7 +99,7 @@ impl Control {
 
     fn send(&self, command: Command) -> Result<(), Busy> {
         self.commands.try_send(command)?;
-        self.worker.wake();
+        self.worker.wake(self.shared.seat);
         Ok(())
     }
 }

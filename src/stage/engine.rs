@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use super::clock::Clock;
 use super::lateness::{Lateness, LatenessCounts};
 use super::shared::Worker;
 use super::stream::{Parts, Step, Stream};
+use crate::guard::Moment;
 use crate::pool::{GateId, GatePool};
 
 /// A thread of its own that gates many streams, their windows scored together.
@@ -22,7 +22,6 @@ use crate::pool::{GateId, GatePool};
 pub struct StageEngine {
     pub(super) worker: Arc<Worker>,
     pub(super) inbox: mpsc::Sender<Parts>,
-    pub(super) streams: Arc<AtomicUsize>,
     pub(super) most_streams: usize,
     lateness: Arc<LatenessCounts>,
     ended: watch::Receiver<()>,
@@ -43,18 +42,21 @@ impl StageEngine {
     /// # Errors
     /// As [`start`](Self::start).
     pub fn with_clock(most_streams: usize, clock: Clock) -> std::io::Result<Self> {
-        let worker = Arc::new(Worker::new(clock));
-        let (inbox, arrivals) = mpsc::channel(most_streams.clamp(1, MOST_STREAMS));
+        let most_streams = most_streams.clamp(1, MOST_STREAMS);
+        let worker = Arc::new(Worker::new(clock, most_streams));
+        let (inbox, arrivals) = mpsc::channel(most_streams);
         let (alive, ended) = watch::channel(());
-        let (streams, lateness) = (Arc::new(AtomicUsize::new(0)), Arc::new(LatenessCounts::new()));
+        let lateness = Arc::new(LatenessCounts::new());
         let runner = Runner {
             worker: Arc::clone(&worker),
             arrivals,
-            open: Arc::clone(&streams),
             lateness: Arc::clone(&lateness),
             pool: GatePool::new(),
             streams: Vec::new(),
-            seats: HashMap::new(),
+            open: 0,
+            gates: HashMap::new(),
+            busy: Vec::new(),
+            looked: Moment::default(),
         };
         let last_words = LastWords { worker: Arc::clone(&worker), alive };
         let thread = thread::Builder::new().name("voxgate".to_owned()).spawn(move || {
@@ -62,7 +64,7 @@ impl StageEngine {
             runner.run();
         })?;
         worker.runs_on(thread.thread().clone());
-        Ok(Self { worker, inbox, streams, most_streams, lateness, ended })
+        Ok(Self { worker, inbox, most_streams, lateness, ended })
     }
 
     /// The clock of the engine: that of arrivals and of play-out times.
@@ -72,7 +74,7 @@ impl StageEngine {
 
     /// Streams that are open.
     pub fn streams(&self) -> usize {
-        self.streams.load(Ordering::Acquire)
+        self.worker.seats.count()
     }
 
     /// How long frames waited, since this was asked last.
@@ -87,7 +89,7 @@ impl StageEngine {
     pub async fn shutdown(self) {
         let Self { inbox, mut ended, worker, .. } = self;
         drop(inbox);
-        worker.wake();
+        worker.wake_all();
         while ended.changed().await.is_ok() {}
     }
 }
@@ -110,12 +112,17 @@ impl Drop for LastWords {
 struct Runner {
     worker: Arc<Worker>,
     arrivals: mpsc::Receiver<Parts>,
-    open: Arc<AtomicUsize>,
     lateness: Arc<LatenessCounts>,
     pool: GatePool,
-    streams: Vec<Stream>,
-    /// Which stream a gate is of.
-    seats: HashMap<GateId, usize>,
+    /// By seat.
+    streams: Vec<Option<Stream>>,
+    open: usize,
+    /// In which seat the stream of a gate is.
+    gates: HashMap<GateId, usize>,
+    /// The seats whose streams may have something to do in this round.
+    busy: Vec<usize>,
+    /// When all streams were looked at last.
+    looked: Moment,
 }
 
 impl Runner {
@@ -124,14 +131,14 @@ impl Runner {
             let begun = self.worker.clock.now();
             let closed = self.let_in();
             let moved = self.round();
-            if closed && self.streams.is_empty() {
+            if closed && self.open == 0 {
                 return;
             }
             if !moved {
                 thread::park_timeout(LONGEST_REST);
-            } else if self.streams.len() > 1 {
+            } else if self.open > 1 {
                 // Streams that come a little later are scored together with these.
-                let pace = (PACE_A_STREAM * self.streams.len() as u32).min(LONGEST_PACE);
+                let pace = (PACE_A_STREAM * self.open as u32).min(LONGEST_PACE);
                 let rest = pace.saturating_sub(self.worker.clock.now().since(begun));
                 if !rest.is_zero() {
                     thread::sleep(rest);
@@ -146,8 +153,12 @@ impl Runner {
             match self.arrivals.try_recv() {
                 Ok(parts) => {
                     let stream = Stream::new(parts, &mut self.pool);
-                    self.streams.push(stream);
-                    self.find_seats();
+                    let seat = stream.seat();
+                    self.gates.extend(stream.gate().map(|gate| (gate, seat)));
+                    self.streams.resize_with(self.streams.len().max(seat + 1), || None);
+                    self.streams[seat] = Some(stream);
+                    self.open += 1;
+                    self.worker.seats.call(seat);
                 }
                 Err(error) => return error == mpsc::error::TryRecvError::Disconnected,
             }
@@ -156,49 +167,57 @@ impl Runner {
 
     /// A few frames of every stream that has some. Says whether there were any.
     fn round(&mut self) -> bool {
-        for pass in 0..FRAMES_A_ROUND {
+        self.busy.clear();
+        self.worker.seats.answer(&mut self.busy);
+        let beat = self.worker.beat();
+        if beat.since(self.looked) >= LOOK_EVERY {
+            self.looked = beat;
+            self.busy.clear();
+            self.busy.extend(0..self.streams.len());
+        }
+        let mut moved = false;
+        for _ in 0..FRAMES_A_ROUND {
             self.worker.beat();
             let now = self.worker.clock.now();
-            let (mut staged, mut moved, mut over) = (false, false, false);
-            for stream in &mut self.streams {
-                let step = stream.step(&mut self.pool, now);
+            let mut staged = false;
+            let (streams, pool, worker, gates, open) =
+                (&mut self.streams, &mut self.pool, &self.worker, &mut self.gates, &mut self.open);
+            self.busy.retain(|seat| {
+                let Some(stream) = streams.get_mut(*seat).and_then(Option::as_mut) else { return false };
+                let gate = stream.gate();
+                let step = stream.step(pool, now);
                 staged |= step == Step::Staged;
-                moved |= step != Step::Rests;
-                over |= step == Step::Over;
-            }
+                if step == Step::Over {
+                    gate.and_then(|gate| gates.remove(&gate));
+                    streams[*seat] = None;
+                    *open -= 1;
+                    worker.seats.give_back(*seat);
+                }
+                matches!(step, Step::Moved | Step::Staged)
+            });
             if staged {
                 self.decide();
             }
-            if over {
-                self.let_out();
+            if self.busy.is_empty() {
+                return moved;
             }
-            if !moved {
-                return pass > 0;
-            }
+            moved = true;
+        }
+        for seat in &self.busy {
+            self.streams[*seat].as_mut().into_iter().for_each(Stream::pause);
+            self.worker.seats.call(*seat);
         }
         true
     }
 
     fn decide(&mut self) {
-        let Self { pool, streams, seats, worker, lateness, .. } = self;
+        let Self { pool, streams, gates, worker, lateness, .. } = self;
         pool.decide(|id, gate, decision| {
-            if let Some(stream) = seats.get(&id).and_then(|seat| streams.get_mut(*seat)) {
+            let stream = gates.get(&id).and_then(|seat| streams.get_mut(*seat)?.as_mut());
+            if let Some(stream) = stream {
                 stream.decided(gate, &decision, worker.clock.now(), lateness);
             }
         });
-    }
-
-    fn let_out(&mut self) {
-        let before = self.streams.len();
-        self.streams.retain(|stream| !stream.is_over());
-        self.open.fetch_sub(before - self.streams.len(), Ordering::AcqRel);
-        self.find_seats();
-    }
-
-    fn find_seats(&mut self) {
-        self.seats.clear();
-        let seats = self.streams.iter().enumerate();
-        self.seats.extend(seats.filter_map(|(seat, stream)| Some((stream.gate()?, seat))));
     }
 }
 
@@ -206,9 +225,12 @@ impl Runner {
 const MOST_STREAMS: usize = 65_536;
 /// Frames of a stream before new streams are let in.
 const FRAMES_A_ROUND: usize = 10;
-/// How long the worker sleeps without being woken: then it looks for turns and microphones that stand still.
+/// How long the worker sleeps without being woken.
 const LONGEST_REST: Duration = Duration::from_millis(10);
-/// A look at every stream takes 50 ns or so: with this pace, a fortieth of the time.
+/// How often those are looked at that nothing has come for: turns and microphones that stand still, and readers that
+/// have made room.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// With this pace a thousand streams have 100 frames in a round, enough to score in full groups.
 const PACE_A_STREAM: Duration = Duration::from_micros(2);
 /// Half a frame.
 const LONGEST_PACE: Duration = Duration::from_millis(5);

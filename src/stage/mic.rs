@@ -60,7 +60,7 @@ impl MicIn {
         }
         lane.shared.stale_samples.store(intake.report().late, Ordering::Release);
         lane.shared.next_frame.store(lane.next, Ordering::Release);
-        lane.worker.wake();
+        lane.worker.wake(lane.shared.seat);
         Ok(())
     }
 
@@ -82,7 +82,7 @@ impl Drop for MicIn {
         }
         lane.shared.next_frame.store(lane.next, Ordering::Release);
         lane.shared.mic_ended.store(true, Ordering::Release);
-        lane.worker.wake();
+        lane.worker.wake(lane.shared.seat);
     }
 }
 

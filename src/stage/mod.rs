@@ -76,7 +76,6 @@ pub use options::{Mode, StageOptions};
 pub use playback::{Busy, PlayAt, PlaybackError, PlaybackIn};
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rtrb::RingBuffer;
@@ -138,11 +137,8 @@ impl StageEngine {
             mpsc::error::TrySendError::Full(()) => OpenError::TooMany { most: self.most_streams },
             mpsc::error::TrySendError::Closed(()) => OpenError::EngineDead,
         })?;
-        if self.streams.fetch_add(1, Ordering::AcqRel) >= self.most_streams {
-            self.streams.fetch_sub(1, Ordering::AcqRel);
-            return Err(OpenError::TooMany { most: self.most_streams });
-        }
-        let (shared, worker) = (Arc::new(Shared::default()), Arc::clone(&self.worker));
+        let seat = self.worker.seats.take().ok_or(OpenError::TooMany { most: self.most_streams })?;
+        let (shared, worker) = (Arc::new(Shared { seat, ..Shared::default() }), Arc::clone(&self.worker));
         let (queue, mic) = RingBuffer::new(frames(options.mic_queue));
         let (tap, tapped) = RingBuffer::new(frames(options.mic_queue + TAPPED_BEYOND_QUEUE));
         let (commands, orders) = mpsc::channel(MOST_COMMANDS);
@@ -166,7 +162,7 @@ impl StageEngine {
         let teller = Teller::new(sender, totals_in, Arc::clone(&shared), options.gate.forward);
         let (gate, opened) = (gate.map(Box::new), self.worker.clock.now());
         room.send(Parts { mic, commands: orders, teller, shared, options, gate, opened });
-        self.worker.wake();
+        self.worker.wake(seat);
         Ok(stage)
     }
 }

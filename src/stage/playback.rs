@@ -128,7 +128,7 @@ impl PlaybackIn {
         self.run = Some(run);
         self.shared.unplayed_frames.fetch_add(frames.len() as u64, Ordering::AcqRel);
         room.send(Command::Playback(frames));
-        self.worker.wake();
+        self.worker.wake(self.shared.seat);
         Ok(taken?)
     }
 

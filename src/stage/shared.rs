@@ -11,6 +11,8 @@ use crate::guard::Moment;
 /// Of one stream.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
+    /// Its place in the engine.
+    pub(super) seat: usize,
     /// What was not handed out before this sample never will be: written by the worker after the events that say so.
     pub(super) settled: AtomicU64,
     /// Frames of the microphone that found no room.
@@ -49,16 +51,18 @@ pub(super) struct Worker {
     pulse: Clock,
     beat: AtomicU64,
     gone: AtomicBool,
+    pub(super) seats: Seats,
     thread: std::sync::OnceLock<Thread>,
 }
 
 impl Worker {
-    pub(super) fn new(clock: Clock) -> Self {
+    pub(super) fn new(clock: Clock, most_streams: usize) -> Self {
         Self {
             clock,
             pulse: Clock::system(),
             beat: AtomicU64::new(0),
             gone: AtomicBool::new(false),
+            seats: Seats::new(most_streams),
             thread: std::sync::OnceLock::new(),
         }
     }
@@ -68,16 +72,25 @@ impl Worker {
         _ = self.thread.set(thread);
     }
 
-    /// There is something to do.
-    pub(super) fn wake(&self) {
+    /// There is something to do for the stream in `seat`.
+    pub(super) fn wake(&self, seat: usize) {
+        if self.seats.call(seat) {
+            self.wake_all();
+        }
+    }
+
+    /// There is something to do that is not for one stream.
+    pub(super) fn wake_all(&self) {
         if let Some(thread) = self.thread.get() {
             thread.unpark();
         }
     }
 
-    /// The worker is alive at this moment.
-    pub(super) fn beat(&self) {
-        self.beat.store(nanos(self.pulse.now().since_start()), Ordering::Release);
+    /// The worker is alive at this moment of real time.
+    pub(super) fn beat(&self) -> Moment {
+        let now = self.pulse.now();
+        self.beat.store(nanos(now.since_start()), Ordering::Release);
+        now
     }
 
     /// For how long it has not stirred.
@@ -92,5 +105,76 @@ impl Worker {
 
     pub(super) fn is_gone(&self) -> bool {
         self.gone.load(Ordering::Acquire)
+    }
+}
+
+/// The places of an engine's streams: which are taken, and whose stream has something to do.
+#[derive(Debug)]
+pub(super) struct Seats {
+    most: usize,
+    taken: Box<[AtomicU64]>,
+    called: Box<[AtomicU64]>,
+}
+
+impl Seats {
+    fn new(most: usize) -> Self {
+        let words = || (0..most.div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
+        Self { most, taken: words(), called: words() }
+    }
+
+    /// A seat that was free; `None` if all are taken.
+    pub(super) fn take(&self) -> Option<usize> {
+        (0..self.most).find(|seat| !set(&self.taken, *seat))
+    }
+
+    pub(super) fn give_back(&self, seat: usize) {
+        self.taken[seat / 64].fetch_and(!(1 << (seat % 64)), Ordering::AcqRel);
+    }
+
+    /// How many are taken.
+    pub(super) fn count(&self) -> usize {
+        self.taken.iter().map(|word| word.load(Ordering::Acquire).count_ones() as usize).sum()
+    }
+
+    /// Its stream has something to do; says whether that is news.
+    pub(super) fn call(&self, seat: usize) -> bool {
+        !set(&self.called, seat)
+    }
+
+    /// Those that were called since this was asked last.
+    pub(super) fn answer(&self, seats: &mut Vec<usize>) {
+        for (place, word) in self.called.iter().enumerate() {
+            let mut called = word.swap(0, Ordering::AcqRel);
+            while called != 0 {
+                seats.push(place * 64 + called.trailing_zeros() as usize);
+                called &= called - 1;
+            }
+        }
+    }
+}
+
+/// Sets a bit; says whether it was set.
+fn set(words: &[AtomicU64], bit: usize) -> bool {
+    let mask = 1 << (bit % 64);
+    words[bit / 64].fetch_or(mask, Ordering::AcqRel) & mask != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seats_are_taken_once_and_called_once() {
+        let seats = Seats::new(70);
+        let taken: Vec<_> = (0..71).map(|_| seats.take()).collect();
+        assert_eq!(taken[..70], (0..70).map(Some).collect::<Vec<_>>());
+        assert_eq!((taken[70], seats.count()), (None, 70));
+        seats.give_back(65);
+        assert_eq!((seats.count(), seats.take(), seats.take()), (69, Some(65), None));
+        assert!(seats.call(69) && seats.call(3) && !seats.call(69));
+        let mut called = Vec::new();
+        seats.answer(&mut called);
+        assert_eq!(called, [3, 69]);
+        assert!(seats.call(3), "it was answered");
     }
 }

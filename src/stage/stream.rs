@@ -46,7 +46,6 @@ pub(super) struct Stream {
     reader_slow_until: Option<Moment>,
     /// When the frame that is being decided on came.
     arrived: Moment,
-    over: bool,
 }
 
 /// Where audio goes.
@@ -119,13 +118,12 @@ impl Stream {
             takeovers: 0,
             reader_slow_until: None,
             arrived: opened,
-            over: false,
         }
     }
 
-    /// Whether it has nothing more to do.
-    pub(super) fn is_over(&self) -> bool {
-        self.over
+    /// Its place.
+    pub(super) fn seat(&self) -> usize {
+        self.shared.seat
     }
 
     /// Its gate, if it has one.
@@ -149,8 +147,17 @@ impl Stream {
         match self.next_frame(pool) {
             Some(mic) => self.hear(&mic, pool, now),
             None if ended => self.finish(pool),
-            None => self.rest(pool, now, obeyed),
+            None => {
+                self.rest(pool, now);
+                self.teller.publish();
+                obeyed
+            }
         }
+    }
+
+    /// Its turn is over though it has more to do.
+    pub(super) fn pause(&mut self) {
+        self.teller.publish();
     }
 
     /// The gate has decided on the frame that was staged.
@@ -232,7 +239,7 @@ impl Stream {
     }
 
     /// Nothing has come.
-    fn rest(&mut self, pool: &mut GatePool, now: Moment, obeyed: Step) -> Step {
+    fn rest(&mut self, pool: &mut GatePool, now: Moment) {
         if matches!(self.path, Path::Late { until } if self.next >= until) {
             self.enter_gate(pool);
         }
@@ -242,7 +249,6 @@ impl Stream {
         if idle && matches!(self.turn, TurnState::Speaking | TurnState::Stopping) {
             self.end_turn(pool, TurnEnd::Idle);
         }
-        obeyed
     }
 
     fn report(&mut self, now: Moment) {
@@ -366,8 +372,8 @@ impl Stream {
     }
 
     fn leave(&mut self, pool: &mut GatePool) -> Step {
+        self.teller.publish();
         self.gate.take().into_iter().for_each(|id| drop(pool.leave(id)));
-        self.over = true;
         self.shared.finished.store(true, Ordering::Release);
         Step::Over
     }

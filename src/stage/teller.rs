@@ -31,6 +31,10 @@ pub(super) struct Teller {
     origin: SampleIndex,
     /// Everything before this was handed out, or will not be.
     handed: SampleIndex,
+    /// Audio that is about to be told, so that a packet makes one event.
+    audio: Option<(Span, Vec<f32>, Passage)>,
+    /// What is settled once that is told.
+    settled: SampleIndex,
     /// Shadow: what the gate would have forwarded lately, and results that wait for its word.
     would_forward: VecDeque<Span>,
     results: VecDeque<Span>,
@@ -71,6 +75,8 @@ impl Teller {
             totals: Totals::default(),
             origin: SampleIndex::default(),
             handed: SampleIndex::default(),
+            audio: None,
+            settled: SampleIndex::default(),
             would_forward: VecDeque::new(),
             results: VecDeque::new(),
         }
@@ -88,6 +94,8 @@ impl Teller {
 
     /// Tells of a decision that `gate` has just made.
     pub(super) fn decided(&mut self, gate: &Gate, decision: &Decision, mode: Mode) {
+        // What was suppressed lies before what is forwarded now.
+        self.settle(decision);
         match mode {
             Mode::Shadow => self.shadow(gate, decision),
             Mode::Gate | Mode::Bypass => self.forward(gate, decision),
@@ -98,16 +106,16 @@ impl Teller {
         if let Some(storm) = decision.storm {
             self.event(Event::Storm(StormStep { at: later(storm.at, self.origin), ..storm }));
         }
-        self.settle(decision);
-        self.judge_results(later(decision.settled, self.origin));
-        self.publish(later(decision.settled, self.origin));
+        let settled = later(decision.settled, self.origin).max(self.handed);
+        self.judge_results(settled);
+        self.settled = self.settled.max(settled);
     }
 
     /// Hands out audio that no gate decided on.
     pub(super) fn pass(&mut self, at: SampleIndex, frame: &Frame) {
         self.audio(at, frame.samples(), &[], Passage::Ungated);
         self.totals.ungated += FRAME_LEN as u64;
-        self.publish(self.handed);
+        self.settled = self.settled.max(self.handed);
     }
 
     /// Hands out what `gate`, which heard up to `end`, holds and has not given up.
@@ -153,7 +161,7 @@ impl Teller {
         steps.into_iter().for_each(|step| self.stt(step));
         self.gate_left();
         self.judge_results(SampleIndex(u64::MAX));
-        self.publish(self.handed);
+        self.publish();
     }
 
     /// Shadow: speech-to-text found words in `span`.
@@ -173,7 +181,9 @@ impl Teller {
 
     /// The worker tells again what begins with `from`; before it the reader passed everything.
     pub(super) fn back(&mut self, takeover: u32, from: u64) {
+        self.publish();
         self.handed = SampleIndex(from * FRAME_LEN as u64);
+        self.settled = self.handed;
         _ = self.events.try_send(Message::Back { takeover, from });
     }
 
@@ -233,10 +243,28 @@ impl Teller {
     }
 
     fn audio(&mut self, from: SampleIndex, first: &[f32], second: &[f32], passage: Passage) {
-        let audio = self.hand_out(from, first, second, passage);
-        if !audio.samples.is_empty() {
-            self.stt(SttStep::Open);
-            self.event(Event::Audio(audio));
+        let span = Span::new(from, from + (first.len() + second.len()) as u64);
+        if span.is_empty() {
+            return;
+        }
+        self.stt(SttStep::Open);
+        self.handed = self.handed.max(span.end);
+        let goes_on = |(told, _, by): &&mut (Span, Vec<f32>, Passage)| told.end == from && *by == passage;
+        match self.audio.as_mut().filter(goes_on) {
+            Some((told, samples, _)) => {
+                told.end = span.end;
+                samples.extend(first.iter().chain(second));
+            }
+            None => {
+                self.tell_audio();
+                self.audio = Some((span, [first, second].concat(), passage));
+            }
+        }
+    }
+
+    fn tell_audio(&mut self) {
+        if let Some((span, samples, passage)) = self.audio.take() {
+            self.send(Event::Audio(Audio { span, samples: samples.into(), passage }));
         }
     }
 
@@ -287,14 +315,20 @@ impl Teller {
     }
 
     fn event(&mut self, event: Event) {
+        self.tell_audio();
+        self.send(event);
+    }
+
+    fn send(&mut self, event: Event) {
         // There is room, or nobody reads.
         _ = self.events.try_send(Message::Event(event));
     }
 
-    /// After the events of a frame: what they say is said.
-    fn publish(&mut self, settled: SampleIndex) {
+    /// Nothing more comes for now: tells what is about to be told, and says so.
+    pub(super) fn publish(&mut self) {
+        self.tell_audio();
         self.totals_out.send_replace(self.totals);
-        self.shared.settled.store(settled.max(self.handed).0, Ordering::Release);
+        self.shared.settled.store(self.settled.max(self.handed).0, Ordering::Release);
     }
 }
 

@@ -98,7 +98,7 @@ async fn when_the_worker_dies_the_audio_of_all_its_streams_passes() {
         bystander.finish();
         let events = rest(&mut reader).await;
         let from = passes_from(&events, Failure::WorkerDead);
-        assert!(from < 32_000 && audio(&events).len() > 100, "{from}");
+        assert!(from <= 32_000 && audio(&events).len() > 100, "{from}");
         assert!(lost > Duration::ZERO, "8 s at once are more than its queues hold, and it says so");
         check_audio(&events, &mic);
         assert!(engine.open(StageOptions::default()).unwrap_err().to_string().contains("start a new engine"));
@@ -129,9 +129,9 @@ async fn while_the_worker_is_stuck_audio_passes_and_then_is_gated_again() {
     input.finish();
     got.extend(rest(&mut events).await);
     check_audio(&got, &mic);
-    let gated =
-        audio(&got).iter().filter(|audio| audio.passage == Passage::Gated && audio.span.start.0 > 64_000).count();
-    assert!(gated > 100, "the second turn goes through the gate: {gated}");
+    let later = audio(&got).into_iter().filter(|audio| audio.span.start.0 > 64_000);
+    let gated: u64 = later.filter(|audio| audio.passage == Passage::Gated).map(|audio| audio.span.len()).sum();
+    assert!(gated > 16_000, "the second turn goes through the gate: {gated}");
     assert!(audio(&got).iter().any(|audio| audio.passage == Passage::Ungated));
 }
 

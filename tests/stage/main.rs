@@ -6,5 +6,6 @@ mod failures;
 mod gating;
 mod modes;
 mod playback;
+mod soak;
 mod support;
 mod watchdogs;

@@ -1,0 +1,151 @@
+//! A thousand live calls in one process, at real time:
+//! `cargo run --release --features stage --example soak -- MINUTES [STREAMS [ENGINES]]`
+//!
+//! Each call hears a shipped recording, over and over, in packets of 20 ms; in every tenth the agent speaks all the
+//! time and its echo is looked for. Says how late decisions were and whether memory grew.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use voxgate::stage::{Audio, Clock, Event, GateStage, Lateness, MicIn, PlayAt, PlaybackIn, StageEngine, StageOptions};
+use voxgate::{Chunk, Samples};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let minutes: f64 = arguments.next().ok_or("expected MINUTES [STREAMS [ENGINES]]")?.parse()?;
+    let streams = arguments.next().map_or(Ok(1_000), |n| n.parse())?;
+    let engines = arguments.next().map_or(Ok(1), |n| n.parse())?;
+    let report = soak(Duration::from_secs_f64(minutes * 60.0), streams, engines)?;
+    println!("{streams} streams on {engines} engines for {:.1?}", report.took);
+    for Lateness { frames, p50, p99, p999, longest } in report.lateness {
+        println!("{frames} frames decided; lateness: p50 {p50:?}, p99 {p99:?}, p99.9 {p999:?}, longest {longest:?}");
+    }
+    let (lost, ungated) = (report.lost.as_secs_f64(), report.ungated.as_secs_f64());
+    println!("{lost} s lost, {ungated:.1} s not gated, {} turns", report.turns);
+    for (at, megabytes) in report.resident_mb {
+        println!("resident after {:>5.0} s: {megabytes:.1} MB", at.as_secs_f64());
+    }
+    Ok(())
+}
+
+/// What a soak found.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) took: Duration,
+    /// Of each engine.
+    pub(crate) lateness: Vec<Lateness>,
+    pub(crate) lost: Duration,
+    pub(crate) ungated: Duration,
+    pub(crate) turns: u64,
+    /// Linux only.
+    pub(crate) resident_mb: Vec<(Duration, f64)>,
+}
+
+/// Runs so many streams for so long, shared out among so many engines.
+pub(crate) fn soak(time: Duration, streams: usize, engines: usize) -> Result<Report, Box<dyn std::error::Error>> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build()?;
+    let _entered = runtime.enter();
+    let engines = (0..engines).map(|_| StageEngine::start(streams)).collect::<Result<Vec<_>, _>>()?;
+    let (turns, mut calls, mut controls, mut readers) =
+        (Arc::new(AtomicU64::new(0)), Vec::new(), Vec::new(), Vec::new());
+    for number in 0..streams {
+        let GateStage { mic, playback, control, events } =
+            engines[number % engines.len()].open(StageOptions::default())?;
+        calls.push(Call { mic, playback, number });
+        controls.push(control);
+        readers.push(runtime.spawn(read(events, Arc::clone(&turns))));
+    }
+    let clock = Clock::system();
+    let elapsed = || clock.now().since_start();
+    let mut resident_mb = Vec::new();
+    let looked = [0.02, 0.1, 0.25, 0.5, 0.75, 1.0].map(|share| time.mul_f64(share));
+    let mut looks = looked.into_iter().peekable();
+    let sound = Sound::read()?;
+    for packet in 0.. {
+        // The calls are spread over the 20 ms of a packet, as those of a server are.
+        for (slice, calls) in calls.chunks_mut(streams.div_ceil(SLICES)).enumerate() {
+            let due = Duration::from_millis(20) * packet + Duration::from_millis(slice as u64);
+            thread::sleep(due.saturating_sub(elapsed()));
+            calls.iter_mut().try_for_each(|call| call.hear(&sound, packet as usize))?;
+        }
+        if looks.next_if(|look| *look <= elapsed()).is_some() {
+            resident_mb.extend(resident().map(|mb| (elapsed(), mb)));
+        }
+        if elapsed() >= time {
+            break;
+        }
+    }
+    let took = elapsed();
+    let lost = calls.iter().map(|call| call.mic.lost()).sum();
+    drop(calls);
+    readers.into_iter().try_for_each(|reader| runtime.block_on(reader))?;
+    let ungated = controls.iter().map(|control| voxgate::duration_of(control.totals().ungated)).sum();
+    let turns = turns.load(Ordering::Relaxed);
+    let lateness = engines.iter().map(StageEngine::take_lateness).collect();
+    Ok(Report { took, lateness, lost, ungated, turns, resident_mb })
+}
+
+/// Stands for the connection to speech-to-text.
+async fn read(mut events: voxgate::stage::Events, turns: Arc<AtomicU64>) {
+    let mut newest: Option<Audio> = None;
+    while let Some(event) = events.next().await {
+        match event {
+            Event::Audio(audio) => newest = Some(audio),
+            Event::SpeechStarted { .. } => _ = turns.fetch_add(1, Ordering::Relaxed),
+            Event::Health(health) => eprintln!("{health:?} after {:?}", newest.as_ref().map(|audio| audio.span)),
+            _ => {}
+        }
+    }
+}
+
+struct Call {
+    mic: MicIn,
+    playback: PlaybackIn,
+    number: usize,
+}
+
+impl Call {
+    /// The next 20 ms.
+    fn hear(&mut self, sound: &Sound, packet: usize) -> Result<(), Box<dyn std::error::Error>> {
+        // Each call is at another place of the recording.
+        let at = (self.number * 37 + packet) % (sound.user.len() / PACKET);
+        self.mic.push(chunk(&sound.user[at * PACKET..][..PACKET]))?;
+        if self.number.is_multiple_of(10) {
+            let at = (self.number + packet) % (sound.agent.len() / PACKET);
+            self.playback.push(chunk(&sound.agent[at * PACKET..][..PACKET]), PlayAt::Next)?;
+        }
+        Ok(())
+    }
+}
+
+struct Sound {
+    user: Vec<i16>,
+    agent: Vec<i16>,
+}
+
+impl Sound {
+    fn read() -> Result<Self, hound::Error> {
+        let read = |name: &str| -> Result<Vec<i16>, hound::Error> {
+            hound::WavReader::open(format!("{}/samples/{name}.wav", env!("CARGO_MANIFEST_DIR")))?.samples().collect()
+        };
+        Ok(Self { user: read("clean_turn")?, agent: read("echo_playback")? })
+    }
+}
+
+fn chunk(samples: &[i16]) -> Chunk<'_> {
+    Chunk::new(Samples::I16(samples), 16_000, 1)
+}
+
+fn resident() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kilobytes: f64 = line.trim().split(' ').next()?.parse().ok()?;
+    Some(kilobytes / 1024.0)
+}
+
+/// 20 ms at 16 kHz.
+const PACKET: usize = 320;
+/// A millisecond each.
+const SLICES: usize = 20;

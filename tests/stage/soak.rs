@@ -1,0 +1,17 @@
+//! The soak of `examples/soak.rs`, for a few seconds: nothing is lost and every frame is decided.
+
+#[path = "../../examples/soak.rs"]
+#[allow(dead_code, reason = "its main is the example's")]
+mod example;
+
+use std::time::Duration;
+
+#[test]
+fn calls_at_real_time_are_all_decided() {
+    let report = example::soak(Duration::from_secs(4), 30, 2).unwrap();
+    assert_eq!(report.lost, Duration::ZERO, "{report:?}");
+    let frames: u64 = report.lateness.iter().map(|lateness| lateness.frames).sum();
+    let ungated = voxgate::samples_in(report.ungated) / 160;
+    assert!((200..=210).contains(&((frames + ungated) / 2 / 30)), "{report:?}");
+    assert!(report.turns >= 20, "{report:?}");
+}
