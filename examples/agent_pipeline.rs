@@ -1,0 +1,300 @@
+//! A whole small voice agent, offline: a microphone, voxgate, Whisper, a scripted answer that espeak-ng speaks, and
+//! its echo in the microphone. All guards and the meter are on.
+//!
+//!     examples/agent_pipeline/run                      with speech-to-text
+//!     cargo run --release --features stage --example agent_pipeline -- --stt none [MIC.wav]
+//!
+//! Where the room, the words and the voice come from elsewhere, what stays is [`Agent`].
+
+#[path = "agent_pipeline/room.rs"]
+mod room;
+#[path = "agent_pipeline/stt.rs"]
+mod stt;
+
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail, ensure};
+use room::{Speaker, read_wav};
+use stt::{Stt, Transcript};
+use tokio::sync::mpsc;
+use voxgate::budget::{Ceilings, Charge, Item, Meter, PriceBook, SavedCause, Tab, Usage, Usd};
+use voxgate::guard::store::{LeaseTerm, MemoryStore, WorkerState};
+use voxgate::guard::{
+    self, Claim, DispatchGuard, Heard, MisfireGuard, MisfirePolicy, Moment, Name, Presence, TrackGuard, TrackPolicy,
+    TrackRuling, WorkerPolicy,
+};
+use voxgate::stage::{
+    self, Clock, Control, Event, GateStage, Passage, PlayAt, PlaybackIn, StageEngine, StageOptions, SttHeard,
+};
+use voxgate::{Chunk, Reason, SAMPLE_RATE, Samples, Span, duration_of};
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let (server, recording) = arguments()?;
+    let user = read_wav(&recording)?;
+    let (to_stt, mut transcripts) = listen(server).await?;
+
+    // One worker serves the room; another that is dispatched to it as well leaves it alone.
+    let store = Arc::new(MemoryStore::new());
+    let (_present, Claim::Claimed(_room)) = claim(&store, "worker-1").await? else { bail!("the room is taken") };
+    let (_, second) = claim(&store, "worker-2").await?;
+    println!("   [worker-2 asks for the same room: {}]", verdict(&second));
+
+    let engine = StageEngine::start(1)?;
+    // The microphone is published, and again after a hiccup: still one session, one stream, one bill.
+    let mut tracks = TrackGuard::new(TrackPolicy::default());
+    let TrackRuling::Start(_) = tracks.subscribed("TR_1", engine.clock().now()) else {
+        bail!("a new track must start")
+    };
+    let GateStage { mic, playback, control, mut events } = engine.open(StageOptions::default())?;
+    println!("   [the microphone is published again: {:?}]", tracks.subscribed("TR_2", engine.clock().now()));
+
+    let (speaker, orders) = mpsc::channel(16);
+    let room = tokio::spawn(room::run(mic, user, orders));
+    let mut agent = Agent::new(control, playback, engine.clock().clone(), speaker, to_stt)?;
+    loop {
+        tokio::select! {
+            event = events.next() => match event {
+                Some(event) => agent.event(event)?,
+                None => break,
+            },
+            Some((transcript, span)) = transcripts.recv() => agent.heard(transcript?, span).await?,
+        }
+    }
+    room.await??;
+    agent.sum_up();
+    Ok(())
+}
+
+/// What decides what the agent does: this is the part to copy.
+struct Agent {
+    control: Control,
+    playback: PlaybackIn,
+    clock: Clock,
+    speaker: mpsc::Sender<Speaker>,
+    to_stt: mpsc::Sender<(Vec<f32>, Span)>,
+    misfires: MisfireGuard,
+    meter: Meter,
+    call: Tab,
+    stt: Item,
+    tts: Item,
+    /// What the user has said in this turn, and when.
+    segment: (Vec<f32>, Span),
+    answers: std::array::IntoIter<&'static str, 3>,
+    /// When the agent will have said what it says.
+    speaks_until: Moment,
+}
+
+impl Agent {
+    fn new(
+        control: Control,
+        playback: PlaybackIn,
+        clock: Clock,
+        speaker: mpsc::Sender<Speaker>,
+        to_stt: mpsc::Sender<(Vec<f32>, Span)>,
+    ) -> anyhow::Result<Self> {
+        let mut meter = Meter::new(Ceilings { per_call_usd: Usd::from_dollars(0.05), per_day_usd: None });
+        let (stt, tts) = (
+            meter.item(&PriceBook::shipped(), "deepgram-nova-3")?,
+            meter.item(&PriceBook::shipped(), "elevenlabs-flash-v2-5")?,
+        );
+        Ok(Self {
+            control,
+            playback,
+            clock,
+            speaker,
+            to_stt,
+            misfires: MisfireGuard::new(MisfirePolicy::default()),
+            meter,
+            call: Tab::default(),
+            stt,
+            tts,
+            segment: (Vec::new(), Span::default()),
+            answers: ANSWERS.into_iter(),
+            speaks_until: Moment::default(),
+        })
+    }
+
+    fn event(&mut self, event: Event) -> anyhow::Result<()> {
+        match event {
+            Event::SpeechStarted { audio, .. } => {
+                if self.clock.now() < self.speaks_until {
+                    println!("   [the user interrupts]");
+                    self.stop_speaking()?;
+                }
+                self.segment = (audio.samples.to_vec(), audio.span);
+            }
+            Event::Audio(audio) if audio.passage == Passage::Gated => {
+                self.segment.0.extend_from_slice(&audio.samples);
+                self.segment.1.end = audio.span.end;
+            }
+            Event::SpeechEnded { .. } => self.transcribe()?,
+            Event::Suppressed(run) => {
+                self.meter.saved(self.stt, Usage::Audio(run.span.duration()), cause(run.reason));
+                if run.reason != Reason::Silence {
+                    let (from, to) = (run.span.start.as_ms() / 1e3, run.span.end.as_ms() / 1e3);
+                    println!("   [{from:.2} to {to:.2} s kept back: {}]", run.reason.as_str());
+                }
+            }
+            Event::Health(health) => println!("   [{health:?}]"),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Sends the turn that is over, if the call may still spend.
+    fn transcribe(&mut self) -> anyhow::Result<()> {
+        let (samples, span) = std::mem::take(&mut self.segment);
+        let usage = Usage::Audio(span.duration());
+        match self.meter.charge(&mut self.call, self.stt, usage, self.clock.now()) {
+            Charge::Counted(_) => self.to_stt.try_send((samples, span)).context("speech-to-text is behind"),
+            refused => bail!("the call costs too much: {refused:?}"),
+        }
+    }
+
+    /// Answers what the user said, if it was words.
+    async fn heard(&mut self, transcript: Transcript, span: Span) -> anyhow::Result<()> {
+        let Transcript { text, confidence } = transcript;
+        self.control.heard(SttHeard { text: text.clone(), confidence, span: Some(span) })?;
+        let result = guard::Transcript { text: &text, confidence, speech: None };
+        let (heard, breaker) = self.misfires.judge(&result, self.clock.now());
+        breaker.iter().for_each(|event| println!("   [{event:?}]"));
+        match heard {
+            Heard::Genuine => {
+                println!("user   {text}");
+                let answer = self.answers.next().unwrap_or("Goodbye.");
+                self.say(answer).await
+            }
+            Heard::Misfire(misfire) => {
+                println!("   [\"{text}\" is not answered: {misfire:?}]");
+                Ok(())
+            }
+        }
+    }
+
+    async fn say(&mut self, text: &str) -> anyhow::Result<()> {
+        let characters = Usage::Characters(text.len() as u64);
+        if let refused @ Charge::Refused { .. } =
+            self.meter.charge(&mut self.call, self.tts, characters, self.clock.now())
+        {
+            bail!("the call costs too much: {refused:?}");
+        }
+        println!("agent  {text}");
+        let voice = speak(text).await?;
+        let now = self.clock.now();
+        self.misfires.agent_said(text, now);
+        self.control.agent(stage::Agent::Speaking)?;
+        self.playback.push(Chunk::new(Samples::F32(&voice), SAMPLE_RATE, 1), PlayAt::Next)?;
+        self.speaks_until = now.max(self.speaks_until) + duration_of(voice.len() as u64);
+        Ok(self.speaker.try_send(Speaker::Play(voice))?)
+    }
+
+    fn stop_speaking(&mut self) -> anyhow::Result<()> {
+        self.speaks_until = self.clock.now();
+        self.control.interrupt()?;
+        self.control.agent(stage::Agent::Silent)?;
+        Ok(self.speaker.try_send(Speaker::Stop)?)
+    }
+
+    fn sum_up(&self) {
+        let totals = self.control.totals();
+        let s = |samples: u64| duration_of(samples).as_secs_f64();
+        println!("\nsent {:.1} s in {} turns; kept back:", s(totals.forwarded), totals.turns);
+        for reason in Reason::ALL {
+            println!("  {:>8} {:.1} s", reason.as_str(), totals.suppressed_for(reason).as_secs_f64());
+        }
+        let bill = self.meter.bill();
+        println!("spent ${:.6}, saved ${:.6} (list prices, second-hand)", bill.spent.dollars(), bill.saved.dollars());
+        for line in bill.lines {
+            println!("  {}: spent ${:.6}, saved {:?}", line.item, line.spent.dollars(), line.saved);
+        }
+    }
+}
+
+fn cause(reason: Reason) -> SavedCause {
+    match reason {
+        Reason::Echo => SavedCause::Echo,
+        Reason::Burst => SavedCause::Burst,
+        Reason::Storm | Reason::Breaker => SavedCause::Storm,
+        _ => SavedCause::Silence,
+    }
+}
+
+/// Speech-to-text in a task of its own: segments in, transcripts out, in order.
+async fn listen(server: Option<String>) -> anyhow::Result<(mpsc::Sender<(Vec<f32>, Span)>, Transcripts)> {
+    let (to_stt, mut segments) = mpsc::channel::<(Vec<f32>, Span)>(16);
+    let (results, transcripts) = mpsc::channel(16);
+    let mut stt = match server {
+        Some(address) => Some(Stt::open(&address).await?),
+        None => None,
+    };
+    tokio::spawn(async move {
+        while let Some((segment, span)) = segments.recv().await {
+            let transcript = match &mut stt {
+                Some(stt) => stt.transcribe(&segment).await,
+                None => {
+                    Ok(Transcript { text: format!("{:.1} s of speech", segment.len() as f64 / 16e3), confidence: None })
+                }
+            };
+            if results.send((transcript, span)).await.is_err() {
+                return;
+            }
+        }
+    });
+    Ok((to_stt, transcripts))
+}
+
+type Transcripts = mpsc::Receiver<(anyhow::Result<Transcript>, Span)>;
+
+/// The voice of the agent, 16 kHz mono.
+async fn speak(text: &str) -> anyhow::Result<Vec<f32>> {
+    let file = tempfile::Builder::new().suffix(".wav").tempfile()?;
+    let mut espeak = tokio::process::Command::new("espeak-ng");
+    let spoken = espeak.args(["-v", "en-us", "-s", "150", "-w"]).arg(file.path()).arg(text).status().await;
+    let spoken = spoken.context("cannot start espeak-ng; install it: apt install espeak-ng")?;
+    ensure!(spoken.success(), "espeak-ng failed");
+    read_wav(file.path())
+}
+
+/// Reports a worker that is ready, and asks for the room.
+async fn claim(store: &Arc<MemoryStore>, worker: &str) -> anyhow::Result<(Presence<MemoryStore>, Claim)> {
+    let policy = WorkerPolicy {
+        worker: Name::new(worker)?,
+        agent: None,
+        build: Name::new("example")?,
+        capacity: NonZeroU32::MIN,
+        term: LeaseTerm::default(),
+    };
+    let guard = DispatchGuard::new(Arc::clone(store), policy);
+    let presence = guard.present(WorkerState::Ready).await?;
+    Ok((presence, guard.claim(&Name::new("call-17")?, None).await))
+}
+
+fn verdict(claim: &Claim) -> String {
+    match claim {
+        Claim::Held { by, .. } => format!("refused, {} has it", by.by),
+        other => format!("{other:?}"),
+    }
+}
+
+/// Where speech-to-text is, if anywhere, and what the user says.
+fn arguments() -> anyhow::Result<(Option<String>, PathBuf)> {
+    let mut arguments = std::env::args().skip(1);
+    ensure!(arguments.next().as_deref() == Some("--stt"), USAGE);
+    let server = arguments.next().context(USAGE)?;
+    let recording =
+        arguments.next().map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(RECORDING), PathBuf::from);
+    Ok(((server != "none").then_some(server), recording))
+}
+
+const USAGE: &str = "expected --stt HOST:PORT [MIC.wav], with speech-to-text as examples/agent_pipeline/run starts it, or \
+                     --stt none [MIC.wav]";
+/// Two sentences, and typing between them.
+const RECORDING: &str = "samples/keyboard.wav";
+const ANSWERS: [&str; 3] = [
+    "Very well. I have counted ten meters from the door of the old library. What would you like me to do there?",
+    "I will see what can be done about that. Is there anything else?",
+    "Goodbye.",
+];
