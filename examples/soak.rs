@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let streams = arguments.next().map_or(Ok(1_000), |n| n.parse())?;
     let engines = arguments.next().map_or(Ok(1), |n| n.parse())?;
     let report = soak(Duration::from_secs_f64(minutes * 60.0), streams, engines)?;
-    println!("{streams} streams on {engines} engines for {:.1?}", report.took);
+    println!("{streams} streams on {engines} engine(s) for {:.1?}", report.took);
     for Lateness { frames, p50, p99, p999, longest } in report.lateness {
         println!("{frames} frames decided; lateness: p50 {p50:?}, p99 {p99:?}, p99.9 {p999:?}, longest {longest:?}");
     }

@@ -178,24 +178,7 @@ impl Runner {
         let mut moved = false;
         for _ in 0..FRAMES_A_ROUND {
             self.worker.beat();
-            let now = self.worker.clock.now();
-            let mut staged = false;
-            let (streams, pool, worker, gates, open) =
-                (&mut self.streams, &mut self.pool, &self.worker, &mut self.gates, &mut self.open);
-            self.busy.retain(|seat| {
-                let Some(stream) = streams.get_mut(*seat).and_then(Option::as_mut) else { return false };
-                let gate = stream.gate();
-                let step = stream.step(pool, now);
-                staged |= step == Step::Staged;
-                if step == Step::Over {
-                    gate.and_then(|gate| gates.remove(&gate));
-                    streams[*seat] = None;
-                    *open -= 1;
-                    worker.seats.give_back(*seat);
-                }
-                matches!(step, Step::Moved | Step::Staged)
-            });
-            if staged {
+            if self.step_busy() {
                 self.decide();
             }
             if self.busy.is_empty() {
@@ -208,6 +191,26 @@ impl Runner {
             self.worker.seats.call(*seat);
         }
         true
+    }
+
+    /// Gives every busy stream its turn; who did nothing is busy no more. Says whether a gate must decide.
+    fn step_busy(&mut self) -> bool {
+        let Self { busy, streams, pool, gates, open, worker, .. } = self;
+        let (now, mut staged) = (worker.clock.now(), false);
+        busy.retain(|seat| {
+            let Some(stream) = streams.get_mut(*seat).and_then(Option::as_mut) else { return false };
+            let gate = stream.gate();
+            let step = stream.step(pool, now);
+            staged |= step == Step::Staged;
+            if step == Step::Over {
+                gate.and_then(|gate| gates.remove(&gate));
+                streams[*seat] = None;
+                *open -= 1;
+                worker.seats.give_back(*seat);
+            }
+            matches!(step, Step::Moved | Step::Staged)
+        });
+        staged
     }
 
     fn decide(&mut self) {

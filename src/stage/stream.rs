@@ -202,21 +202,21 @@ impl Stream {
     /// The next frame; in the place of those that never came, gaps.
     fn next_frame(&mut self, pool: &mut GatePool) -> Option<MicFrame> {
         loop {
-            let mic = *self.mic.peek().ok()?;
-            if mic.number < self.next {
+            let &MicFrame { number: waiting, arrived, .. } = self.mic.peek().ok()?;
+            if waiting < self.next {
                 _ = self.mic.pop(); // the reader has passed it
                 continue;
             }
-            if mic.number - self.next > LONGEST_HOLE && self.path == Path::Gate {
+            if waiting - self.next > LONGEST_HOLE && self.path == Path::Gate {
                 // A gate that slept so long knows nothing of the room.
                 self.go_around(pool, self.next, Path::Bypass, None);
-                self.next = mic.number;
+                self.next = waiting;
                 self.enter_gate(pool);
             }
             let number = self.next;
             self.next += 1;
-            if mic.number > number {
-                return Some(MicFrame { number, arrived: mic.arrived, frame: Frame::gap() });
+            if waiting > number {
+                return Some(MicFrame { number, arrived, frame: Frame::gap() });
             }
             return self.mic.pop().ok();
         }
