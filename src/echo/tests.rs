@@ -114,9 +114,11 @@ fn what_was_never_given_is_silence() {
 
 #[test]
 fn playback_of_two_seconds_ago_is_not_taken_for_todays() {
-    let mut reference = Reference::new();
-    reference.write(&Noise(1).frame(), SampleIndex(0));
+    let (mut reference, mut noise) = (Reference::new(), Noise(1));
+    reference.write(&noise.frame(), SampleIndex(0));
     (0..300).for_each(|_| reference.advance());
+    // What came in between was never given.
+    assert_eq!(reference.write(&noise.frame(), SampleIndex(48_000)), Arrival::Accepted);
     let mut out = [1.0; FRAME_LEN];
     for start in (0..48_000).step_by(FRAME_LEN) {
         reference.read(start, &mut out);
