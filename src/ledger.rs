@@ -101,6 +101,11 @@ impl Ledger {
         self.settle_until(decision.settled, &mut settle);
     }
 
+    /// The run that the last settled row belongs to, if it was not sent.
+    pub fn run(&self) -> Option<&Suppressed> {
+        self.run.as_ref()
+    }
+
     /// The stream is over: hands out what is left, and the last run.
     pub fn finish(&mut self, mut settle: impl FnMut(&LedgerRow, Option<Suppressed>)) -> Option<Suppressed> {
         self.settle_until(SampleIndex(u64::MAX), &mut settle);

@@ -6,6 +6,8 @@ mod cost_command;
 mod events;
 mod explain;
 mod gate_command;
+#[cfg(feature = "mic")]
+mod mic;
 mod model_command;
 mod outputs;
 mod paint;
@@ -38,6 +40,9 @@ struct Cli {
 enum Command {
     /// Run the gate on a recording and see what speech-to-text would get.
     Gate(Box<gate_command::GateArgs>),
+    /// Gate a live microphone and watch it decide.
+    #[cfg(feature = "mic")]
+    Mic(Box<mic::MicArgs>),
     /// Print the settings as TOML, with a comment for each.
     Config(config_command::ConfigArgs),
     /// What calls cost, and what gate and guards save of it.
@@ -74,6 +79,8 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Gate(args) => gate_command::run(&args),
+        #[cfg(feature = "mic")]
+        Command::Mic(args) => mic::run(&args),
         Command::Config(args) => config_command::run(&args),
         Command::Cost(args) => cost_command::run(&args),
         Command::Model => model_command::run(),

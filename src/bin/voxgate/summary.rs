@@ -73,12 +73,27 @@ impl Summary {
         }
     }
 
+    /// Seconds that were decided on.
+    pub(crate) fn seconds(&self) -> f64 {
+        seconds(self.rows)
+    }
+
+    /// Seconds that went to STT.
+    pub(crate) fn forwarded_s(&self) -> f64 {
+        seconds(self.forwarded)
+    }
+
+    /// Seconds that did not, by reason.
+    pub(crate) fn suppressed_s(&self) -> [f64; Reason::ALL.len()] {
+        self.suppressed.map(seconds)
+    }
+
     /// Whole seconds and shares, for machines.
     pub(crate) fn json(&self, config: &GateConfig, intake: &IntakeReport, gate: &Gate) -> Value {
         let suppressed: serde_json::Map<String, Value> =
-            Reason::ALL.iter().zip(self.suppressed).map(|(r, n)| (r.as_str().to_owned(), json!(seconds(n)))).collect();
+            Reason::ALL.iter().zip(self.suppressed_s()).map(|(r, s)| (r.as_str().to_owned(), json!(s))).collect();
         json!({
-            "event": "summary", "seconds": seconds(self.rows), "forwarded_s": seconds(self.forwarded),
+            "event": "summary", "seconds": self.seconds(), "forwarded_s": self.forwarded_s(),
             "suppressed_s": suppressed, "openings": self.openings, "misfires": self.misfires,
             "stt_s": self.stt_samples as f64 / f64::from(SAMPLE_RATE), "saved_share": self.saved_share(&config.forward),
             "input": {
@@ -149,7 +164,7 @@ impl Summary {
     fn saved_share(&self, config: &ForwardConfig) -> f64 {
         match config.provider.profile().saves(config) {
             Saving::UnsentAudio if self.rows > 0 => {
-                1.0 - self.stt_samples as f64 / f64::from(SAMPLE_RATE) / seconds(self.rows)
+                1.0 - self.stt_samples as f64 / f64::from(SAMPLE_RATE) / self.seconds()
             }
             _ => 0.0,
         }
@@ -157,7 +172,7 @@ impl Summary {
 
     fn saving(&self, config: &GateConfig) -> String {
         let sent = self.stt_samples as f64 / f64::from(SAMPLE_RATE);
-        let total = seconds(self.rows);
+        let total = self.seconds();
         let to = format!("STT gets {sent:.2} s of audio instead of {total:.2} s");
         match config.forward.provider.profile().saves(&config.forward) {
             Saving::UnsentAudio => {

@@ -100,12 +100,12 @@ impl AudioOut {
 }
 
 /// Where text goes.
-pub(crate) type TextOut = BufWriter<Box<dyn Write>>;
+pub(crate) type TextOut = BufWriter<Box<dyn Write + Send>>;
 
 /// A new file, or standard output if the path is `-`.
 pub(crate) fn create_text(path: &Path) -> anyhow::Result<TextOut> {
     if path.as_os_str() == "-" {
-        return Ok(BufWriter::new(Box::new(std::io::stdout().lock())));
+        return Ok(BufWriter::new(Box::new(std::io::stdout())));
     }
     Ok(BufWriter::new(Box::new(create(path)?)))
 }

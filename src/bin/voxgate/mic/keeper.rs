@@ -1,0 +1,154 @@
+//! A thread for each device: opens it, and again whenever it goes away.
+
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::mic::Side;
+use crate::mic::link::Health;
+use crate::mic::streams::Opened;
+use crate::mic::worker::Command;
+
+/// A device that is kept open.
+pub(crate) struct Keeper {
+    words: Sender<Word>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What reaches a keeper.
+pub(crate) enum Word {
+    /// The device is gone, or must be opened anew.
+    Fault(cpal::Error),
+    /// The run is over.
+    Stop,
+}
+
+/// Opens the device and keeps it open; the worker is told of all that happens to it.
+///
+/// # Errors
+/// Those of the first opening. Later ones are told and tried again.
+pub(crate) fn keep(
+    side: Side,
+    open: impl FnMut(Arc<Health>, Sender<Word>) -> anyhow::Result<Opened> + Send + 'static,
+    commands: Sender<Command>,
+) -> anyhow::Result<Keeper> {
+    let (words, heard) = mpsc::channel();
+    let (ready, first) = mpsc::channel();
+    let health = Arc::<Health>::default();
+    let mut watch = Watch { side, open, health, words: words.clone(), heard, commands };
+    let thread = std::thread::Builder::new().name(format!("keeper of the {}", side.noun())).spawn(move || {
+        let opened = (watch.open)(watch.health.clone(), watch.words.clone());
+        let (opened, told) = match opened {
+            Ok(opened) => (Some(opened), Ok(())),
+            Err(error) => (None, Err(error)),
+        };
+        let _ = ready.send(told);
+        if let Some(opened) = opened {
+            watch.run(opened);
+        }
+    })?;
+    first.recv().context("the device's thread ended")??;
+    Ok(Keeper { words, thread: Some(thread) })
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        let _ = self.words.send(Word::Stop);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Watch<F> {
+    side: Side,
+    open: F,
+    health: Arc<Health>,
+    words: Sender<Word>,
+    heard: Receiver<Word>,
+    commands: Sender<Command>,
+}
+
+impl<F: FnMut(Arc<Health>, Sender<Word>) -> anyhow::Result<Opened>> Watch<F> {
+    fn run(mut self, mut opened: Opened) {
+        loop {
+            let Opened { stream, link, about, host, entry } = opened;
+            let _ = self.commands.send(Command::Source { side: self.side, link: Box::new(link), about });
+            let Some(why) = self.until_lost(|| entry.was_replaced(&host, self.side)) else { return };
+            drop(stream);
+            let _ = self.commands.send(Command::Lost { side: self.side, why });
+            match self.reopen() {
+                Some(again) => opened = again,
+                None => return,
+            }
+        }
+    }
+
+    /// Waits until the device is gone, and says why; `None` when the run is over.
+    fn until_lost(&self, was_replaced: impl Fn() -> bool) -> Option<String> {
+        let (mut blocks, mut idle) = (0, Duration::ZERO);
+        for look in 1_u64.. {
+            match self.heard.recv_timeout(LOOK) {
+                Ok(Word::Fault(error)) => return Some(error.to_string()),
+                Ok(Word::Stop) | Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            let now = Health::read(&self.health.blocks);
+            idle = if now == blocks { idle + LOOK } else { Duration::ZERO };
+            blocks = now;
+            if idle >= STALLED {
+                return Some(format!("it moved no audio for {} s", STALLED.as_secs()));
+            }
+            if look.is_multiple_of(LOOKS_A_LIST) && was_replaced() {
+                return Some("it is not listed any more".into());
+            }
+        }
+        None
+    }
+
+    /// Tries until the device is back; `None` when the run is over.
+    fn reopen(&mut self) -> Option<Opened> {
+        let mut told = String::new();
+        loop {
+            // The word may be an old fault of the stream that is closed by now.
+            if let Ok(Word::Stop) | Err(RecvTimeoutError::Disconnected) = self.heard.recv_timeout(RETRY) {
+                return None;
+            }
+            match (self.open)(self.health.clone(), self.words.clone()) {
+                Ok(opened) => return Some(opened),
+                Err(error) => {
+                    let why = format!("{error:#}");
+                    if why != told {
+                        let _ = self.commands.send(Command::Waiting { side: self.side, why: why.clone() });
+                        told = why;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// How often a device is looked at.
+const LOOK: Duration = Duration::from_millis(250);
+/// The list of devices is read once a second.
+const LOOKS_A_LIST: u64 = 4;
+/// A device that moves nothing for so long hangs: the longest blocks that sound servers use last 0.5 s.
+const STALLED: Duration = Duration::from_secs(2);
+/// Between two attempts to open a device again.
+const RETRY: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_cannot_be_opened_at_first_is_an_error() {
+        let (commands, _worker) = mpsc::channel();
+        let broken = |_, _| Err(anyhow::anyhow!("no such microphone"));
+        let Err(error) = keep(Side::Mic, broken, commands) else { panic!("it opened") };
+        assert_eq!(error.to_string(), "no such microphone");
+    }
+}

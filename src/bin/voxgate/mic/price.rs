@@ -1,0 +1,48 @@
+//! What gating saves, at the price of the book.
+
+use std::time::Duration;
+
+use anyhow::bail;
+use voxgate::budget::{Price, PriceBook, Usage as Billed};
+use voxgate::{ForwardConfig, Provider, Saving};
+
+use crate::mic::report::Saved;
+use crate::paint::Usage;
+
+/// A price of speech-to-text, and whether gating saves anything of it.
+#[derive(Clone, Debug)]
+pub(crate) struct MicPrice {
+    name: String,
+    price: Price,
+    saving: Saving,
+}
+
+impl MicPrice {
+    /// The price of that name; if none is given the provider's, or a usual one.
+    ///
+    /// # Errors
+    /// [`Usage`] if the book has none of that name.
+    pub(crate) fn new(name: Option<&str>, config: &ForwardConfig) -> anyhow::Result<Self> {
+        let book = PriceBook::shipped();
+        let of_provider = book.of_provider(config.provider).or_else(|| book.of_provider(Provider::Deepgram));
+        let name = name.or(of_provider.map(|(name, _)| name)).unwrap_or_default();
+        let Ok(price) = book.get(name).cloned() else {
+            bail!(Usage(format!("there is no price called `{name}`; `voxgate cost prices` lists them")));
+        };
+        Ok(Self { name: name.to_owned(), price, saving: config.provider.profile().saves(config) })
+    }
+
+    /// What `seconds` of audio cost ungated, and with `stt_s` of them sent.
+    pub(crate) fn saved(&self, seconds: f64, stt_s: f64) -> Saved {
+        let cost = |audio_s: f64| {
+            let audio = Duration::from_secs_f64(audio_s.max(0.0));
+            let socket = Duration::from_secs_f64(seconds.max(0.0));
+            [Billed::Audio(audio), Billed::Segment(audio), Billed::Socket(socket)]
+                .map(|usage| self.price.cost(usage))
+                .into_iter()
+                .sum()
+        };
+        let sent = if self.saving == Saving::UnsentAudio { stt_s } else { seconds };
+        Saved { ungated: cost(seconds), gated: cost(sent), price: self.name.clone() }
+    }
+}

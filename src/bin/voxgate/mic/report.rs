@@ -1,0 +1,218 @@
+//! What the worker tells whoever shows it.
+
+use std::path::PathBuf;
+use std::sync::mpsc::SyncSender;
+
+use voxgate::budget::Usd;
+use voxgate::{Decision, EndCause, Reason, Span, StormStep, Suppressed};
+
+use crate::mic::Side;
+use crate::mic::latency::LatencyReport;
+
+/// One thing to show.
+#[derive(Debug)]
+pub(crate) enum Report {
+    /// A frame was decided on.
+    Frame(Decision),
+    /// Something happened.
+    Event(Event),
+    /// How it stands.
+    Totals(Totals),
+}
+
+/// Something that happened, so many seconds after the first sample.
+#[derive(Debug)]
+pub(crate) struct Event {
+    pub(crate) at_s: f64,
+    pub(crate) what: What,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub(crate) enum What {
+    /// A device runs.
+    Opened {
+        side: Side,
+        about: String,
+    },
+    /// A device is gone.
+    Lost {
+        side: Side,
+        why: String,
+    },
+    /// It is still gone.
+    Waiting {
+        side: Side,
+        why: String,
+    },
+    /// Speech began; it and the audio that is sent with it, in seconds like `at_s`.
+    SpeechStart {
+        speech_s: f64,
+        audio_s: f64,
+    },
+    /// The turn is over.
+    SpeechEnd {
+        speech: Span,
+        voiced_s: f64,
+        cause: EndCause,
+        misfire: bool,
+    },
+    /// Something was kept out.
+    KeptOut(Suppressed),
+    /// Misfires, or what came after them, moved the bar.
+    Storm(StormStep),
+    /// The worker was too slow, or was stopped: so much audio was lost before it.
+    Overflow {
+        lost_s: f64,
+    },
+    /// Speech-to-text understood this, in so many seconds.
+    Heard {
+        text: String,
+        took_s: f64,
+    },
+    /// It did not.
+    SttFailed {
+        why: String,
+    },
+    Paused,
+    Resumed,
+    /// A recording begins.
+    Recording {
+        to: PathBuf,
+    },
+    /// A recording is done; why, if nobody asked for it.
+    Recorded {
+        replay: String,
+        seconds: f64,
+        why: Option<String>,
+    },
+    /// It could not be written.
+    RecordFailed {
+        why: String,
+    },
+}
+
+/// Running totals.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Totals {
+    pub(crate) seconds: f64,
+    pub(crate) forwarded_s: f64,
+    pub(crate) suppressed_s: [f64; Reason::ALL.len()],
+    pub(crate) saved: Saved,
+    pub(crate) xruns: u64,
+    pub(crate) overflows: u64,
+    pub(crate) latency: LatencyReport,
+    /// Reports that nobody took in time.
+    pub(crate) unshown: u64,
+}
+
+/// What gating saves of the bill.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Saved {
+    pub(crate) ungated: Usd,
+    pub(crate) gated: Usd,
+    /// Whose price it is.
+    pub(crate) price: String,
+}
+
+/// The way to whoever shows it. Bounded: what finds no room is counted, and the worker goes on.
+pub(crate) struct Reporter {
+    to: SyncSender<Report>,
+    pub(crate) unshown: u64,
+}
+
+impl Reporter {
+    pub(crate) fn new(to: SyncSender<Report>) -> Self {
+        Self { to, unshown: 0 }
+    }
+
+    pub(crate) fn send(&mut self, report: Report) {
+        self.unshown += u64::from(self.to.try_send(report).is_err());
+    }
+
+    pub(crate) fn event(&mut self, at_s: f64, what: What) {
+        self.send(Report::Event(Event { at_s, what }));
+    }
+}
+
+/// Reports that may wait: ten seconds of frames.
+pub(crate) const MOST_REPORTS: usize = 1_100;
+
+/// How an event reads: a word, the rest, and the colour of the word.
+pub(crate) struct Line {
+    pub(crate) word: &'static str,
+    pub(crate) rest: String,
+    pub(crate) tone: Tone,
+}
+
+/// How it is meant; lines and the screen each have their colours for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tone {
+    Bad,
+    Good,
+    Plain,
+    Quiet,
+    Warn,
+}
+
+impl What {
+    pub(crate) fn line(&self) -> Line {
+        let line = |word, rest, tone| Line { word, rest, tone };
+        match self {
+            Self::Opened { side: Side::Mic, about } => line("listening", format!("to {about}"), Tone::Plain),
+            Self::Opened { side: Side::Speaker, about } => line("playing", format!("on {about}"), Tone::Plain),
+            Self::Lost { side, why } => line(
+                "health",
+                format!("the {} is gone: {why}; it is opened again as soon as it is back", side.noun()),
+                Tone::Bad,
+            ),
+            Self::Waiting { side, why } => {
+                line("health", format!("the {} is not back yet: {why}", side.noun()), Tone::Warn)
+            }
+            Self::SpeechStart { speech_s, audio_s } => {
+                line("speech", format!("from {speech_s:.2} s; sent from {audio_s:.2} s"), Tone::Good)
+            }
+            Self::SpeechEnd { speech, voiced_s, cause, misfire } => {
+                let (start, end) = seconds_of(*speech);
+                let misfire = if *misfire { "; a misfire: hardly any speech" } else { "" };
+                let rest = format!("{start:.2} to {end:.2} s, voiced {voiced_s:.2} s ({}){misfire}", cause.as_str());
+                line("end", rest, Tone::Good)
+            }
+            Self::KeptOut(run) => {
+                let (start, end) = seconds_of(run.span);
+                let score = run.peak_speech.get();
+                line(
+                    "kept out",
+                    format!("{}, {start:.2} to {end:.2} s (score up to {score:.2})", run.reason.as_str()),
+                    Tone::Warn,
+                )
+            }
+            Self::Storm(step) => line(
+                "bar",
+                format!("{} to {} ({})", step.from.as_str(), step.to.as_str(), step.cause.as_str()),
+                Tone::Warn,
+            ),
+            Self::Overflow { lost_s } => {
+                let rest = format!("{:.0} ms of audio were lost: the machine was too busy", lost_s * 1e3);
+                line("health", rest, Tone::Bad)
+            }
+            Self::Heard { text, took_s } if text.is_empty() => {
+                line("heard", format!("nothing ({took_s:.1} s)"), Tone::Quiet)
+            }
+            Self::Heard { text, took_s } => line("heard", format!("“{text}” ({took_s:.1} s)"), Tone::Plain),
+            Self::SttFailed { why } => line("health", format!("--stt: {why}"), Tone::Bad),
+            Self::Paused => line("paused", "nothing is heard until it goes on".into(), Tone::Quiet),
+            Self::Resumed => line("goes on", "as a new stream".into(), Tone::Quiet),
+            Self::Recording { to } => line("recording", format!("to {}", to.display()), Tone::Bad),
+            Self::Recorded { replay, seconds, why } => {
+                let why = why.as_deref().map_or(String::new(), |why| format!(", {why}"));
+                line("recorded", format!("{seconds:.2} s{why}; replay: {replay}"), Tone::Plain)
+            }
+            Self::RecordFailed { why } => line("health", format!("the recording is over: {why}"), Tone::Bad),
+        }
+    }
+}
+
+fn seconds_of(span: Span) -> (f64, f64) {
+    (span.start.as_ms() / 1e3, span.end.as_ms() / 1e3)
+}

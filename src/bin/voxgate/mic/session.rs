@@ -1,0 +1,200 @@
+//! The gate on what is heard, with the books that are kept of it.
+
+use voxgate::{
+    ConfigError, Decision, Edge, Forwarder, Frame, Gate, GateConfig, Ledger, SampleIndex, Span, SttInput, SttResult,
+    Suppressed, Verdict,
+};
+
+use crate::mic::kept_out::KeptOut;
+use crate::mic::report::What;
+use crate::summary::Summary;
+
+/// A gate, its forwarder and the totals. Streams follow each other in it: after a pause, or for a recording,
+/// the gate begins anew, and the books go on.
+pub(crate) struct Session {
+    gate: Gate,
+    config: GateConfig,
+    forwarder: Forwarder,
+    ledger: Ledger,
+    kept_out: KeptOut,
+    pub(crate) summary: Summary,
+    /// Which stream this is.
+    pub(crate) stream: u32,
+    /// Samples that were heard before it.
+    base: u64,
+    /// Samples of it.
+    len: u64,
+}
+
+impl Session {
+    /// # Errors
+    /// If the settings contradict each other.
+    pub(crate) fn new(config: &GateConfig) -> Result<Self, ConfigError> {
+        Ok(Self {
+            gate: Gate::new(config)?,
+            config: config.clone(),
+            forwarder: Forwarder::new(&config.forward),
+            ledger: Ledger::new(),
+            kept_out: KeptOut::default(),
+            summary: Summary::default(),
+            stream: 0,
+            base: 0,
+            len: 0,
+        })
+    }
+
+    /// Gates a frame, after what is played while it was recorded. The decision counts from the beginning of
+    /// the stream, what is told from the first sample that was heard.
+    pub(crate) fn step(&mut self, mic: &Frame, playback: Option<&Frame>, mut tell: impl FnMut(What)) -> Decision {
+        if let Some(playback) = playback {
+            self.gate.playback(playback, SampleIndex(self.len));
+        }
+        let decision = self.gate.push(mic);
+        self.len = decision.frame.end.0;
+        let summary = &mut self.summary;
+        self.forwarder.push(&decision, &self.gate, |input| count(summary, input));
+        // Nobody asks this map: the transcripts of `--stt` are of whole segments.
+        let sent = SampleIndex(self.forwarder.time_map().len());
+        self.forwarder.time_map_mut().forget_before(sent);
+        let shown = self.shown(&decision);
+        self.keep(&shown, &mut tell);
+        self.summary.note_start(&shown);
+        if let Some(edge) = &shown.edge {
+            self.summary.note_end(edge);
+        }
+        edges(&shown).into_iter().for_each(&mut tell);
+        decision
+    }
+
+    /// Books the rows that a decision settles, and tells what was kept out.
+    fn keep(&mut self, shown: &Decision, tell: &mut impl FnMut(What)) {
+        let mut over = Vec::new();
+        self.ledger.push(shown, |row, ended| {
+            self.summary.count(row);
+            over.extend(ended.and_then(|run| self.kept_out.push(run)));
+        });
+        let speaks = matches!(shown.edge, Some(Edge::SpeechStart { .. }));
+        over.extend(if speaks {
+            self.kept_out.finish()
+        } else {
+            self.kept_out.settle(shown.settled, self.ledger.run())
+        });
+        self.tell_kept_out(over, tell);
+    }
+
+    fn tell_kept_out(&mut self, runs: Vec<Suppressed>, tell: &mut impl FnMut(What)) {
+        for run in runs {
+            self.summary.note_run(run);
+            tell(What::KeptOut(run));
+        }
+    }
+
+    /// The same decision on the clock that counts from the first sample that was heard.
+    pub(crate) fn shown(&self, decision: &Decision) -> Decision {
+        let at = |at: SampleIndex| at + self.base;
+        let span = |span: Span| Span::new(at(span.start), at(span.end));
+        let mut shown = *decision;
+        (shown.frame, shown.settled) = (span(decision.frame), at(decision.settled));
+        if let Verdict::Forward(audio) = &mut shown.verdict {
+            *audio = span(*audio);
+        }
+        shown.edge = decision.edge.map(|edge| match edge {
+            Edge::SpeechStart { speech } => Edge::SpeechStart { speech: at(speech) },
+            Edge::SpeechEnd { speech, voiced, cause } => Edge::SpeechEnd { speech: span(speech), voiced, cause },
+            Edge::Abandoned { candidate, peak, doubt } => Edge::Abandoned { candidate: span(candidate), peak, doubt },
+        });
+        shown.evidence.window = decision.evidence.window.map(span);
+        if let Some(echo) = &mut shown.evidence.echo {
+            echo.frame = span(echo.frame);
+        }
+        if let Some(storm) = &mut shown.storm {
+            storm.at = at(storm.at);
+        }
+        shown
+    }
+
+    /// The audio of a span of this stream, if the gate still has it.
+    pub(crate) fn audio(&self, span: Span) -> Option<(&[f32], &[f32])> {
+        self.gate.audio(span)
+    }
+
+    /// Tells the gate what speech-to-text made of a segment.
+    pub(crate) fn feedback(&mut self, text: &str, span: Span) {
+        self.gate.feedback(&SttResult { text, confidence: None, span: Some(span) });
+    }
+
+    /// Ends the stream: what was held is dropped. `skipped` samples are heard by nobody, then the next begins.
+    pub(crate) fn restart(&mut self, mut tell: impl FnMut(What)) {
+        self.finish(&mut tell);
+        self.gate.reset();
+        self.forwarder = Forwarder::new(&self.config.forward);
+        self.ledger = Ledger::new();
+        self.stream += 1;
+        (self.base, self.len) = (self.base + self.len, 0);
+    }
+
+    /// So many samples were heard and not gated: the clock that is shown goes on.
+    pub(crate) fn skip(&mut self, samples: u64) {
+        self.base += samples;
+    }
+
+    /// Samples that were heard.
+    pub(crate) fn heard(&self) -> u64 {
+        self.base + self.len
+    }
+
+    /// The stream is over.
+    pub(crate) fn finish(&mut self, mut tell: impl FnMut(What)) -> Option<Edge> {
+        let summary = &mut self.summary;
+        let edge = self.forwarder.finish(&mut self.gate, |input| count(summary, input));
+        let base = SampleIndex(self.base);
+        if let Some(Edge::SpeechEnd { speech, voiced, cause }) = edge {
+            let speech = Span::new(speech.start + base.0, speech.end + base.0);
+            let ended = Edge::SpeechEnd { speech, voiced, cause };
+            self.summary.note_end(&ended);
+            end_of(&ended).into_iter().for_each(&mut tell);
+        }
+        let mut over = Vec::new();
+        let last = self.ledger.finish(|row, ended| {
+            self.summary.count(row);
+            over.extend(ended.and_then(|run| self.kept_out.push(run)));
+        });
+        over.extend(last.and_then(|run| self.kept_out.push(run)));
+        over.extend(self.kept_out.finish());
+        self.tell_kept_out(over, &mut tell);
+        edge
+    }
+
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    pub(crate) fn config(&self) -> &GateConfig {
+        &self.config
+    }
+}
+
+fn count(summary: &mut Summary, input: SttInput<'_>) {
+    summary.stt_samples += match input {
+        SttInput::Audio(samples) => samples.len() as u64,
+        SttInput::Zeros(samples) => samples,
+        _ => 0,
+    };
+}
+
+fn edges(decision: &Decision) -> Vec<What> {
+    let start = match (decision.edge, decision.verdict) {
+        (Some(Edge::SpeechStart { speech }), Verdict::Forward(audio)) => {
+            Some(What::SpeechStart { speech_s: speech.as_ms() / 1e3, audio_s: audio.start.as_ms() / 1e3 })
+        }
+        _ => None,
+    };
+    let end = decision.edge.as_ref().and_then(end_of);
+    start.into_iter().chain(end).chain(decision.storm.map(What::Storm)).collect()
+}
+
+fn end_of(edge: &Edge) -> Option<What> {
+    let Edge::SpeechEnd { speech, voiced, cause } = *edge else { return None };
+    let voiced_s = SampleIndex(voiced).as_ms() / 1e3;
+    Some(What::SpeechEnd { speech, voiced_s, cause, misfire: edge.is_misfire() })
+}

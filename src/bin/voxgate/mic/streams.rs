@@ -1,0 +1,262 @@
+//! Devices opened: their callbacks do nothing but move samples through a lock-free ring.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use cpal::traits::{DeviceTrait, StreamTrait};
+use cpal::{
+    BufferSize, Error, ErrorKind, FromSample, Host, InputCallbackInfo, OutputCallbackInfo, Sample, SampleFormat,
+    SizedSample, Stream, StreamConfig, SupportedBufferSize, SupportedStreamConfig,
+};
+
+use crate::mic::Side;
+use crate::mic::devices::{Entry, form};
+use crate::mic::keeper::Word;
+use crate::mic::link::{Feed, Health, Link, link};
+use crate::mic::voice::Voice;
+use crate::paint::Usage;
+
+/// A device that runs.
+pub(crate) struct Opened {
+    /// Runs until it is dropped.
+    pub(crate) stream: Stream,
+    pub(crate) link: Link,
+    /// What it is, for people.
+    pub(crate) about: String,
+    /// To look after it.
+    pub(crate) host: Host,
+    pub(crate) entry: Entry,
+}
+
+/// Opens a microphone as it likes to be opened; of its channels, `channel` is heard.
+///
+/// # Errors
+/// What the audio system says; [`Usage`] if there is no such channel.
+pub(crate) fn open_mic(
+    host: Host,
+    entry: Entry,
+    channel: u16,
+    health: Arc<Health>,
+    words: Sender<Word>,
+) -> anyhow::Result<Opened> {
+    let supported = entry.config(Side::Mic)?;
+    let channels = supported.channels();
+    if channel >= channels {
+        bail!(Usage(format!("--channel {channel} is none of {}, which has {channels} (counted from 0)", entry.name)));
+    }
+    let about = refuse_rate(&entry, &supported)?;
+    let (feed, link) = link(supported.sample_rate(), health.clone());
+    let capture = Capture { feed, channel: usize::from(channel), channels: usize::from(channels) };
+    let stream = capture.open(&entry, &supported, on_fault(health, words))?;
+    stream.play().with_context(|| format!("cannot start {about}"))?;
+    Ok(Opened { stream, link, about, host, entry })
+}
+
+/// Opens a loudspeaker and plays the voice on all its channels; what it is handed comes back by the link.
+///
+/// # Errors
+/// What the audio system says.
+pub(crate) fn open_speaker(
+    host: Host,
+    entry: Entry,
+    voice: &Voice,
+    health: Arc<Health>,
+    words: Sender<Word>,
+) -> anyhow::Result<Opened> {
+    let supported = entry.config(Side::Speaker)?;
+    let about = refuse_rate(&entry, &supported)?;
+    let (feed, link) = link(supported.sample_rate(), health.clone());
+    let samples = voice.at_rate(supported.sample_rate())?;
+    let play = Play {
+        feed,
+        channels: usize::from(supported.channels()),
+        samples,
+        next: voice.next.clone(),
+        paused: voice.paused.clone(),
+    };
+    let stream = play.open(&entry, &supported, on_fault(health, words))?;
+    stream.play().with_context(|| format!("cannot start {about}"))?;
+    Ok(Opened { stream, link, about, host, entry })
+}
+
+/// The microphone's callback.
+struct Capture {
+    feed: Feed,
+    channel: usize,
+    channels: usize,
+}
+
+impl Capture {
+    fn open(
+        self,
+        entry: &Entry,
+        config: &SupportedStreamConfig,
+        on_fault: impl FnMut(Error) + Send + 'static,
+    ) -> anyhow::Result<Stream> {
+        match config.sample_format() {
+            SampleFormat::I8 => self.build::<i8>(entry, config, on_fault),
+            SampleFormat::I16 => self.build::<i16>(entry, config, on_fault),
+            SampleFormat::I24 => self.build::<cpal::I24>(entry, config, on_fault),
+            SampleFormat::I32 => self.build::<i32>(entry, config, on_fault),
+            SampleFormat::I64 => self.build::<i64>(entry, config, on_fault),
+            SampleFormat::U8 => self.build::<u8>(entry, config, on_fault),
+            SampleFormat::U16 => self.build::<u16>(entry, config, on_fault),
+            SampleFormat::U24 => self.build::<cpal::U24>(entry, config, on_fault),
+            SampleFormat::U32 => self.build::<u32>(entry, config, on_fault),
+            SampleFormat::U64 => self.build::<u64>(entry, config, on_fault),
+            SampleFormat::F32 => self.build::<f32>(entry, config, on_fault),
+            SampleFormat::F64 => self.build::<f64>(entry, config, on_fault),
+            other => bail!(unusable(entry, other)),
+        }
+    }
+
+    fn build<T>(
+        mut self,
+        entry: &Entry,
+        config: &SupportedStreamConfig,
+        on_fault: impl FnMut(Error) + Send + 'static,
+    ) -> anyhow::Result<Stream>
+    where
+        T: SizedSample,
+        f32: FromSample<T>,
+    {
+        let heard = move |data: &[T], info: &InputCallbackInfo| self.take(data, info);
+        let stream = entry.device().build_input_stream(with_blocks(MIC_BLOCK, config), heard, on_fault, Some(PATIENCE));
+        stream.with_context(|| format!("cannot open {} ({})", entry.name, form(config)))
+    }
+
+    /// One block.
+    ///
+    /// # Real-time
+    /// Never allocates, frees, locks or blocks; it asks the clock.
+    #[expect(clippy::disallowed_methods, reason = "latency is counted from here; the gate is handed samples only")]
+    fn take<T>(&mut self, data: &[T], info: &InputCallbackInfo)
+    where
+        T: SizedSample,
+        f32: FromSample<T>,
+    {
+        let called = Instant::now();
+        let stamp = info.timestamp();
+        let sounded = called - stamp.callback.duration_since(stamp.capture).min(MOST_BUFFERED);
+        let samples = data.chunks_exact(self.channels).map(|frame| f32::from_sample(frame[self.channel]));
+        self.feed.push(samples, called, sounded);
+    }
+}
+
+/// The loudspeaker's callback.
+struct Play {
+    feed: Feed,
+    channels: usize,
+    samples: Arc<[f32]>,
+    /// How far it is, in samples of this device: kept when it is opened again.
+    next: Arc<AtomicUsize>,
+    paused: Arc<AtomicBool>,
+}
+
+impl Play {
+    fn open(
+        self,
+        entry: &Entry,
+        config: &SupportedStreamConfig,
+        on_fault: impl FnMut(Error) + Send + 'static,
+    ) -> anyhow::Result<Stream> {
+        match config.sample_format() {
+            SampleFormat::I8 => self.build::<i8>(entry, config, on_fault),
+            SampleFormat::I16 => self.build::<i16>(entry, config, on_fault),
+            SampleFormat::I24 => self.build::<cpal::I24>(entry, config, on_fault),
+            SampleFormat::I32 => self.build::<i32>(entry, config, on_fault),
+            SampleFormat::I64 => self.build::<i64>(entry, config, on_fault),
+            SampleFormat::U8 => self.build::<u8>(entry, config, on_fault),
+            SampleFormat::U16 => self.build::<u16>(entry, config, on_fault),
+            SampleFormat::U24 => self.build::<cpal::U24>(entry, config, on_fault),
+            SampleFormat::U32 => self.build::<u32>(entry, config, on_fault),
+            SampleFormat::U64 => self.build::<u64>(entry, config, on_fault),
+            SampleFormat::F32 => self.build::<f32>(entry, config, on_fault),
+            SampleFormat::F64 => self.build::<f64>(entry, config, on_fault),
+            other => bail!(unusable(entry, other)),
+        }
+    }
+
+    fn build<T>(
+        mut self,
+        entry: &Entry,
+        config: &SupportedStreamConfig,
+        on_fault: impl FnMut(Error) + Send + 'static,
+    ) -> anyhow::Result<Stream>
+    where
+        T: SizedSample + FromSample<f32>,
+    {
+        let spoken = move |data: &mut [T], info: &OutputCallbackInfo| self.give(data, info);
+        let stream =
+            entry.device().build_output_stream(with_blocks(SPEAKER_BLOCK, config), spoken, on_fault, Some(PATIENCE));
+        stream.with_context(|| format!("cannot open {} ({})", entry.name, form(config)))
+    }
+
+    /// One block.
+    ///
+    /// # Real-time
+    /// As [`Capture::take`].
+    #[expect(clippy::disallowed_methods, reason = "the echo's way is timed from here; the gate is handed samples only")]
+    fn give<T: SizedSample + FromSample<f32>>(&mut self, data: &mut [T], info: &OutputCallbackInfo) {
+        let called = Instant::now();
+        let stamp = info.timestamp();
+        let sounded = called + stamp.playback.duration_since(stamp.callback).min(MOST_BUFFERED);
+        let frames = data.len() / self.channels;
+        let from = self.next.load(Ordering::Relaxed).min(self.samples.len());
+        let left = if self.paused.load(Ordering::Relaxed) { &[] } else { &self.samples[from..] };
+        let voice = &left[..frames.min(left.len())];
+        self.next.store(from + voice.len(), Ordering::Relaxed);
+        data.fill(T::EQUILIBRIUM);
+        for (frame, sample) in data.chunks_exact_mut(self.channels).zip(voice) {
+            frame.fill(T::from_sample(*sample));
+        }
+        let played = (0..frames).map(|i| voice.get(i).copied().unwrap_or(0.0));
+        self.feed.push(played, called, sounded);
+    }
+}
+
+/// What the device is, for people, if its rate can be resampled.
+fn refuse_rate(entry: &Entry, config: &SupportedStreamConfig) -> anyhow::Result<String> {
+    let about = format!("{} ({})", entry.name, form(config));
+    voxgate::Intake::new(config.sample_rate(), 1, 0)
+        .with_context(|| format!("cannot use {about}; set it to 48000 Hz in the system's settings"))?;
+    Ok(about)
+}
+
+/// Blocks of that length where the device can do that.
+fn with_blocks(length: Duration, config: &SupportedStreamConfig) -> StreamConfig {
+    let wanted = (length.as_secs_f64() * f64::from(config.sample_rate())) as u32;
+    let buffer_size = match *config.buffer_size() {
+        SupportedBufferSize::Range { min, max } if (min..=max).contains(&wanted) => BufferSize::Fixed(wanted),
+        _ => BufferSize::Default,
+    };
+    StreamConfig { buffer_size, ..config.config() }
+}
+
+/// Overruns are counted; what ends a stream is told.
+fn on_fault(health: Arc<Health>, words: Sender<Word>) -> impl FnMut(Error) + Send + 'static {
+    move |error| match error.kind() {
+        ErrorKind::Xrun => {
+            health.xruns.fetch_add(1, Ordering::Relaxed);
+        }
+        ErrorKind::RealtimeDenied | ErrorKind::DeviceChanged => {}
+        // Nobody listens any more: the device is being closed.
+        _ => drop(words.send(Word::Fault(error))),
+    }
+}
+
+fn unusable(entry: &Entry, format: SampleFormat) -> String {
+    format!("{} gives samples as {format}, expected integers or floats; choose another device or --host", entry.name)
+}
+
+/// How long a device may take to open.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The gate's own frames.
+const MIC_BLOCK: Duration = Duration::from_millis(10);
+/// Nobody waits for this voice, and each time it breaks off its echo moves: better late than torn.
+const SPEAKER_BLOCK: Duration = Duration::from_millis(60);
+/// Where a driver claims that more is on its way, it is wrong.
+const MOST_BUFFERED: Duration = Duration::from_secs(1);

@@ -1,0 +1,365 @@
+//! The one thread that owns the gate.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::Duration;
+
+use voxgate::{FRAME_LEN, Frame, SAMPLE_RATE};
+
+use crate::mic::Side;
+use crate::mic::heard::Heard;
+use crate::mic::latency::Latency;
+use crate::mic::link::{Health, Link};
+use crate::mic::price::MicPrice;
+use crate::mic::recorder::Recorder;
+use crate::mic::reference::Reference;
+use crate::mic::report::{Report, Reporter, Totals, What};
+use crate::mic::session::Session;
+use crate::mic::stt::{Segments, Transcript};
+
+/// What the worker is told.
+pub(crate) enum Command {
+    /// A device runs.
+    Source { side: Side, link: Box<Link>, about: String },
+    /// A device is gone.
+    Lost { side: Side, why: String },
+    /// It cannot be opened yet.
+    Waiting { side: Side, why: String },
+    /// What speech-to-text made of a segment.
+    Transcript(Transcript),
+    /// Hear nothing, or hear again.
+    TogglePause,
+    /// Begin a recording, or end it.
+    ToggleRecording,
+    /// Finish and return.
+    Stop,
+}
+
+/// Takes blocks from the rings, gates them, and tells what comes of it.
+pub(crate) struct Worker {
+    pub(crate) commands: Receiver<Command>,
+    pub(crate) reporter: Reporter,
+    pub(crate) session: Session,
+    pub(crate) price: MicPrice,
+    /// Where recordings go.
+    pub(crate) folder: PathBuf,
+    /// Whether the loudspeaker plays something of ours; it is told to stop in a pause.
+    pub(crate) voice_paused: Option<Arc<AtomicBool>>,
+    pub(crate) segments: Option<Segments>,
+    heard: Heard,
+    reference: Option<Reference>,
+    recorder: Option<Recorder>,
+    replays: Vec<String>,
+    latency: Latency,
+    activity: Activity,
+    frames: Vec<Frame>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Activity {
+    Listening,
+    Paused,
+}
+
+/// Whether there is more to do at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    Done,
+    Idle,
+    Over,
+}
+
+impl Worker {
+    pub(crate) fn new(
+        commands: Receiver<Command>,
+        reporter: Reporter,
+        session: Session,
+        price: MicPrice,
+        folder: PathBuf,
+    ) -> Self {
+        Self {
+            commands,
+            reporter,
+            session,
+            price,
+            folder,
+            voice_paused: None,
+            segments: None,
+            heard: Heard::new(),
+            reference: None,
+            recorder: None,
+            replays: Vec::new(),
+            latency: Latency::new(),
+            activity: Activity::Listening,
+            frames: Vec::with_capacity(MOST_FRAMES),
+        }
+    }
+
+    /// Works until it is told to stop.
+    pub(crate) fn run(mut self) -> Finished {
+        loop {
+            match self.turn() {
+                Work::Done => {}
+                Work::Idle => std::thread::sleep(POLL),
+                Work::Over => return self.finish(),
+            }
+        }
+    }
+
+    /// Does what there is to do now: commands first, then a block.
+    pub(crate) fn turn(&mut self) -> Work {
+        loop {
+            match self.commands.try_recv() {
+                Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return Work::Over,
+                Ok(command) => self.obey(command),
+                Err(TryRecvError::Empty) => break,
+            }
+        }
+        if let Some(reference) = &mut self.reference {
+            reference.drain();
+        }
+        self.hear()
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Source { side, link, about } => self.connect(side, link, about),
+            Command::Lost { side, why } => self.disconnect(side, why),
+            Command::Waiting { side, why } => self.tell(What::Waiting { side, why }),
+            Command::Transcript(transcript) => self.read(transcript),
+            Command::TogglePause => self.toggle_pause(),
+            Command::ToggleRecording => match self.recorder.take() {
+                Some(recorder) => self.end_recording(recorder, None),
+                None => self.begin_recording(),
+            },
+            Command::Stop => {}
+        }
+    }
+
+    fn connect(&mut self, side: Side, link: Box<Link>, about: String) {
+        let fits = match side {
+            Side::Mic => self.heard.connect(link, self.session.heard()),
+            Side::Speaker => Reference::new(*link, self.heard.epoch).map(|reference| self.reference = Some(reference)),
+        };
+        self.tell(match fits {
+            Ok(()) => What::Opened { side, about },
+            Err(error) => What::Lost { side, why: error.to_string() },
+        });
+    }
+
+    fn disconnect(&mut self, side: Side, why: String) {
+        match side {
+            Side::Mic => self.heard.disconnect(),
+            Side::Speaker => self.reference = None,
+        }
+        self.tell(What::Lost { side, why });
+    }
+
+    /// Takes a block of the microphone. While there is none, time goes on in gaps: a turn that is under way ends.
+    fn hear(&mut self) -> Work {
+        if self.heard.gap_is_due() {
+            self.step(&Frame::gap());
+            return Work::Done;
+        }
+        let mut frames = std::mem::take(&mut self.frames);
+        let block = self.heard.pop(self.session.heard(), &mut frames);
+        if let Some(lost_s) = block.as_ref().map(|block| block.lost_s).filter(|lost_s| *lost_s > 0.0) {
+            self.tell(What::Overflow { lost_s });
+        }
+        for frame in frames.drain(..) {
+            self.step(&frame);
+            if let (Activity::Listening, Some(block)) = (self.activity, &block) {
+                self.latency.note(block.called.elapsed());
+            }
+        }
+        self.frames = frames;
+        if block.is_some() { Work::Done } else { Work::Idle }
+    }
+
+    fn step(&mut self, mic: &Frame) {
+        let at = self.session.heard();
+        if self.activity == Activity::Paused {
+            self.session.skip(FRAME_LEN as u64);
+            return;
+        }
+        if mic.missing() > 0
+            && let Some(recorder) = self.recorder.take()
+        {
+            self.end_recording(recorder, Some("because audio was lost, which no file can tell from silence".into()));
+        }
+        let playback = self.voice_paused.is_some().then(|| match &mut self.reference {
+            Some(reference) => reference.frame(&mut self.heard.fit, at),
+            None => Frame::new([0.0; FRAME_LEN]).unwrap_or(Frame::gap()),
+        });
+        let (reporter, at_s) = (&mut self.reporter, seconds(at + FRAME_LEN as u64));
+        let decision = self.session.step(mic, playback.as_ref(), |what| reporter.event(at_s, what));
+        let kept = self.recorder.as_mut().map_or(Ok(()), |recorder| recorder.take(mic, playback.as_ref(), &decision));
+        if let Err(error) = kept
+            && let Some(recorder) = self.recorder.take()
+        {
+            self.end_recording(recorder, Some(format!("{error:#}")));
+        }
+        if self.segments.as_mut().is_some_and(|segments| !segments.take(&decision, &self.session)) {
+            self.tell(What::SttFailed { why: "the command is far behind; a segment was left out".into() });
+        }
+        self.reporter.send(Report::Frame(self.session.shown(&decision)));
+        if decision.frame.end.0.is_multiple_of(TOTALS_EVERY) {
+            let totals = self.totals();
+            self.reporter.send(Report::Totals(totals));
+        }
+    }
+
+    /// What speech-to-text made of a segment. Not while recording: a replay has no transcripts.
+    fn read(&mut self, transcript: Transcript) {
+        let Transcript { stream, span, text, took } = transcript;
+        match text {
+            Ok(text) => {
+                if stream == self.session.stream && self.recorder.is_none() {
+                    self.session.feedback(&text, span);
+                }
+                self.tell(What::Heard { text, took_s: took.as_secs_f64() });
+            }
+            Err(why) => self.tell(What::SttFailed { why }),
+        }
+    }
+
+    fn toggle_pause(&mut self) {
+        match self.activity {
+            Activity::Listening => {
+                if let Some(recorder) = self.recorder.take() {
+                    self.end_recording(recorder, Some("because of the pause".into()));
+                }
+                self.restart();
+                self.activity = Activity::Paused;
+                self.tell(What::Paused);
+            }
+            Activity::Paused => {
+                self.activity = Activity::Listening;
+                self.tell(What::Resumed);
+            }
+        }
+        if let Some(paused) = &self.voice_paused {
+            paused.store(self.activity == Activity::Paused, Ordering::Relaxed);
+        }
+    }
+
+    /// The gate begins anew: what it decides from here on depends on nothing before.
+    fn restart(&mut self) {
+        let (reporter, at_s) = (&mut self.reporter, seconds(self.session.heard()));
+        self.session.restart(|what| reporter.event(at_s, what));
+        self.end_segment();
+    }
+
+    fn end_segment(&mut self) {
+        if self.segments.as_mut().is_some_and(|segments| !segments.end()) {
+            self.tell(What::SttFailed { why: "the command is far behind; a segment was left out".into() });
+        }
+    }
+
+    pub(crate) fn begin_recording(&mut self) {
+        if self.activity == Activity::Paused {
+            self.toggle_pause();
+        }
+        self.restart();
+        match Recorder::create(&self.folder, self.session.config(), self.voice_paused.is_some()) {
+            Ok(recorder) => {
+                self.recorder = Some(recorder);
+                self.tell(What::Recording { to: self.folder.clone() });
+            }
+            Err(error) => self.tell(What::RecordFailed { why: format!("{error:#}") }),
+        }
+    }
+
+    fn end_recording(&mut self, recorder: Recorder, why: Option<String>) {
+        let told = match recorder.finish() {
+            Ok(done) => {
+                self.replays.push(done.replay.clone());
+                What::Recorded { replay: done.replay, seconds: done.seconds, why }
+            }
+            Err(error) => What::RecordFailed { why: format!("{error:#}") },
+        };
+        self.tell(told);
+    }
+
+    /// The run is over: what is held is dropped, the last turn ends.
+    fn finish(mut self) -> Finished {
+        if let Some(recorder) = self.recorder.take() {
+            self.end_recording(recorder, None);
+        }
+        let (reporter, at_s) = (&mut self.reporter, seconds(self.session.heard()));
+        self.session.finish(|what| reporter.event(at_s, what));
+        self.end_segment();
+        self.segments = None;
+        let totals = self.totals();
+        Finished {
+            session: self.session,
+            totals,
+            replays: self.replays,
+            commands: self.commands,
+            reporter: self.reporter,
+        }
+    }
+
+    fn totals(&self) -> Totals {
+        let summary = &self.session.summary;
+        let health = |counter: fn(&Health) -> u64| self.heard.health.as_deref().map_or(0, counter);
+        let (seconds, stt_s) = (summary.seconds(), summary.stt_samples as f64 / f64::from(SAMPLE_RATE));
+        Totals {
+            seconds,
+            forwarded_s: summary.forwarded_s(),
+            suppressed_s: summary.suppressed_s(),
+            saved: self.price.saved(seconds, stt_s),
+            xruns: health(|health| Health::read(&health.xruns)),
+            overflows: health(|health| Health::read(&health.overflows)),
+            latency: self.latency.report(),
+            unshown: self.reporter.unshown,
+        }
+    }
+
+    fn tell(&mut self, what: What) {
+        self.reporter.event(seconds(self.session.heard()), what);
+    }
+}
+
+/// What is left when the worker has ended; transcripts may still come.
+pub(crate) struct Finished {
+    pub(crate) session: Session,
+    pub(crate) totals: Totals,
+    /// The commands that decide the recordings again.
+    pub(crate) replays: Vec<String>,
+    pub(crate) commands: Receiver<Command>,
+    pub(crate) reporter: Reporter,
+}
+
+fn seconds(samples: u64) -> f64 {
+    samples as f64 / f64::from(SAMPLE_RATE)
+}
+
+/// How often an idle worker looks: half of it is added to a decision on the average. Callbacks do not wake it,
+/// because that calls the system.
+const POLL: Duration = Duration::from_millis(1);
+/// A block holds so many frames at most, as far as room is reserved.
+const MOST_FRAMES: usize = 400;
+/// 100 ms.
+const TOTALS_EVERY: u64 = 10 * FRAME_LEN as u64;
+
+impl Finished {
+    /// The next transcript that comes before the command is through; `None` when it is.
+    pub(crate) fn next_transcript(&self, transcriber: &crate::mic::stt::Transcriber) -> Option<Transcript> {
+        loop {
+            let done = transcriber.is_done();
+            match self.commands.recv_timeout(10 * POLL) {
+                Ok(Command::Transcript(transcript)) => return Some(transcript),
+                Ok(_) => {}
+                Err(_) if done => return None,
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "worker_tests.rs"]
+mod tests;

@@ -1,0 +1,103 @@
+//! `voxgate mic` on a real audio server: PulseAudio with a microphone and a loudspeaker that are not there.
+#![cfg(all(unix, feature = "mic"))]
+#![allow(clippy::disallowed_methods, reason = "sound takes its time")]
+
+#[path = "mic/room.rs"]
+mod room;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use room::{Lines, Room, sentence};
+
+/// The agent speaks three sentences, comes back half a second late and 15 dB down, and the user cuts into the last.
+///
+/// A server without real-time rights tears the sound when the machine is busy, and an echo that jumps is taken for
+/// somebody else for a moment, here as in life: then the scene is played again, twice at most.
+#[test]
+fn the_user_goes_through_and_the_agent_does_not() {
+    let Some(room) = Room::open() else { return };
+    let scene = |take: u32| {
+        let folder = room.path().join(format!("take {take}"));
+        (user_over_agent(&room, &folder), folder)
+    };
+    let is_whole = |(lines, _): &(Lines, PathBuf)| lines.told("speech").len() == 1;
+    let (lines, folder) = (0..2).map(scene).find(is_whole).unwrap_or_else(|| scene(2));
+
+    let openings = lines.told("speech");
+    let echoes = lines.with("kept out   echo");
+    assert_eq!(openings.len(), 1, "{lines}");
+    assert!(openings[0].number_after("from") > 6.9, "the user had not spoken yet: {lines}");
+    let end = &lines.told("end")[0];
+    assert!((end.number_after("voiced") - 2.5).abs() < 0.5, "the sentence lasts 2.5 s: {lines}");
+    let kept_out_s: f64 = echoes.map(|line| line.number_after("to") - line.number_after("echo,")).sum();
+    assert!(kept_out_s > 3.5, "the agent speaks for 4.5 s before the user does: {lines}");
+    let forwarded_s = lines.with("forwarded").next().unwrap().number_after("forwarded");
+    assert!((2.5..5.0).contains(&forwarded_s), "{lines}");
+    assert!(lines.contains("0 overruns in the audio system, 0 blocks in voxgate"), "{lines}");
+    replays_the_same(&folder);
+}
+
+fn user_over_agent(room: &Room, folder: &Path) -> Lines {
+    let agent = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/echo_playback.wav");
+    let mut mic = room.voxgate(&["--for", "12s", "--play", agent, "--record", folder.to_str().unwrap()]);
+    mic.wait_for("listening");
+    std::thread::sleep(Duration::from_millis(6_700));
+    room.say(&sentence());
+    mic.finish()
+}
+
+/// What was recorded is decided again by `voxgate gate`, to the last digit of every row.
+fn replays_the_same(folder: &Path) {
+    let file = |kind: &str| {
+        let mut files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        files.find(|path| path.to_str().unwrap().ends_with(kind)).unwrap()
+    };
+    let again = folder.join("again.csv");
+    let mut gate = assert_cmd::cargo::cargo_bin_cmd!("voxgate");
+    gate.arg("gate").arg(file("-mic.wav")).arg("--playback").arg(file("-playback.wav"));
+    gate.args(["--quiet", "--frames"]).arg(&again).assert().success();
+    let (live, again) = (std::fs::read(file("-frames.csv")).unwrap(), std::fs::read(again).unwrap());
+    assert!(live.len() > 50_000 && live == again, "the replay differs");
+}
+
+/// Through ALSA's own plugin, as on a system without a sound server of that kind; with speech-to-text.
+#[test]
+fn alsa_hears_the_same_and_segments_go_to_the_command() {
+    let Some(room) = Room::open().filter(|_| Room::has_alsa()) else { return };
+    let heard = room.path().join("heard.wav");
+    let stt = format!("cat > {} && echo not an ill disposed young man", heard.display());
+    let mut mic = room.voxgate(&["--host", "alsa", "--device", "pulse", "--for", "6s", "--stt", &stt]);
+    mic.wait_for("listening");
+    room.say(&sentence());
+    let lines = mic.finish();
+    assert_eq!(lines.told("speech").len(), 1, "{lines}");
+    assert!(lines.contains("“not an ill disposed young man”"), "{lines}");
+    let segment = hound::WavReader::open(heard).unwrap();
+    let seconds = f64::from(segment.duration()) / f64::from(segment.spec().sample_rate);
+    let forwarded_s = lines.with("forwarded").next().unwrap().number_after("forwarded");
+    assert!((seconds - forwarded_s).abs() < 0.02, "{seconds} s: {lines}");
+}
+
+/// A microphone that is pulled out ends the turn, is told, and goes on when it is back.
+#[test]
+fn a_microphone_that_goes_away_is_opened_again() {
+    let Some(room) = Room::open() else { return };
+    let mut mic = room.voxgate(&["--device", "Microphone", "--for", "14s"]);
+    mic.wait_for("listening");
+    let speaking = std::thread::spawn({
+        let mut say = room.sayer(&sentence());
+        move || say.output().unwrap()
+    });
+    mic.wait_for("speech  ");
+    room.unplug();
+    mic.wait_for("the microphone is gone");
+    mic.wait_for(" end  ");
+    mic.wait_for("the microphone is not back yet");
+    speaking.join().unwrap();
+    room.plug_in();
+    mic.wait_for("listening");
+    room.say(&sentence());
+    let lines = mic.finish();
+    assert_eq!(lines.told("speech").len(), 2, "{lines}");
+}
