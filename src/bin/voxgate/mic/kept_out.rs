@@ -51,7 +51,7 @@ mod tests {
     fn run(start_ms: u64, end_ms: u64, reason: Reason) -> Suppressed {
         let span = Span::new(SampleIndex(16 * start_ms), SampleIndex(16 * end_ms));
         let peak_speech = Probability::new(end_ms as f32 / 1e4).unwrap();
-        Suppressed { span, reason, doubt: None, peak_speech, peak_level_dbfs: -30.0, model: None }
+        Suppressed { span, reason, doubt: None, peak_speech, peak_level_dbfs: -30.0, echo: None, model: None }
     }
 
     #[test]
