@@ -73,6 +73,7 @@ impl BargeIn {
     /// Weighs the detector's `score` against what is known about the echo, while the turn stands at `turn`
     /// and playback comes so late that the evidence is `behind` the newest frame by so many samples.
     pub(crate) fn step(&mut self, score: Score, echo: Option<&EchoEvidence>, behind: u64, turn: TurnState) -> Passage {
+        self.hear(score);
         match echo {
             None => self.pass_unless_late(score, behind),
             Some(echo) if echo.quality == DelayQuality::Locked => {
@@ -84,7 +85,8 @@ impl BargeIn {
     }
 
     /// Nothing is known about this frame yet: nothing opens, and what is open stays so.
-    pub(crate) fn suspend(&self, score: Score) -> Passage {
+    pub(crate) fn suspend(&mut self, score: Score) -> Passage {
+        self.hear(score);
         self.pass(Score { window: None, ..score }, Admission::Wait, Some(Reason::Echo))
     }
 
@@ -96,6 +98,10 @@ impl BargeIn {
     pub(crate) fn reset(&mut self) {
         (self.agent_until, self.voice) = (SampleIndex::default(), 0.0);
         (self.waited, self.refuted) = (0, false);
+    }
+
+    fn hear(&mut self, score: Score) {
+        self.voice = (self.voice * VOICE_KEPT).max(score.speech.get());
     }
 
     /// No playback is known to be in the room; as much of it as comes late may be.
@@ -110,9 +116,7 @@ impl BargeIn {
 
     /// The delay is known: only the user counts as speech.
     fn judge(&mut self, score: Score, echo: &EchoEvidence, turn: TurnState) -> Passage {
-        self.voice = self.voice.max(score.speech.get());
         let near = if self.voice >= WORTH_WAITING.get() { echo.near } else { echo.near.least(score.speech) };
-        self.voice *= VOICE_KEPT;
         let agent = near < self.rules.agent && echo.likelihood.get() > AGENT_HEARD;
         if agent {
             self.agent_until = self.agent_until.max(echo.frame.end.back(self.rules.reaction));

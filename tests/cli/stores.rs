@@ -15,7 +15,7 @@ fn refused(url: &str, code: i32, parts: &[&str]) {
 
 #[test]
 fn an_address_that_names_no_store() {
-    refused("localhost:6379", 2, &["`localhost:6379 · default` names no store", "expected redis://host[:port]"]);
+    refused("localhost:6379", 2, &["`localhost:6379` names no store", "expected redis://host[:port]"]);
     refused("http://me:secret@host", 2, &["`http://host", "postgres://user@host/database"]);
 }
 
