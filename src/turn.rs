@@ -203,7 +203,8 @@ impl Turn {
     /// Speech that goes on must convince as speech that begins.
     fn weigh(&mut self, frame: Span, sound: &Sound) -> Option<Edge> {
         let waiting = matches!(self.state, TurnState::Starting | TurnState::Stopping);
-        if !waiting || !(self.candidate.sure > 0 || self.candidate.span.len() >= self.rules.min_speech) {
+        let enough = if self.admission == Admission::Certain { CERTAIN_AFTER } else { 1 };
+        if !waiting || !(self.candidate.sure >= enough || self.candidate.span.len() >= self.rules.min_speech) {
             return None;
         }
         let opinion = match self.admission {
@@ -331,6 +332,8 @@ impl Rules {
     }
 }
 
+/// What the likelihood of the user calls sure, it must call so twice: 20 ms. One frame is a chance.
+const CERTAIN_AFTER: u64 = 2 * FRAME_LEN as u64;
 /// A candidate whose score stays between the thresholds for this long (200 ms) is dropped.
 const CANDIDATE_PATIENCE: u64 = 3_200;
 /// The longest window a detector scores: Silero's.
