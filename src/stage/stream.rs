@@ -44,8 +44,9 @@ pub(super) struct Stream {
     takeovers: u32,
     /// The reader stood still until this moment: what waited did not wait for the worker.
     reader_slow_until: Option<Moment>,
-    /// When the frame that is being decided on came.
+    /// When the frame that is being decided on came, and in shadow mode what it is.
     arrived: Moment,
+    heard: Frame,
 }
 
 /// Where audio goes.
@@ -118,6 +119,7 @@ impl Stream {
             takeovers: 0,
             reader_slow_until: None,
             arrived: opened,
+            heard: Frame::gap(),
         }
     }
 
@@ -163,7 +165,7 @@ impl Stream {
     /// The gate has decided on the frame that was staged.
     pub(super) fn decided(&mut self, gate: &Gate, decision: &Decision, now: Moment, lateness: &LatenessCounts) {
         self.turn = decision.turn;
-        self.teller.decided(gate, decision, self.options.mode);
+        self.teller.decided(gate, decision, &self.heard, self.options.mode);
         lateness.note(now.since(self.arrived));
     }
 
@@ -186,6 +188,9 @@ impl Stream {
             return Step::Moved;
         };
         self.arrived = mic.arrived;
+        if self.options.mode == Mode::Shadow {
+            self.heard = mic.frame;
+        }
         // A detector of the caller's own is called here, and may panic.
         match catch_unwind(AssertUnwindSafe(|| pool.push(id, &mic.frame))) {
             Ok(Ok(())) => Step::Staged,

@@ -92,12 +92,12 @@ impl Teller {
         self.events.is_closed()
     }
 
-    /// Tells of a decision that `gate` has just made.
-    pub(super) fn decided(&mut self, gate: &Gate, decision: &Decision, mode: Mode) {
+    /// Tells of a decision that `gate` has just made on `heard`.
+    pub(super) fn decided(&mut self, gate: &Gate, decision: &Decision, heard: &Frame, mode: Mode) {
         // What was suppressed lies before what is forwarded now.
         self.settle(decision);
         match mode {
-            Mode::Shadow => self.shadow(gate, decision),
+            Mode::Shadow => self.shadow(decision, heard),
             Mode::Gate | Mode::Bypass => self.forward(gate, decision),
         }
         if let Some(edge @ Edge::SpeechEnd { cause, .. }) = decision.edge {
@@ -216,11 +216,11 @@ impl Teller {
         }
     }
 
-    fn shadow(&mut self, gate: &Gate, decision: &Decision) {
-        let from = later(decision.frame.start, self.origin).max(self.handed);
-        let frame = Span::new(SampleIndex(from - self.origin), decision.frame.end);
-        if let Some((first, second)) = gate.audio(frame) {
-            self.audio(from, first, second, Passage::Shadowed);
+    /// Hands the microphone's own frame out: what a gate would forward may be cleaned of echo.
+    fn shadow(&mut self, decision: &Decision, heard: &Frame) {
+        let at = later(decision.frame.start, self.origin);
+        if at >= self.handed {
+            self.audio(at, heard.samples(), &[], Passage::Shadowed);
         }
         if let Verdict::Forward(span) = decision.verdict {
             let span = shifted(span, self.origin);

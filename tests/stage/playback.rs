@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use voxgate::guard::Moment;
-use voxgate::stage::{Clock, ClockHand, Event, GateStage, PlayAt, PlaybackError, StageEngine, StageOptions};
-use voxgate::{Chunk, Gate, GateConfig, SampleIndex, Samples, Span, Verdict, echo};
+use voxgate::stage::{Clock, ClockHand, Event, GateStage, Mode, PlayAt, PlaybackError, StageEngine, StageOptions};
+use voxgate::{Chunk, Gate, GateConfig, Reason, SampleIndex, Samples, Span, Verdict, echo};
 
-use super::support::{all, check_audio, chunk, frames, roomy, sample};
+use super::support::{all, as_recorded, check_audio, chunk, frames, roomy, sample};
 
 /// The microphone hears the agent 180 ms late; the user barges in at 7 s.
 #[tokio::test]
@@ -15,7 +15,7 @@ async fn playback_given_at_once_does_what_aligned_playback_does() {
     let aligned = with_aligned_playback(&mic, &tts);
     let (engine, hand) = engine();
     // The network brings the microphone 35 ms late, and the player's clock says when it plays.
-    let GateStage { mic: mut input, mut playback, events, .. } = engine.open(roomy()).unwrap();
+    let GateStage { mic: mut input, mut playback, events, .. } = engine.open(as_recorded()).unwrap();
     hand.advance(Duration::from_millis(500));
     for (n, part) in tts.chunks(4_000).enumerate() {
         playback.push(chunk(part), PlayAt::At(ms(500 + 250 * n as u64))).unwrap();
@@ -35,6 +35,24 @@ async fn playback_given_at_once_does_what_aligned_playback_does() {
     assert!(overlap * 10 > there.max(here) * 9, "{spans:?} and {aligned:?}");
     let late = |event: &Event| matches!(event, Event::Health(voxgate::stage::Health::PlaybackLate { .. }));
     assert!(!events.iter().any(late));
+}
+
+/// A gate that forwards would clean it of the agent's voice.
+#[tokio::test]
+async fn shadow_forwards_what_was_recorded() {
+    let (mic, tts) = (sample("echo_mic"), sample("echo_playback"));
+    let (engine, hand) = engine();
+    let options = StageOptions { mode: Mode::Shadow, ..roomy() };
+    let GateStage { mic: mut input, mut playback, control, events } = engine.open(options).unwrap();
+    playback.push(chunk(&tts), PlayAt::At(ms(0))).unwrap();
+    for packet in mic.chunks(320) {
+        hand.advance(Duration::from_millis(20));
+        input.push(chunk(packet)).unwrap();
+    }
+    input.finish();
+    let spans = check_audio(&all(events).await, &mic);
+    assert_eq!(total(&spans), (mic.len() as u64).next_multiple_of(160));
+    assert!(control.totals().suppressed_for(Reason::Echo) > Duration::from_secs(1), "the agent was heard");
 }
 
 #[tokio::test]

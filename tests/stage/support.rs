@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use voxgate::stage::{Audio, Event, GateStage, StageOptions};
-use voxgate::{Chunk, Decision, Edge, FRAME_LEN, Frame, Gate, GateConfig, Samples, Span, Verdict};
+use voxgate::{
+    Chunk, Decision, EchoConfig, Edge, FRAME_LEN, ForwardAudio, Frame, Gate, GateConfig, Samples, Span, Verdict,
+};
 
 /// Options of a test that pushes minutes at once.
 pub(crate) fn roomy() -> StageOptions {
@@ -13,6 +15,12 @@ pub(crate) fn roomy() -> StageOptions {
         event_queue: 65_536,
         ..StageOptions::default()
     }
+}
+
+/// The same, and what is forwarded is what was recorded, though the agent speaks too.
+pub(crate) fn as_recorded() -> StageOptions {
+    let echo = EchoConfig { forward_audio: ForwardAudio::Mic, ..EchoConfig::default() };
+    StageOptions { gate: GateConfig { echo: Some(echo), ..GateConfig::default() }, ..roomy() }
 }
 
 /// A shipped sample of 16 kHz.
