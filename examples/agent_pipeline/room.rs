@@ -61,7 +61,8 @@ pub(crate) fn read_wav(path: &Path) -> anyhow::Result<Vec<f32>> {
     Ok(out)
 }
 
-const PACKET: usize = 320;
+/// 20 ms.
+pub(crate) const PACKET: usize = 320;
 /// 180 ms: a laptop.
 const ECHO_DELAY: usize = 2_880;
 /// 15 dB down.

@@ -12,7 +12,7 @@ use crate::error::ConfigError;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EchoConfig {
-    /// At this likelihood of the user the gate opens over playback at once (barge-in).
+    /// At this likelihood of the user in two frames, which are 20 ms, the gate opens over playback (barge-in).
     pub barge_in_threshold: Probability,
     /// At this one it opens once it has lasted for `turn.min_speech_duration`.
     pub likely_threshold: Probability,

@@ -46,7 +46,7 @@ impl Passage {
 pub(crate) enum Admission {
     /// By the turn's own rules.
     Usual,
-    /// At once: the score already says that it is the user.
+    /// In two frames: the score already says that it is the user.
     Certain,
     /// Not yet: it may be the agent.
     Wait,

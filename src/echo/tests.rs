@@ -24,6 +24,25 @@ fn the_delay_of_a_straight_path_is_exact() {
 }
 
 #[test]
+fn an_agent_that_listens_first_is_found_as_soon_as_one_that_speaks_first() {
+    let frames_until_found = |silence: usize| {
+        let (mut echo, mut noise) = (EchoDetector::new().unwrap(), Noise(3));
+        // The microphone hears it 100 ms later.
+        let mut heard = vec![Frame::gap(); 10];
+        let mut found = |n: usize| {
+            let frame = if n < silence { Frame::gap() } else { noise.frame() };
+            echo.playback(&frame, SampleIndex((n * FRAME_LEN) as u64));
+            heard.push(frame);
+            let evidence = echo.assess(&heard[n], Probability::ONE);
+            evidence.is_some_and(|evidence| evidence.quality == DelayQuality::Locked)
+        };
+        (0..silence + 300).find(|n| found(*n)).expect("white noise is found") - silence
+    };
+    let (first, later) = (frames_until_found(0), frames_until_found(1_000));
+    assert!(later <= first + 5, "{later} frames instead of {first}");
+}
+
+#[test]
 fn what_has_nothing_of_the_playback_has_no_delay() {
     let mut stream = Stream::new(0);
     let mut other = Noise(99);
@@ -173,6 +192,17 @@ fn speech_waits_for_the_delay_but_not_for_good() {
 fn silence_in_which_the_net_hears_a_user_is_silence() {
     let mut barge_in = BargeIn::new(&EchoConfig::default(), &TurnConfig::default());
     let passage = barge_in.step(heard(0.01), Some(&evidence(1, 0.95)), 0, TurnState::Quiet);
+    assert_eq!(passage.score.speech, Probability::default());
+}
+
+#[test]
+fn a_voice_of_before_the_agent_spoke_is_silent_when_it_speaks_again() {
+    let mut barge_in = BargeIn::new(&EchoConfig::default(), &TurnConfig::default());
+    barge_in.step(heard(0.99), Some(&evidence(1, 0.95)), 0, TurnState::Speaking);
+    for n in 2..100 {
+        barge_in.step(heard_at(n, 0.01), None, 0, TurnState::Quiet);
+    }
+    let passage = barge_in.step(heard(0.01), Some(&evidence(100, 0.95)), 0, TurnState::Quiet);
     assert_eq!(passage.score.speech, Probability::default());
 }
 

@@ -9,6 +9,7 @@ struct Bench {
     scored: u64,
     score: f32,
     around: Around,
+    admission: Admission,
 }
 
 impl Bench {
@@ -22,6 +23,7 @@ impl Bench {
             scored: 0,
             score: 0.0,
             around: Around::default(),
+            admission: Admission::Usual,
         }
     }
 
@@ -35,11 +37,9 @@ impl Bench {
             (self.scored, self.score) = (end, score);
         }
         let level = LevelStep { frame_dbfs: -60.0, mean_dbfs: -60.0 + above_floor_db, floor_dbfs: -60.0 };
-        self.turn.step(
-            frame,
-            &Passage::of(Score { speech: Probability::nearest(self.score), window }),
-            &Around { level, ..self.around },
-        )
+        let score = Score { speech: Probability::nearest(self.score), window };
+        let passage = Passage { admission: self.admission, ..Passage::of(score) };
+        self.turn.step(frame, &passage, &Around { level, ..self.around })
     }
 
     fn quiet(&mut self, frames: u64) -> Vec<TurnStep> {
@@ -66,6 +66,16 @@ fn one_sure_window_opens_at_once_and_reaches_back_over_the_pre_roll() {
     // The 31st window begins at 15,360; 300 ms before it is 10,560, the start of frame 66.
     assert_eq!(first.edge, Some(Edge::SpeechStart { speech: SampleIndex(15_360) }));
     assert_eq!(first.open_from, Some(at(66)));
+}
+
+#[test]
+fn over_the_agent_one_sure_frame_is_a_chance_and_two_are_the_user() {
+    let mut bench = Bench::new(|_| ());
+    bench.admission = Admission::Certain;
+    bench.quiet(50);
+    let mut states = |score| bench.push(score, 30.0).state;
+    assert_eq!([1.0, 0.0, 1.0].map(&mut states), [TurnState::Starting, TurnState::Quiet, TurnState::Starting]);
+    assert_eq!(states(1.0), TurnState::Speaking);
 }
 
 #[test]
