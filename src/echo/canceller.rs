@@ -45,7 +45,7 @@ impl Canceller {
             sounding: [false; PARTS],
             newest: 0,
             path: Box::new([Bins::SILENT; PARTS]),
-            doubt: Box::new([[FIRST_DOUBT; BINS]; PARTS]),
+            doubt: Box::new(FIRST_DOUBTS.map(|doubt| [doubt; BINS])),
             near: [0.0; BINS],
             next_cut: 0,
             offset: None,
@@ -74,7 +74,7 @@ impl Canceller {
         self.path.fill(Bins::SILENT);
         self.playback.fill(Bins::SILENT);
         self.sounding = [false; PARTS];
-        self.doubt.iter_mut().for_each(|bins| bins.fill(FIRST_DOUBT));
+        *self.doubt = FIRST_DOUBTS.map(|doubt| [doubt; BINS]);
         self.near.fill(0.0);
         (self.newest, self.next_cut, self.offset) = (0, 0, None);
     }
@@ -110,7 +110,7 @@ impl Canceller {
         for part in order {
             match was(part) {
                 Some(old) => (self.path[part], self.doubt[part]) = (self.path[old], self.doubt[old]),
-                None => (self.path[part], self.doubt[part]) = (Bins::SILENT, [FIRST_DOUBT; BINS]),
+                None => (self.path[part], self.doubt[part]) = (Bins::SILENT, [FIRST_DOUBTS[part]; BINS]),
             }
         }
     }
@@ -162,7 +162,8 @@ impl Canceller {
                     total[k] = 1.0 / (HALF * total[k] + near[k] + LEAST_NEAR);
                 }
                 for (part, (path, doubt)) in path.iter_mut().zip(doubt.iter_mut()).enumerate() {
-                    path.follow(doubt, &playback[(*newest + part) % PARTS], &error, &total);
+                    let unheard = DOUBT_RETURNS * FIRST_DOUBTS[part];
+                    path.follow(doubt, &playback[(*newest + part) % PARTS], &error, &total, unheard);
                 }
             }
         ));
@@ -225,18 +226,33 @@ impl Bins {
         }
     }
 
-    /// The Kalman step of one partition of the path: `gain` is one over the variance of the error.
+    /// The Kalman step of one partition of the path: `gain` is one over the variance of the error, `unheard` what the
+    /// path may become that it never was.
     #[inline(always)]
-    fn follow(&mut self, doubt: &mut [f32; BINS], x: &Self, error: &Self, gain: &[f32; BINS]) {
+    fn follow(&mut self, doubt: &mut [f32; BINS], x: &Self, error: &Self, gain: &[f32; BINS], unheard: f32) {
         for k in 0..BINS {
             let step = doubt[k] * gain[k];
             self.re[k] += step * (x.re[k] * error.re[k] + x.im[k] * error.im[k]);
             self.im[k] += step * (x.re[k] * error.im[k] - x.im[k] * error.re[k]);
             let known = HALF * step * (x.re[k] * x.re[k] + x.im[k] * x.im[k]);
             let path = self.re[k] * self.re[k] + self.im[k] * self.im[k];
-            doubt[k] = PATH_KEPT * (1.0 - known) * doubt[k] + (1.0 - PATH_KEPT) * path + LEAST_DOUBT;
+            doubt[k] = PATH_KEPT * (1.0 - known) * doubt[k] + (1.0 - PATH_KEPT) * (path + unheard) + LEAST_DOUBT;
         }
     }
+}
+
+/// What is thought of the partitions of a path that was never heard: rooms decay. If all are as doubtful as the
+/// loudest, the first frames of a voice teach each of them something else, and for a second the canceller adds more
+/// than it takes away.
+const fn first_doubts() -> [f32; PARTS] {
+    let mut doubts = [DOUBT_BEFORE; PARTS];
+    let (mut part, mut doubt) = (HEAD as usize, DOUBT_AT_DELAY);
+    while part < PARTS {
+        doubts[part] = doubt;
+        doubt *= DOUBT_KEPT;
+        part += 1;
+    }
+    doubts
 }
 
 /// Partitions of 10 ms: a room's first 120 ms behind a head of 20.
@@ -259,7 +275,14 @@ const NEAR_KEPT: f32 = 0.9;
 const LEAST_NEAR: f32 = 1e-7;
 /// No bin of the path is ever quite known.
 const LEAST_DOUBT: f32 = 1e-9;
-/// An echo as loud as the playback, spread over the partitions.
-const FIRST_DOUBT: f32 = 0.1;
+/// An echo 15 dB below the playback.
+const DOUBT_AT_DELAY: f32 = 0.03;
+/// Its share that is left 10 ms later: RT60 0.6 s.
+const DOUBT_KEPT: f32 = 0.8;
+/// The first sound may come before the peak.
+const DOUBT_BEFORE: f32 = 0.009;
+const FIRST_DOUBTS: [f32; PARTS] = first_doubts();
+/// What is silent at first may yet be heard: doubt settles at no less than this share of the first.
+const DOUBT_RETURNS: f32 = 0.02;
 /// Quieter samples (-100 dBFS) are silence.
 const INAUDIBLE: f32 = 1e-5;

@@ -84,6 +84,28 @@ fn the_canceller_takes_away_what_came_along_one_path() {
 }
 
 #[test]
+fn a_voice_that_was_never_heard_is_not_made_louder() {
+    for delay in [1_440, 2_880, 2_960] {
+        let (mut reference, mut canceller) = (Reference::new(), Canceller::new());
+        let (mut agent, mut hiss) = (Voice::default(), Noise(8));
+        let mut said = vec![0.0; delay as usize];
+        let (mut mic_power, mut residual_power) = (0.0, 0.0);
+        for n in 0..100 {
+            let frame = agent.frame();
+            reference.write(&frame, SampleIndex((n * FRAME_LEN) as u64));
+            said.extend(frame.samples());
+            let hiss = *hiss.frame().samples();
+            let mic = std::array::from_fn(|i| 0.18 * said[n * FRAME_LEN + i] + 1e-3 * hiss[i]);
+            let residual = canceller.step(n as u64, &mic, delay, &reference);
+            reference.advance();
+            (mic_power, residual_power) = (mic_power + power(&mic), residual_power + power(&residual));
+        }
+        let db = 10.0 * (mic_power / residual_power).log10();
+        assert!(db > 3.0, "{delay}: {db:.1} dB less");
+    }
+}
+
+#[test]
 fn the_canceller_leaves_the_user_as_they_are() {
     let (delay, mut stream) = (1_600, Stream::new(1_600));
     let (mut canceller, mut user) = (Canceller::new(), Noise(5));
@@ -276,6 +298,28 @@ impl Noise {
 
     fn frame(&mut self) -> Frame {
         Frame::new(std::array::from_fn(|_| 0.2 * self.next())).unwrap()
+    }
+}
+
+/// Vowels: a pitch that moves, and its harmonics.
+#[derive(Default)]
+struct Voice {
+    samples: u32,
+    phase: f32,
+}
+
+impl Voice {
+    fn frame(&mut self) -> Frame {
+        Frame::new(std::array::from_fn(|_| self.sample())).unwrap()
+    }
+
+    fn sample(&mut self) -> f32 {
+        let s = self.samples as f32 / 16_000.0;
+        self.samples += 1;
+        self.phase += (120.0 + 20.0 * (5.0 * s).sin()) / 16_000.0;
+        let loud = (9.0 * s).sin().powi(2);
+        let harmonics = (1..30).map(|k| (std::f32::consts::TAU * (self.phase * k as f32).fract()).sin() / k as f32);
+        0.1 * loud * harmonics.sum::<f32>()
     }
 }
 
