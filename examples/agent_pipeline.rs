@@ -16,6 +16,7 @@ mod stt;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use room::{Speaker, read_wav};
@@ -65,6 +66,7 @@ async fn main() -> anyhow::Result<()> {
                 None => break,
             },
             Some((transcript, span)) = transcripts.recv() => agent.heard(transcript?, span).await?,
+            () = tokio::time::sleep(agent.left_to_say()), if agent.speaks => agent.has_spoken()?,
         }
     }
     room.await??;
@@ -89,6 +91,7 @@ struct Agent {
     answers: std::array::IntoIter<&'static str, 3>,
     /// When the agent will have said what it says.
     speaks_until: Moment,
+    speaks: bool,
 }
 
 impl Agent {
@@ -118,26 +121,37 @@ impl Agent {
             segment: (Vec::new(), Span::default()),
             answers: ANSWERS.into_iter(),
             speaks_until: Moment::default(),
+            speaks: false,
         })
     }
 
     fn event(&mut self, event: Event) -> anyhow::Result<()> {
         match event {
             Event::SpeechStarted { audio, .. } => {
-                if self.clock.now() < self.speaks_until {
+                if self.speaks {
                     println!("   [the user interrupts]");
                     self.stop_speaking()?;
                 }
+                if !self.segment.0.is_empty() {
+                    self.transcribe()?;
+                }
                 self.segment = (audio.samples.to_vec(), audio.span);
             }
-            Event::Audio(audio) if audio.passage == Passage::Gated => {
+            Event::Audio(audio) => {
+                if self.segment.0.is_empty() {
+                    self.segment.1 = audio.span;
+                }
                 self.segment.0.extend_from_slice(&audio.samples);
                 self.segment.1.end = audio.span.end;
+                // Where no gate can be asked, all audio comes, and nobody says where a turn ends.
+                if audio.passage == Passage::Ungated && self.segment.1.duration() >= UNGATED_SEGMENT {
+                    self.transcribe()?;
+                }
             }
             Event::SpeechEnded { .. } => self.transcribe()?,
             Event::Suppressed(run) => {
                 self.meter.saved(self.stt, Usage::Audio(run.span.duration()), cause(run.reason));
-                if run.reason != Reason::Silence {
+                if run.reason != Reason::Silence && run.span.duration() >= WORTH_A_LINE {
                     let (from, to) = (run.span.start.as_ms() / 1e3, run.span.end.as_ms() / 1e3);
                     println!("   [{from:.2} to {to:.2} s kept back: {}]", run.reason.as_str());
                 }
@@ -192,27 +206,39 @@ impl Agent {
         self.control.agent(stage::Agent::Speaking)?;
         self.playback.push(Chunk::new(Samples::F32(&voice), SAMPLE_RATE, 1), PlayAt::Next)?;
         self.speaks_until = now.max(self.speaks_until) + duration_of(voice.len() as u64);
+        self.speaks = true;
         Ok(self.speaker.try_send(Speaker::Play(voice))?)
     }
 
     fn stop_speaking(&mut self) -> anyhow::Result<()> {
         self.speaks_until = self.clock.now();
         self.control.interrupt()?;
-        self.control.agent(stage::Agent::Silent)?;
+        self.has_spoken()?;
         Ok(self.speaker.try_send(Speaker::Stop)?)
+    }
+
+    fn left_to_say(&self) -> Duration {
+        self.speaks_until.since(self.clock.now())
+    }
+
+    fn has_spoken(&mut self) -> anyhow::Result<()> {
+        self.speaks = false;
+        Ok(self.control.agent(stage::Agent::Silent)?)
     }
 
     fn sum_up(&self) {
         let totals = self.control.totals();
         let s = |samples: u64| duration_of(samples).as_secs_f64();
         println!("\nsent {:.1} s in {} turns; kept back:", s(totals.forwarded), totals.turns);
-        for reason in Reason::ALL {
-            println!("  {:>8} {:.1} s", reason.as_str(), totals.suppressed_for(reason).as_secs_f64());
+        for (reason, samples) in Reason::ALL.iter().zip(totals.suppressed).filter(|(_, samples)| *samples > 0) {
+            println!("  {:>8} {:.1} s", reason.as_str(), s(samples));
         }
         let bill = self.meter.bill();
         println!("spent ${:.6}, saved ${:.6} (list prices, second-hand)", bill.spent.dollars(), bill.saved.dollars());
         for line in bill.lines {
-            println!("  {}: spent ${:.6}, saved {:?}", line.item, line.spent.dollars(), line.saved);
+            let saved =
+                line.saved.iter().map(|(cause, usd)| format!(", saved ${:.6} of {}", usd.dollars(), cause.as_str()));
+            println!("  {:<22} spent ${:.6}{}", line.item, line.spent.dollars(), saved.collect::<String>());
         }
     }
 }
@@ -303,6 +329,9 @@ fn arguments() -> anyhow::Result<(Option<String>, Microphone)> {
 
 const USAGE: &str = "expected --stt HOST:PORT [MIC.wav | live], with speech-to-text as examples/agent_pipeline/run starts \
                      it, or --stt none [MIC.wav | live]";
+const WORTH_A_LINE: Duration = Duration::from_millis(100);
+/// As long as a sentence.
+const UNGATED_SEGMENT: Duration = Duration::from_secs(5);
 /// Two sentences, and typing between them.
 const RECORDING: &str = "samples/keyboard.wav";
 const ANSWERS: [&str; 3] = [

@@ -1,8 +1,9 @@
 //! A thousand live calls in one process, at real time:
 //! `cargo run --release --features stage --example soak -- MINUTES [STREAMS [ENGINES]]`
 //!
-//! Each call hears a shipped recording, over and over, in packets of 20 ms; in every tenth the agent speaks all the
-//! time and its echo is looked for. Says how late decisions were and whether memory grew.
+//! The calls come one after the other, 200 a second. Each hears a shipped recording, over and over, in packets of
+//! 20 ms; in every tenth the agent speaks all the time and its echo is looked for. Says how late decisions were and
+//! whether memory grew.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,7 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("{frames} frames decided; lateness: p50 {p50:?}, p99 {p99:?}, p99.9 {p999:?}, longest {longest:?}");
     }
     let (lost, ungated) = (report.lost.as_secs_f64(), report.ungated.as_secs_f64());
-    println!("{lost} s lost, {ungated:.1} s not gated, {} turns", report.turns);
+    println!("of {:.0} s {lost} s lost, {ungated:.1} s not gated; {} turns", report.heard.as_secs_f64(), report.turns);
     for (at, megabytes) in report.resident_mb {
         println!("resident after {:>5.0} s: {megabytes:.1} MB", at.as_secs_f64());
     }
@@ -36,6 +37,8 @@ pub(crate) struct Report {
     pub(crate) took: Duration,
     /// Of each engine.
     pub(crate) lateness: Vec<Lateness>,
+    /// Audio that the microphones gave.
+    pub(crate) heard: Duration,
     pub(crate) lost: Duration,
     pub(crate) ungated: Duration,
     pub(crate) turns: u64,
@@ -48,27 +51,32 @@ pub(crate) fn soak(time: Duration, streams: usize, engines: usize) -> Result<Rep
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build()?;
     let _entered = runtime.enter();
     let engines = (0..engines).map(|_| StageEngine::start(streams)).collect::<Result<Vec<_>, _>>()?;
-    let (turns, mut calls, mut controls, mut readers) =
-        (Arc::new(AtomicU64::new(0)), Vec::new(), Vec::new(), Vec::new());
-    for number in 0..streams {
+    let turns = Arc::new(AtomicU64::new(0));
+    let (mut controls, mut readers) = (Vec::new(), Vec::new());
+    let mut join = |number: usize| -> Result<Call, Box<dyn std::error::Error>> {
         let GateStage { mic, playback, control, events } =
-            engines[number % engines.len()].open(StageOptions::default())?;
-        calls.push(Call { mic, playback, number });
+            engines[number * engines.len() / streams].open(StageOptions::default())?;
         controls.push(control);
         readers.push(runtime.spawn(read(events, Arc::clone(&turns))));
-    }
+        Ok(Call { mic, playback, number })
+    };
     let clock = Clock::system();
     let elapsed = || clock.now().since_start();
     let mut resident_mb = Vec::new();
     let looked = [0.02, 0.1, 0.25, 0.5, 0.75, 1.0].map(|share| time.mul_f64(share));
     let mut looks = looked.into_iter().peekable();
     let sound = Sound::read()?;
+    let (mut calls, mut packets): ([Vec<Call>; SLICES], _) = (Default::default(), 0);
     for packet in 0.. {
+        for number in (packet * NEW_A_PACKET..streams).take(NEW_A_PACKET) {
+            calls[number % SLICES].push(join(number)?);
+        }
         // The calls are spread over the 20 ms of a packet, as those of a server are.
-        for (slice, calls) in calls.chunks_mut(streams.div_ceil(SLICES)).enumerate() {
-            let due = Duration::from_millis(20) * packet + Duration::from_millis(slice as u64);
+        for (slice, calls) in calls.iter_mut().enumerate() {
+            let due = Duration::from_millis((packet * SLICES + slice) as u64);
             thread::sleep(due.saturating_sub(elapsed()));
-            calls.iter_mut().try_for_each(|call| call.hear(&sound, packet as usize))?;
+            calls.iter_mut().try_for_each(|call| call.hear(&sound, packet))?;
+            packets += calls.len() as u32;
         }
         if looks.next_if(|look| *look <= elapsed()).is_some() {
             resident_mb.extend(resident().map(|mb| (elapsed(), mb)));
@@ -78,13 +86,13 @@ pub(crate) fn soak(time: Duration, streams: usize, engines: usize) -> Result<Rep
         }
     }
     let took = elapsed();
-    let lost = calls.iter().map(|call| call.mic.lost()).sum();
+    let (heard, lost) = (PACKET_TIME * packets, calls.iter().flatten().map(|call| call.mic.lost()).sum());
     drop(calls);
     readers.into_iter().try_for_each(|reader| runtime.block_on(reader))?;
     let ungated = controls.iter().map(|control| voxgate::duration_of(control.totals().ungated)).sum();
     let turns = turns.load(Ordering::Relaxed);
     let lateness = engines.iter().map(StageEngine::take_lateness).collect();
-    Ok(Report { took, lateness, lost, ungated, turns, resident_mb })
+    Ok(Report { took, lateness, heard, lost, ungated, turns, resident_mb })
 }
 
 /// Stands for the connection to speech-to-text.
@@ -147,5 +155,8 @@ fn resident() -> Option<f64> {
 
 /// 20 ms at 16 kHz.
 const PACKET: usize = 320;
+const PACKET_TIME: Duration = Duration::from_millis(20);
 /// A millisecond each.
 const SLICES: usize = 20;
+/// Calls that begin within a packet.
+const NEW_A_PACKET: usize = 4;

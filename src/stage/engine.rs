@@ -28,11 +28,11 @@ pub struct StageEngine {
 }
 
 impl StageEngine {
-    /// Starts the thread, for as many streams at a time as `most_streams`. One core of today carries several hundred
+    /// Starts the thread, for as many streams at a time as `most_streams`, 1 to 65,536. One core of today carries several hundred
     /// at real time (`benches/README.md`); start one engine a core.
     ///
     /// # Errors
-    /// The system's, if it starts no thread.
+    /// The system's, if it starts no thread; of kind `InvalidInput` for another number.
     pub fn start(most_streams: usize) -> std::io::Result<Self> {
         Self::with_clock(most_streams, Clock::system())
     }
@@ -42,7 +42,10 @@ impl StageEngine {
     /// # Errors
     /// As [`start`](Self::start).
     pub fn with_clock(most_streams: usize, clock: Clock) -> std::io::Result<Self> {
-        let most_streams = most_streams.clamp(1, MOST_STREAMS);
+        if !(1..=MOST_STREAMS).contains(&most_streams) {
+            let told = format!("most_streams is {most_streams}, expected 1 to {MOST_STREAMS}");
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, told));
+        }
         let worker = Arc::new(Worker::new(clock, most_streams));
         let (inbox, arrivals) = mpsc::channel(most_streams);
         let (alive, ended) = watch::channel(());

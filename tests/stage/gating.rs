@@ -156,6 +156,7 @@ async fn a_reader_that_is_slow_holds_up_its_own_stream_and_loses_what_finds_no_r
 
 #[tokio::test]
 async fn what_no_stream_can_have_is_refused() {
+    assert_eq!(StageEngine::start(0).unwrap_err().to_string(), "most_streams is 0, expected 1 to 65536");
     let engine = StageEngine::start(1).unwrap();
     let refused = |change: fn(&mut StageOptions)| {
         let mut options = StageOptions::default();

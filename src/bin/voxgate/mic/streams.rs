@@ -82,20 +82,14 @@ pub(crate) fn open_speaker(
     Ok(Opened { stream, link, about, host, entry })
 }
 
-/// The microphone's callback.
-struct Capture {
-    feed: Feed,
-    channel: usize,
-    channels: usize,
-}
+/// What a device calls, with samples of whatever format it has.
+trait Callback: Sized {
+    fn build<T>(self, entry: &Entry, config: &SupportedStreamConfig, on_fault: OnFault) -> anyhow::Result<Stream>
+    where
+        T: SizedSample + FromSample<f32>,
+        f32: FromSample<T>;
 
-impl Capture {
-    fn open(
-        self,
-        entry: &Entry,
-        config: &SupportedStreamConfig,
-        on_fault: impl FnMut(Error) + Send + 'static,
-    ) -> anyhow::Result<Stream> {
+    fn open(self, entry: &Entry, config: &SupportedStreamConfig, on_fault: OnFault) -> anyhow::Result<Stream> {
         match config.sample_format() {
             SampleFormat::I8 => self.build::<i8>(entry, config, on_fault),
             SampleFormat::I16 => self.build::<i16>(entry, config, on_fault),
@@ -109,16 +103,23 @@ impl Capture {
             SampleFormat::U64 => self.build::<u64>(entry, config, on_fault),
             SampleFormat::F32 => self.build::<f32>(entry, config, on_fault),
             SampleFormat::F64 => self.build::<f64>(entry, config, on_fault),
-            other => bail!(unusable(entry, other)),
+            other => bail!(
+                "{} gives samples as {other}, expected integers or floats; choose another device or --host",
+                entry.name
+            ),
         }
     }
+}
 
-    fn build<T>(
-        mut self,
-        entry: &Entry,
-        config: &SupportedStreamConfig,
-        on_fault: impl FnMut(Error) + Send + 'static,
-    ) -> anyhow::Result<Stream>
+/// The microphone's callback.
+struct Capture {
+    feed: Feed,
+    channel: usize,
+    channels: usize,
+}
+
+impl Callback for Capture {
+    fn build<T>(mut self, entry: &Entry, config: &SupportedStreamConfig, on_fault: OnFault) -> anyhow::Result<Stream>
     where
         T: SizedSample,
         f32: FromSample<T>,
@@ -127,7 +128,9 @@ impl Capture {
         let stream = entry.device().build_input_stream(with_blocks(MIC_BLOCK, config), heard, on_fault, Some(PATIENCE));
         stream.with_context(|| format!("cannot open {} ({})", entry.name, form(config)))
     }
+}
 
+impl Capture {
     /// One block.
     ///
     /// # Real-time
@@ -156,36 +159,8 @@ struct Play {
     paused: Arc<AtomicBool>,
 }
 
-impl Play {
-    fn open(
-        self,
-        entry: &Entry,
-        config: &SupportedStreamConfig,
-        on_fault: impl FnMut(Error) + Send + 'static,
-    ) -> anyhow::Result<Stream> {
-        match config.sample_format() {
-            SampleFormat::I8 => self.build::<i8>(entry, config, on_fault),
-            SampleFormat::I16 => self.build::<i16>(entry, config, on_fault),
-            SampleFormat::I24 => self.build::<cpal::I24>(entry, config, on_fault),
-            SampleFormat::I32 => self.build::<i32>(entry, config, on_fault),
-            SampleFormat::I64 => self.build::<i64>(entry, config, on_fault),
-            SampleFormat::U8 => self.build::<u8>(entry, config, on_fault),
-            SampleFormat::U16 => self.build::<u16>(entry, config, on_fault),
-            SampleFormat::U24 => self.build::<cpal::U24>(entry, config, on_fault),
-            SampleFormat::U32 => self.build::<u32>(entry, config, on_fault),
-            SampleFormat::U64 => self.build::<u64>(entry, config, on_fault),
-            SampleFormat::F32 => self.build::<f32>(entry, config, on_fault),
-            SampleFormat::F64 => self.build::<f64>(entry, config, on_fault),
-            other => bail!(unusable(entry, other)),
-        }
-    }
-
-    fn build<T>(
-        mut self,
-        entry: &Entry,
-        config: &SupportedStreamConfig,
-        on_fault: impl FnMut(Error) + Send + 'static,
-    ) -> anyhow::Result<Stream>
+impl Callback for Play {
+    fn build<T>(mut self, entry: &Entry, config: &SupportedStreamConfig, on_fault: OnFault) -> anyhow::Result<Stream>
     where
         T: SizedSample + FromSample<f32>,
     {
@@ -194,7 +169,9 @@ impl Play {
             entry.device().build_output_stream(with_blocks(SPEAKER_BLOCK, config), spoken, on_fault, Some(PATIENCE));
         stream.with_context(|| format!("cannot open {} ({})", entry.name, form(config)))
     }
+}
 
+impl Play {
     /// One block.
     ///
     /// # Real-time
@@ -237,20 +214,18 @@ fn with_blocks(length: Duration, config: &SupportedStreamConfig) -> StreamConfig
 }
 
 /// Overruns are counted; what ends a stream is told.
-fn on_fault(health: Arc<Health>, words: Sender<Word>) -> impl FnMut(Error) + Send + 'static {
-    move |error| match error.kind() {
+fn on_fault(health: Arc<Health>, words: Sender<Word>) -> OnFault {
+    Box::new(move |error| match error.kind() {
         ErrorKind::Xrun => {
             health.xruns.fetch_add(1, Ordering::Relaxed);
         }
         ErrorKind::RealtimeDenied | ErrorKind::DeviceChanged => {}
         // Nobody listens any more: the device is being closed.
         _ => drop(words.send(Word::Fault(error))),
-    }
+    })
 }
 
-fn unusable(entry: &Entry, format: SampleFormat) -> String {
-    format!("{} gives samples as {format}, expected integers or floats; choose another device or --host", entry.name)
-}
+type OnFault = Box<dyn FnMut(Error) + Send>;
 
 /// How long a device may take to open.
 const PATIENCE: Duration = Duration::from_secs(5);
