@@ -248,3 +248,30 @@ impl std::fmt::Debug for Events {
 
 /// A frame.
 const PASSING_PACE: Duration = Duration::from_millis(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Frame;
+    use crate::guard::Moment;
+    use crate::stage::Clock;
+
+    #[tokio::test]
+    async fn of_a_frame_that_was_handed_out_in_part_the_rest_passes() {
+        let (mut lane, tap) = rtrb::RingBuffer::new(1);
+        let frame = Frame::new(std::array::from_fn(|i| i as f32 / 160.0)).unwrap();
+        lane.push(MicFrame { number: 0, arrived: Moment::default(), frame }).unwrap();
+        let shared = Arc::new(Shared::default());
+        shared.settled.store(100, Ordering::Release);
+        shared.mic_ended.store(true, Ordering::Release);
+        let worker = Arc::new(Worker::new(Clock::system(), 1));
+        let (told, messages) = mpsc::channel(1);
+        let mut events = Events::new(messages, tap, shared, worker, Duration::from_secs(1));
+        drop(told);
+        assert_eq!(events.next().await, Some(Event::Health(Health::PassingThrough { cause: Failure::WorkerDead })));
+        let Some(Event::Audio(audio)) = events.next().await else { panic!("the rest of the frame must pass") };
+        assert_eq!(audio.span, Span::new(SampleIndex(100), SampleIndex(160)));
+        assert_eq!(audio.samples[..], frame.samples()[100..]);
+        assert_eq!(events.next().await, None);
+    }
+}
