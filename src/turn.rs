@@ -28,6 +28,8 @@ pub(crate) struct Turn {
     hole: Span,
     tail: Tail,
     admission: Admission,
+    /// Since when scores say how likely the user speaks, and not how likely anybody.
+    certain_since: SampleIndex,
     /// That of the rules, or less while the agent speaks.
     hangover: u64,
     /// The segment reached its longest: the next frame begins another.
@@ -76,6 +78,7 @@ impl Turn {
             hole: Span::default(),
             tail: Tail::Broken,
             admission: Admission::Usual,
+            certain_since: SampleIndex::default(),
             hangover: samples_in(config.hangover_duration),
             cut: false,
         }
@@ -91,6 +94,10 @@ impl Turn {
     /// Takes what the score in force after `frame` is worth, how loud it is, and the sound it is part of.
     pub(crate) fn step(&mut self, frame: Span, passage: &Passage, around: &Around) -> TurnStep {
         let score = passage.score;
+        if passage.admission == Admission::Certain && self.admission != Admission::Certain {
+            // That somebody speaks is known; that it is the user is not.
+            (self.certain_since, self.candidate.sure) = (frame.start, 0);
+        }
         self.admission = passage.admission;
         self.hangover = passage.hangover.map_or(self.rules.hangover, |most| most.min(self.rules.hangover));
         if around.artefact.is_some() {
@@ -203,8 +210,13 @@ impl Turn {
     /// Speech that goes on must convince as speech that begins.
     fn weigh(&mut self, frame: Span, sound: &Sound) -> Option<Edge> {
         let waiting = matches!(self.state, TurnState::Starting | TurnState::Stopping);
-        let enough = if self.admission == Admission::Certain { CERTAIN_AFTER } else { 1 };
-        if !waiting || !(self.candidate.sure >= enough || self.candidate.span.len() >= self.rules.min_speech) {
+        let Span { start, end } = self.candidate.span;
+        let (enough, start) = match self.admission {
+            Admission::Certain => (CERTAIN_AFTER, start.max(self.certain_since)),
+            _ => (1, start),
+        };
+        let lasted = end.0.saturating_sub(start.0);
+        if !waiting || !(self.candidate.sure >= enough || lasted >= self.rules.min_speech) {
             return None;
         }
         let opinion = match self.admission {

@@ -79,6 +79,22 @@ fn over_the_agent_one_sure_frame_is_a_chance_and_two_are_the_user() {
 }
 
 #[test]
+fn that_somebody_spoke_before_the_delay_was_found_does_not_make_it_the_user() {
+    for artefact in [None, Some(Artefact::Gap)] {
+        let mut bench = Bench::new(|_| ());
+        bench.admission = Admission::Wait;
+        let waited: Vec<_> = (0..20).map(|_| bench.push(1.0, 30.0)).collect();
+        assert_eq!(open(&waited), 0);
+        (bench.admission, bench.around.artefact) = (Admission::Certain, artefact);
+        let told = if artefact.is_some() { 0.0 } else { 0.4 };
+        assert_eq!(bench.push(told, 30.0).state, TurnState::Starting, "{artefact:?}");
+        bench.around.artefact = None;
+        let user: Vec<_> = (0..2).map(|_| bench.push(1.0, 30.0)).collect();
+        assert_eq!(user[1].edge, Some(Edge::SpeechStart { speech: at(0) }), "what waited goes with the user's words");
+    }
+}
+
+#[test]
 fn likely_windows_open_once_they_have_lasted() {
     let mut bench = Bench::new(|turn| turn.min_speech_duration = std::time::Duration::from_millis(30));
     bench.quiet(10);
