@@ -66,7 +66,7 @@ async fn main() -> anyhow::Result<()> {
                 None => break,
             },
             Some((transcript, span)) = transcripts.recv() => agent.heard(transcript?, span).await?,
-            () = tokio::time::sleep(agent.left_to_say()), if agent.speaks => agent.has_spoken()?,
+            () = tokio::time::sleep(agent.left_to_say()), if agent.speaks_until.is_some() => agent.has_spoken()?,
         }
     }
     room.await??;
@@ -89,9 +89,8 @@ struct Agent {
     /// What the user has said in this turn, and when.
     segment: (Vec<f32>, Span),
     answers: std::array::IntoIter<&'static str, 3>,
-    /// When the agent will have said what it says.
-    speaks_until: Moment,
-    speaks: bool,
+    /// When the agent will have said what it says; `None` while it is silent.
+    speaks_until: Option<Moment>,
 }
 
 impl Agent {
@@ -120,15 +119,14 @@ impl Agent {
             tts,
             segment: (Vec::new(), Span::default()),
             answers: ANSWERS.into_iter(),
-            speaks_until: Moment::default(),
-            speaks: false,
+            speaks_until: None,
         })
     }
 
     fn event(&mut self, event: Event) -> anyhow::Result<()> {
         match event {
             Event::SpeechStarted { audio, .. } => {
-                if self.speaks {
+                if self.speaks_until.is_some() {
                     println!("   [the user interrupts]");
                     self.stop_speaking()?;
                 }
@@ -205,24 +203,23 @@ impl Agent {
         self.misfires.agent_said(text, now);
         self.control.agent(stage::Agent::Speaking)?;
         self.playback.push(Chunk::new(Samples::F32(&voice), SAMPLE_RATE, 1), PlayAt::Next)?;
-        self.speaks_until = now.max(self.speaks_until) + duration_of(voice.len() as u64);
-        self.speaks = true;
+        let begins = self.speaks_until.map_or(now, |until| until.max(now));
+        self.speaks_until = Some(begins + duration_of(voice.len() as u64));
         Ok(self.speaker.try_send(Speaker::Play(voice))?)
     }
 
     fn stop_speaking(&mut self) -> anyhow::Result<()> {
-        self.speaks_until = self.clock.now();
         self.control.interrupt()?;
         self.has_spoken()?;
         Ok(self.speaker.try_send(Speaker::Stop)?)
     }
 
     fn left_to_say(&self) -> Duration {
-        self.speaks_until.since(self.clock.now())
+        self.speaks_until.map_or(Duration::ZERO, |until| until.since(self.clock.now()))
     }
 
     fn has_spoken(&mut self) -> anyhow::Result<()> {
-        self.speaks = false;
+        self.speaks_until = None;
         Ok(self.control.agent(stage::Agent::Silent)?)
     }
 
@@ -327,8 +324,8 @@ fn arguments() -> anyhow::Result<(Option<String>, Microphone)> {
     Ok(((server != "none").then_some(server), microphone))
 }
 
-const USAGE: &str = "expected --stt HOST:PORT [MIC.wav | live], with speech-to-text as examples/agent_pipeline/run starts \
-                     it, or --stt none [MIC.wav | live]";
+const USAGE: &str = "expected --stt HOST:PORT [MIC.wav | live], with speech-to-text as \
+                     examples/agent_pipeline/run starts it, or --stt none [MIC.wav | live]";
 const WORTH_A_LINE: Duration = Duration::from_millis(100);
 /// As long as a sentence.
 const UNGATED_SEGMENT: Duration = Duration::from_secs(5);

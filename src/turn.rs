@@ -146,6 +146,7 @@ impl Turn {
 
     pub(crate) fn reset(&mut self) {
         (self.state, self.cut) = (TurnState::Quiet, false);
+        (self.admission, self.certain_since) = (Admission::Usual, SampleIndex::default());
         self.drop_candidate();
         self.judge.reset();
         self.hole = Span::default();

@@ -28,8 +28,8 @@ pub struct StageEngine {
 }
 
 impl StageEngine {
-    /// Starts the thread, for as many streams at a time as `most_streams`, 1 to 65,536. One core of today carries several hundred
-    /// at real time (`benches/README.md`); start one engine a core.
+    /// Starts the thread, for as many streams at a time as `most_streams`, 1 to 65,536. One core of today carries
+    /// several hundred at real time (`benches/README.md`); start one engine a core.
     ///
     /// # Errors
     /// The system's, if it starts no thread; of kind `InvalidInput` for another number.
