@@ -1,4 +1,4 @@
-"""A terminal's screen as an SVG: tmux capture-pane -e -p | python3 docs/screenshot.py > docs/mic.svg"""
+"""A terminal's screen as an SVG: tmux capture-pane -e -p | python3 docs/screenshot.py > docs/src/pictures/mic.svg"""
 
 import re
 import sys

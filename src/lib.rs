@@ -30,6 +30,8 @@
 #![warn(missing_docs)]
 
 mod artefact;
+#[cfg(doctest)]
+mod book;
 pub mod budget;
 mod burst;
 mod config;
@@ -69,8 +71,3 @@ pub use intake::{Chunk, Intake, IntakeReport, Samples};
 pub use ledger::{Ledger, LedgerRow, Suppressed};
 pub use pool::{GateId, GatePool, PoolError};
 pub use time_map::TimeMap;
-
-/// The README's examples are compiled and run as documentation tests.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
