@@ -2,8 +2,8 @@
 
 use toml::{Table, Value};
 
-use super::GateConfig;
 use super::section::OFF;
+use super::{GateConfig, duration};
 use crate::error::ConfigError;
 
 pub(super) fn parse(text: &str) -> Result<Table, ConfigError> {
@@ -54,10 +54,32 @@ fn refuse_unknown(given: &Table, known: &Table, path: &str) -> Result<(), Config
             (Value::Table(inner), None) if !inner.is_empty() => refuse_unknown(inner, &Table::new(), &path)?,
             (_, None) => return Err(unknown(&path, &table(&GateConfig::default()))),
             (Value::Table(given), Some(Value::Table(known))) => refuse_unknown(given, known, &path)?,
-            _ => {}
+            (given, Some(known)) => refuse_other_kind(given, known, &path)?,
         }
     }
     Ok(())
+}
+
+/// Refuses a value that cannot stand where `known`, the default, stands; sections answer for themselves.
+fn refuse_other_kind(given: &Value, known: &Value, path: &str) -> Result<(), ConfigError> {
+    let is_time = |word: &str| word == OFF || duration::parse(word).is_ok();
+    let (fits, expected) = match known {
+        Value::Float(number) => {
+            (matches!(given, Value::Float(_) | Value::Integer(_)), format!("a number such as {number}"))
+        }
+        Value::Integer(number) => (matches!(given, Value::Integer(_)), format!("a whole number such as {number}")),
+        Value::String(time) if is_time(time) => (
+            matches!(given, Value::String(_) | Value::Float(_) | Value::Integer(_)),
+            "a time such as 300ms, 1.5s or 1m 30s".to_owned(),
+        ),
+        Value::String(word) => (matches!(given, Value::String(_)), format!("text in quotes, as in \"{word}\"")),
+        _ => return Ok(()),
+    };
+    if fits {
+        return Ok(());
+    }
+    let given = given.as_str().map_or_else(|| given.to_string(), str::to_owned);
+    Err(ConfigError::Value(format!("`{given}` is not what `{path}` can be; expected {expected}")))
 }
 
 /// Names the known key most like `key`: by the whole path, or by the last word alone; one of the same section first.
@@ -91,9 +113,32 @@ fn keys(table: &Table, path: &str) -> Vec<String> {
     found
 }
 
-/// serde's message without the place, which a table read from parts does not have.
+/// serde's message in our words, with the key in one piece: a section of its own names it before the section.
 fn value_error(error: &toml::de::Error) -> ConfigError {
-    ConfigError::Value(error.to_string().trim_end().replace('\n', " "))
+    let text = error.to_string().trim_end().replace('\n', " ");
+    let mut parts = text.split(" in `");
+    let what = in_our_words(parts.next().unwrap_or_default());
+    let place: Vec<&str> = parts.map(|key| key.trim_end_matches('`')).collect();
+    let key = place.into_iter().rev().collect::<Vec<_>>().join(".");
+    ConfigError::Value(if key.is_empty() { what } else { format!("{what} in `{key}`") })
+}
+
+fn in_our_words(what: &str) -> String {
+    let of_a_number = |what: &str| {
+        let (number, kind) = what.strip_prefix("invalid value: integer ")?.split_once(", expected ")?;
+        let most = match kind {
+            "u8" => u64::from(u8::MAX),
+            "u16" => u64::from(u16::MAX),
+            "u32" => u64::from(u32::MAX),
+            _ => return None,
+        };
+        Some(format!("{number} is out of range; expected a whole number from 0 to {most}"))
+    };
+    let of_a_word = |what: &str| {
+        let (word, known) = what.strip_prefix("unknown variant ")?.split_once(", expected ")?;
+        Some(format!("{word} is none of its values; expected {known}"))
+    };
+    of_a_number(what).or_else(|| of_a_word(what)).unwrap_or_else(|| what.to_owned())
 }
 
 /// A key is rather misspelt in its own section than in another.
