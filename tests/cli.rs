@@ -8,8 +8,16 @@ mod contract;
 mod cost;
 #[path = "cli/explain.rs"]
 mod explain;
+#[path = "cli/files.rs"]
+mod files;
+#[path = "cli/first_tries.rs"]
+mod first_tries;
 #[path = "cli/formats.rs"]
 mod formats;
+#[path = "cli/full_disk.rs"]
+mod full_disk;
+#[path = "cli/live.rs"]
+mod live;
 #[path = "cli/long.rs"]
 mod long;
 #[path = "cli/model.rs"]

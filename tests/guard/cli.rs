@@ -115,12 +115,29 @@ async fn tell(store: &impl GuardStore, url: &str) {
         &["no worker reports as agent other", "there are: agent;"],
     );
 
+    #[cfg(target_os = "linux")]
+    on_a_full_disk(url);
     let (code, _, err) = run(&["release", "host-1:4711"], url);
     assert_eq!(code, 2);
     has(&err, &["still reports: it is alive", "give --yes"]);
     has(&voxgate(&["release", "nobody", "--yes"], url), &["nobody holds nothing"]);
     has(&voxgate(&["release", "host-1:4711", "--yes"], url), &["released 6 of 6"]);
     granted(store.take(&claim("call-1", "host-1:4711")).await.unwrap());
+}
+
+/// What cannot be printed is an error, and nobody is released unseen.
+#[cfg(target_os = "linux")]
+fn on_a_full_disk(url: &str) {
+    let release = ["release", "host-1:4711", "--yes"];
+    for args in [&["usage"][..], &["usage", "--json"], &["claims"], &["claims", "--json"], &["why", "call-1"], &release]
+    {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("voxgate"));
+        let output = command.args(args).args(["--store", url]).stdout(full).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {told}");
+        has(&told, &["cannot write standard output: No space left on device", "make room"]);
+    }
 }
 
 /// Longer than a busy machine needs for all of these commands.

@@ -4,6 +4,7 @@ use clap::Args;
 use voxgate::guard::store::{Held, Survey, WorkerState};
 
 use crate::paint::{BOLD, DIM, GOOD, WARN, paint};
+use crate::stdout::say;
 use crate::store_source::{StoreArgs, columns, padded, short, span};
 
 #[derive(Args)]
@@ -20,8 +21,7 @@ pub(crate) fn run(args: &ClaimsArgs) -> anyhow::Result<()> {
     if args.json {
         let Survey { now, claims, leases, workers, .. } = &survey;
         let all = serde_json::json!({ "now": now, "claims": claims, "leases": leases, "workers": workers });
-        anstream::println!("{all}");
-        return Ok(());
+        return say(format!("{all}\n"));
     }
     let mut text = format!("\n{}\n", paint(BOLD, args.store.title()));
     if survey.workers.is_empty() && survey.claims.is_empty() && survey.leases.is_empty() {
@@ -30,8 +30,7 @@ pub(crate) fn run(args: &ClaimsArgs) -> anyhow::Result<()> {
     text += &workers(&survey);
     text += &held("room", &survey.claims, &survey);
     text += &held("slot of", &survey.leases, &survey);
-    anstream::print!("{text}");
-    Ok(())
+    say(text)
 }
 
 /// Rows with their holder's health painted last.

@@ -6,6 +6,9 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use voxgate::{GateConfig, Preset};
 
+use crate::files::Files;
+use crate::stdout::say;
+
 /// Settings that several commands share.
 #[derive(Args)]
 pub(crate) struct ConfigSource {
@@ -21,6 +24,11 @@ pub(crate) struct ConfigSource {
 }
 
 impl ConfigSource {
+    /// Adds what is read to `files`.
+    pub(crate) fn list<'a>(&'a self, files: &mut Files<'a>) {
+        self.config.iter().for_each(|path| files.read("the settings", path));
+    }
+
     pub(crate) fn read(&self) -> anyhow::Result<GateConfig> {
         let mut config = match (&self.config, self.preset) {
             (Some(path), _) => read_file(path)?,
@@ -41,13 +49,11 @@ pub(crate) struct ConfigArgs {
 
 /// The commented defaults; with a file, a preset or `--set` the values that come out of them.
 pub(crate) fn run(args: &ConfigArgs) -> anyhow::Result<()> {
+    let mut files = Files::default();
+    args.source.list(&mut files);
+    files.refuse_clashes()?;
     let config = args.source.read()?;
-    if config == GateConfig::default() {
-        print!("{}", GateConfig::commented_toml());
-    } else {
-        print!("{}", config.to_toml());
-    }
-    Ok(())
+    if config == GateConfig::default() { say(GateConfig::commented_toml()) } else { say(config.to_toml()) }
 }
 
 fn read_file(path: &Path) -> anyhow::Result<GateConfig> {

@@ -7,7 +7,9 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use voxgate::budget::{Estimate, PriceBook, PriceError, Scenario, Usd};
 
+use crate::files::Files;
 use crate::paint::{BOLD, DIM, GOOD, Usage, paint};
+use crate::stdout::say;
 
 #[derive(Args)]
 pub(crate) struct CostArgs {
@@ -39,26 +41,22 @@ struct EstimateArgs {
 pub(crate) fn run(args: &CostArgs) -> anyhow::Result<()> {
     match &args.command {
         CostCommand::Estimate(args) => estimate(args),
-        CostCommand::Prices => {
-            print!("{}", PriceBook::shipped_toml());
-            Ok(())
-        }
+        CostCommand::Prices => say(PriceBook::shipped_toml()),
     }
 }
 
 fn estimate(args: &EstimateArgs) -> anyhow::Result<()> {
+    let mut files = Files::default();
+    files.read("the scenario", &args.scenario);
+    args.prices.iter().for_each(|path| files.read("the prices", path));
+    files.refuse_clashes()?;
     let scenario = read(&args.scenario, Scenario::from_toml)?;
     let mut book = PriceBook::shipped();
     if let Some(path) = &args.prices {
         book = book.over(read(path, PriceBook::from_toml)?);
     }
     let estimate = scenario.estimate(book).map_err(|error| Usage(format!("{}: {error}", args.scenario.display())))?;
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&estimate)?);
-    } else {
-        anstream::print!("{}", table(&estimate));
-    }
-    Ok(())
+    if args.json { say(serde_json::to_string_pretty(&estimate)? + "\n") } else { say(table(&estimate)) }
 }
 
 fn read<T>(path: &Path, parse: impl Fn(&str) -> Result<T, PriceError>) -> anyhow::Result<T> {

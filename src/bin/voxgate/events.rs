@@ -1,31 +1,9 @@
 //! One JSON object a line: what happened, when, and on what evidence.
 
-use std::io::Write;
-use std::path::Path;
-
 use serde_json::{Value, json};
 use voxgate::echo::EchoEvidence;
 use voxgate::vad::ModelId;
 use voxgate::{Artefact, Decision, Doubt, Edge, SampleIndex, Span, StormStep, Suppressed, Verdict};
-
-use crate::writers::{TextOut, create_text};
-
-/// The events file.
-pub(crate) struct Events(TextOut);
-
-impl Events {
-    pub(crate) fn create(path: &Path) -> anyhow::Result<Self> {
-        Ok(Self(create_text(path)?))
-    }
-
-    pub(crate) fn write(&mut self, event: &Value) -> std::io::Result<()> {
-        writeln!(self.0, "{event}")
-    }
-
-    pub(crate) fn finish(&mut self) -> std::io::Result<()> {
-        self.0.flush()
-    }
-}
 
 /// The event of a start; `stt` is where in the STT stream its audio begins.
 pub(crate) fn of_start(decision: &Decision, stt: Option<SampleIndex>) -> Option<Value> {

@@ -39,6 +39,18 @@ impl Explainer {
     }
 }
 
+/// An instant on the command line: a number of milliseconds, or a time with its unit.
+pub(crate) fn parse_instant_ms(text: &str) -> Result<u64, String> {
+    let number = |unit: &str| text.trim().strip_suffix(unit).and_then(|number| number.trim_end().parse::<f64>().ok());
+    let ms = match number("").or(number("ms")).or(number("s").map(|seconds| seconds * 1e3)) {
+        Some(ms) => Some(ms),
+        None => humantime::parse_duration(text).ok().map(|time| time.as_secs_f64() * 1e3),
+    };
+    ms.filter(|ms| (0.0..LATEST_MS).contains(ms))
+        .map(|ms| ms as u64)
+        .ok_or_else(|| "expected milliseconds such as 6900, or a time such as 6.9s or 2m 3s".to_owned())
+}
+
 fn explain(decision: &Decision, weights: Option<&[Weight; Cue::ALL.len()]>) -> String {
     let evidence = &decision.evidence;
     let mut text = String::new();
@@ -110,3 +122,22 @@ fn meaning(cue: Cue) -> &'static str {
 }
 
 const FRAME_MS: u64 = 10;
+/// A number holds such instants exactly.
+const LATEST_MS: f64 = 1e15;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_are_milliseconds_or_times() {
+        for (text, ms) in
+            [("0", 0), ("6900", 6_900), ("6900.7", 6_900), ("1.2s", 1_200), ("250 ms", 250), ("2m 3s", 123_000)]
+        {
+            assert_eq!(parse_instant_ms(text), Ok(ms), "{text}");
+        }
+        for text in ["", "soon", "-5", "1.2 sheep", "NaN", "inf", "1e300"] {
+            assert!(parse_instant_ms(text).unwrap_err().contains("such as 6.9s"), "{text}");
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! `voxgate gate`: a recording in, only the user's speech out, every decision explained.
 
 use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -15,11 +15,14 @@ use voxgate::{
 
 use crate::config_command::ConfigSource;
 use crate::events;
-use crate::explain::Explainer;
-use crate::outputs::{OutputArgs, Outputs};
+use crate::explain::{Explainer, parse_instant_ms};
+use crate::files::Files;
+use crate::interrupt::Interrupt;
+use crate::outputs::{Came, OutputArgs, Outputs};
 use crate::paint::{Usage, warn};
 use crate::playback::Playback;
 use crate::source::{Encoding, RawFormat, Source};
+use crate::stdout::say;
 use crate::summary::{self, Summary};
 
 #[derive(Args)]
@@ -38,8 +41,8 @@ pub(crate) struct GateArgs {
     config: ConfigSource,
     #[command(flatten)]
     output: OutputArgs,
-    /// Print why the frames at these instants were decided as they were, in milliseconds.
-    #[arg(long, value_name = "MS,…", value_delimiter = ',', help_heading = "Output")]
+    /// Print why the frames at these instants were decided as they were: milliseconds, or times such as 6.9s.
+    #[arg(long, value_name = "MS,…", value_delimiter = ',', value_parser = parse_instant_ms, help_heading = "Output")]
     explain: Vec<u64>,
     /// Print no summary and no progress.
     #[arg(long, short, help_heading = "Output")]
@@ -55,22 +58,25 @@ pub(crate) struct GateArgs {
     raw_format: Encoding,
 }
 
-/// Reads, gates and writes; what was read before an error is gated and written all the same.
+/// Reads, gates and writes; what was read before an error or a signal is gated and written all the same.
 pub(crate) fn run(args: &GateArgs) -> anyhow::Result<()> {
     let config = args.config.read()?;
+    refuse_wrong_files(args, &config)?;
     let raw = RawFormat { sample_rate: args.raw_rate, channels: args.raw_channels, encoding: args.raw_format };
-    let mut source = Source::open(&args.mic, raw)?;
+    let interrupt = Interrupt::default();
+    let mut source = Source::open(&args.mic, raw, &interrupt)?;
     let channels = choose_channels(args, &source)?;
     let mut intake =
         Intake::new(source.sample_rate, source.channels, channels.mic).with_context(|| source.name().to_string())?;
     let playback = open_playback(args, channels, &source)?;
-    let inputs: Vec<&Path> = std::iter::once(&args.mic).chain(&args.playback).map(PathBuf::as_path).collect();
-    let outputs = Outputs::create(&args.output, &inputs)?;
-    let mut session = Session::new(&config, playback, Explainer::new(&args.explain), outputs)?;
-    warn_of_thresholds(&config, session.gate.model());
+    let gate = Gate::new(&config)?;
+    warn_of_thresholds(&config, gate.model());
+    let outputs = Outputs::open(&args.output)?;
+    let mut session = Session::new(gate, &config, playback, Explainer::new(&args.explain), outputs);
+    interrupt.catch(&[])?;
     let progress = progress_bar(args, &source);
 
-    let read = pump(&mut source, &mut intake, &mut session, &progress);
+    let read = pump(&mut source, &mut intake, &mut session, &progress, &interrupt);
     let received = intake.report().received;
     session.end_at(received, source.sample_rate);
     intake.finish(|frame| session.step(frame));
@@ -87,24 +93,49 @@ pub(crate) fn run(args: &GateArgs) -> anyhow::Result<()> {
         warn(format_args!("{failed} windows could not be scored: the score before stood; try vad=silero"));
     }
     print(args, &explained)?;
-    if !args.quiet {
+    if let Some(summary) = summary.filter(|_| !args.quiet) {
         print(args, &summary.text(&title, &config))?;
     }
-    read.context("the audio before it was gated and written")?;
+    if let Some(signal) = interrupt.signal() {
+        bail!(signal);
+    }
+    read?;
     if received == 0 {
         bail!("{} holds no audio; check the recording", args.mic.display());
     }
     Ok(())
 }
 
-fn pump(source: &mut Source, intake: &mut Intake, session: &mut Session, progress: &ProgressBar) -> anyhow::Result<()> {
-    let (sample_rate, channels) = (source.sample_rate, source.channels);
-    while let Some(samples) = source.read()? {
+/// What is read must not be written, and nothing under a wrong name.
+fn refuse_wrong_files(args: &GateArgs, config: &GateConfig) -> anyhow::Result<()> {
+    let mut files = Files::default();
+    files.read("the microphone", &args.mic);
+    args.playback.iter().for_each(|path| files.read("the playback", path));
+    args.config.list(&mut files);
+    config.onnx.model.iter().for_each(|path| files.read("the model", path));
+    args.output.list(&mut files);
+    files.refuse_clashes()?;
+    args.output.refuse_other_formats()
+}
+
+/// Until the input ends, a signal comes, or everybody who reads the output went away.
+fn pump(
+    source: &mut Source,
+    intake: &mut Intake,
+    session: &mut Session,
+    progress: &ProgressBar,
+    interrupt: &Interrupt,
+) -> anyhow::Result<()> {
+    let (sample_rate, channels, waits) = (source.sample_rate, source.channels, source.waits());
+    // Input that waits ends by itself, after what had already come.
+    let stopped = || !waits && interrupt.signal().is_some();
+    while !stopped() && !session.outputs.deserted() {
+        let Some(samples) = source.read().context("the audio before it was gated and written")? else { break };
         if let Some(playback) = &mut session.playback {
             playback.push(samples, sample_rate, channels)?;
         }
         intake.push(Chunk::new(samples, sample_rate, channels), |frame| session.step(frame))?;
-        session.outputs.check()?;
+        session.outputs.flush()?;
         progress.set_position(intake.report().received);
     }
     Ok(())
@@ -125,13 +156,14 @@ struct Session {
 
 impl Session {
     fn new(
+        gate: Gate,
         config: &GateConfig,
         playback: Option<Playback>,
         explainer: Explainer,
         outputs: Outputs,
-    ) -> anyhow::Result<Self> {
-        Ok(Self {
-            gate: Gate::new(config)?,
+    ) -> Self {
+        Self {
+            gate,
             playback,
             forwarder: Forwarder::new(&config.forward),
             ledger: Ledger::new(),
@@ -139,7 +171,7 @@ impl Session {
             explainer,
             outputs,
             samples: u64::MAX,
-        })
+        }
     }
 
     /// Says how long the file was, before its last frame comes.
@@ -186,7 +218,7 @@ impl Session {
     }
 
     /// Writes what is left and closes the files.
-    fn finish(mut self, config: &GateConfig, intake: &IntakeReport) -> anyhow::Result<Summary> {
+    fn finish(mut self, config: &GateConfig, intake: &IntakeReport) -> anyhow::Result<Option<Summary>> {
         let outputs = &mut self.outputs;
         let last = self.ledger.finish(|row, run| outputs.settle(row, run));
         last.iter().for_each(|run| outputs.suppressed(run));
@@ -196,7 +228,7 @@ impl Session {
         }
         let summary = outputs.summary.json(config, intake, &self.gate);
         outputs.event(&summary);
-        self.outputs.finish()
+        self.outputs.finish(if intake.received > 0 { Came::Something } else { Came::Nothing })
     }
 }
 
@@ -287,11 +319,13 @@ fn report_input(report: &IntakeReport) {
 }
 
 /// To standard output, unless something else goes there.
-fn print(args: &GateArgs, text: &str) -> std::io::Result<()> {
+fn print(args: &GateArgs, text: &str) -> anyhow::Result<()> {
     if args.output.uses_stdout() {
-        return anstream::stderr().lock().write_all(text.as_bytes());
+        // Where standard error cannot be written, there is nobody to tell.
+        let _ = anstream::stderr().lock().write_all(text.as_bytes());
+        return Ok(());
     }
-    anstream::stdout().lock().write_all(text.as_bytes())
+    say(text)
 }
 
 const EXAMPLES: &str = "\
@@ -304,7 +338,11 @@ Examples:
   voxgate gate call.wav --preset telephony --set turn.hangover_duration=200ms
   arecord -f S16_LE -r 16000 -t raw | voxgate gate - --out - | aplay -f S16_LE -r 16000
 
+Files: an output that was there before is replaced when the run ends, also by ctrl-c or SIGTERM; until then, and if \
+the run is refused, gets no audio, or cannot write, it stays as it was, with what was written beside it as \
+.NAME.….part. A new file fills under its own name. Rows and events are written as soon as they are settled.
+
 Exit codes: 0 done; 1 audio or files could not be read or written (what was read is still gated and written); \
-2 wrong arguments or settings.";
+2 wrong arguments or settings; 130 and 143 ended by ctrl-c and SIGTERM (all files are whole).";
 /// Longer input than this gets a progress bar.
 const LONG_S: u64 = 120;

@@ -5,27 +5,35 @@ mod config_command;
 mod cost_command;
 mod events;
 mod explain;
+mod files;
+mod first_try;
 mod gate_command;
+mod interrupt;
 #[cfg(feature = "mic")]
 mod mic;
 mod model_command;
+mod named;
 mod outputs;
 mod paint;
 mod playback;
 mod release_command;
+mod slot;
 mod source;
+mod stdout;
 mod store_source;
 mod summary;
+mod target;
 mod usage_command;
 mod why_command;
 mod writers;
 
 use std::process::ExitCode;
 
-use anstream::eprintln;
 use anyhow::bail;
 use clap::{CommandFactory, Parser, Subcommand};
 use voxgate::ConfigError;
+
+use crate::stdout::say;
 
 /// A real-time gatekeeper between a microphone and paid speech-to-text: only the user's speech
 /// goes through, and every decision says why.
@@ -70,10 +78,14 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    match run(Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error),
-    }
+    let done = match Cli::try_parse() {
+        Ok(cli) => run(cli),
+        Err(error) => match first_try::print(error) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
+    };
+    done.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {
@@ -89,8 +101,9 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Release(args) => release_command::run(&args),
         Command::Why(args) => why_command::run(&args),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "voxgate", &mut std::io::stdout());
-            Ok(())
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "voxgate", &mut script);
+            say(String::from_utf8_lossy(&script))
         }
         Command::Man { command } => man(command.as_deref()),
     }
@@ -105,7 +118,9 @@ fn man(command: Option<&str>) -> anyhow::Result<()> {
         };
         page = found.clone();
     }
-    Ok(clap_mangen::Man::new(page).render(&mut std::io::stdout())?)
+    let mut roff = Vec::new();
+    clap_mangen::Man::new(page).render(&mut roff)?;
+    say(String::from_utf8_lossy(&roff))
 }
 
 /// Prints the error with its causes; the exit code tells settings from audio and files.
@@ -116,11 +131,14 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     if error.chain().any(broken_pipe) {
         return ExitCode::SUCCESS;
     }
-    eprintln!("{}error:{} {error:#}", paint::BAD.render(), paint::BAD.render_reset());
+    paint::tell(format_args!("{} {error:#}", paint::paint(paint::BAD, "error:")));
+    if let Some(signal) = error.downcast_ref::<interrupt::Signal>() {
+        return ExitCode::from(signal.exit_code());
+    }
     let usage = error.is::<paint::Usage>() || error.chain().any(|cause| cause.is::<ConfigError>());
     ExitCode::from(if usage { 2 } else { 1 })
 }
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 audio or files could not be read or written (what was read is still gated and written); \
-2 wrong arguments or settings.";
+2 wrong arguments or settings; 130 and 143 ended by ctrl-c and SIGTERM (all files are whole).";

@@ -7,6 +7,7 @@ use voxgate::vad::{Silero, SileroModel, Vad};
 use voxgate::{FRAME_LEN, Frame, SAMPLE_RATE, SileroConfig, SileroReset};
 
 use crate::paint::{BOLD, GOOD, paint};
+use crate::stdout::say;
 
 /// Prints the essentials of the model card; fails if the scores are not ONNX Runtime's.
 pub(crate) fn run() -> anyhow::Result<()> {
@@ -16,7 +17,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         let _ = writeln!(text, "  {name:<10} {value}");
     }
     let _ = writeln!(text, "  {:<10} {}", "sha256", model.id());
-    anstream::print!("{text}");
+    say(text)?;
 
     let mut silero = Silero::new(model, SileroConfig { reset: SileroReset::Never });
     let scores = scores(&mut silero, &CLIP);
@@ -28,8 +29,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
              without compiler flags of your own"
         );
     }
-    anstream::println!("  {:<10} {} ({what})", "self-test", paint(GOOD, "passed"));
-    Ok(())
+    say(format!("  {:<10} {} ({what})\n", "self-test", paint(GOOD, "passed")))
 }
 
 /// A score for every whole window of 16-bit samples.

@@ -2,19 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
 use clap::Args;
 use voxgate::{Edge, LedgerRow, SampleIndex, SttInput, Suppressed};
 
-use crate::events::{self, Events};
-use crate::paint::Usage;
+use crate::events;
+use crate::files::Files;
+use crate::named::{Format, refuse_other_format};
+use crate::slot::{Slot, State};
+use crate::stdout::is_stdout;
 use crate::summary::Summary;
-use crate::writers::{AudioOut, FramesCsv};
+use crate::writers::{AudioOut, FramesCsv, Header, JsonLines};
 
 /// What to write, and where.
 #[derive(Args)]
 pub(crate) struct OutputArgs {
-    /// Write the audio that was forwarded, 16 kHz mono (- for raw 16-bit samples on standard output).
+    /// Write the audio that was forwarded, a WAV of 16 kHz mono (- for raw 16-bit samples on standard output).
     #[arg(long, value_name = "SPEECH.wav", help_heading = "Output")]
     out: Option<PathBuf>,
     /// Write the stream that the forwarding policy would send, zeros included (- for standard output).
@@ -30,58 +32,84 @@ pub(crate) struct OutputArgs {
 
 impl OutputArgs {
     pub(crate) fn uses_stdout(&self) -> bool {
-        self.named().any(|(_, path)| is_stdout(path))
+        self.named().any(|(_, _, path)| is_stdout(path))
     }
 
-    /// The files that are written, each with its argument.
-    fn named(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+    /// Adds what is written to `files`.
+    pub(crate) fn list<'a>(&'a self, files: &mut Files<'a>) {
+        self.named().for_each(|(argument, _, path)| files.write(argument, path));
+    }
+
+    /// # Errors
+    /// If a name promises what the file will not be.
+    pub(crate) fn refuse_other_formats(&self) -> anyhow::Result<()> {
+        self.named().try_for_each(|(argument, format, path)| refuse_other_format(argument, format, path))
+    }
+
+    fn named(&self) -> impl Iterator<Item = (&'static str, Format, &Path)> {
         let all = [
-            ("--out", &self.out),
-            ("--stt-out", &self.stt_out),
-            ("--frames", &self.frames),
-            ("--events", &self.events),
+            ("--out", Format::Wav, &self.out),
+            ("--stt-out", Format::Wav, &self.stt_out),
+            ("--frames", Format::Csv, &self.frames),
+            ("--events", Format::JsonLines, &self.events),
         ];
-        all.into_iter().filter_map(|(name, path)| path.as_deref().map(|path| (name, path)))
+        all.into_iter().filter_map(|(name, format, path)| path.as_deref().map(|path| (name, format, path)))
     }
 }
 
-/// The files that were asked for, and the totals. The first failure is kept until `check`.
+/// The files that were asked for, and the totals. The first failure is kept until `check`; what it befell is
+/// written no more, the other files go on.
 pub(crate) struct Outputs {
-    frames: Option<FramesCsv>,
-    events: Option<Events>,
-    speech: Option<AudioOut>,
-    stt: Option<AudioOut>,
+    frames: Slot<FramesCsv>,
+    events: Slot<JsonLines>,
+    speech: Slot<AudioOut>,
+    stt: Slot<AudioOut>,
     pub(crate) summary: Summary,
     failed: Option<anyhow::Error>,
 }
 
+/// Whether a run had anything to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Came {
+    Something,
+    Nothing,
+}
+
 impl Outputs {
-    /// Creates them, unless one would overwrite one of `inputs` or another.
-    pub(crate) fn create(args: &OutputArgs, inputs: &[&Path]) -> anyhow::Result<Self> {
-        refuse_clashes(args, inputs)?;
-        Ok(Self {
-            frames: args.frames.as_deref().map(FramesCsv::create).transpose()?,
-            events: args.events.as_deref().map(Events::create).transpose()?,
-            speech: args.out.as_deref().map(AudioOut::create).transpose()?,
-            stt: args.stt_out.as_deref().map(AudioOut::create).transpose()?,
+    /// Opens them, once the run is known to be possible; all of them or none.
+    pub(crate) fn open(args: &OutputArgs) -> anyhow::Result<Self> {
+        let audio = |sink, path: &Path| {
+            let raw = path.as_os_str() == "-";
+            AudioOut::new(sink, if raw { Header::None } else { Header::UnknownLength })
+        };
+        let mut outputs = Self {
+            frames: Slot::open(args.frames.as_deref(), |sink, _| FramesCsv::new(sink))?,
+            events: Slot::open(args.events.as_deref(), |sink, _| Ok(JsonLines::new(sink)))?,
+            speech: Slot::open(args.out.as_deref(), audio)?,
+            stt: Slot::open(args.stt_out.as_deref(), audio)?,
             summary: Summary::default(),
             failed: None,
-        })
+        };
+        outputs.frames.begin();
+        outputs.events.begin();
+        outputs.speech.begin();
+        outputs.stt.begin();
+        Ok(outputs)
     }
 
     /// The audio that was forwarded.
     pub(crate) fn forward(&mut self, samples: &[f32]) {
-        let done = self.speech.as_mut().map_or(Ok(()), |out| out.write(samples));
+        let done = self.speech.put(|out| out.write(samples));
         self.note(done);
     }
 
     /// What the policy sends.
     pub(crate) fn stt(&mut self, input: SttInput<'_>) {
-        let done = match (input, &mut self.stt) {
-            (SttInput::Audio(samples), Some(out)) => out.write(samples),
-            (SttInput::Zeros(samples), Some(out)) => out.write_zeros(samples),
+        let done = self.stt.put(|out| match input {
+            SttInput::Audio(samples) => out.write(samples),
+            SttInput::Zeros(samples) => out.write_zeros(samples),
             _ => Ok(()),
-        };
+        });
         self.summary.stt_samples += match input {
             SttInput::Audio(samples) => samples.len() as u64,
             SttInput::Zeros(samples) => samples,
@@ -93,8 +121,8 @@ impl Outputs {
     /// A row whose fate is settled, and the run of suppressed rows that it ended.
     pub(crate) fn settle(&mut self, row: &LedgerRow, ended: Option<Suppressed>) {
         self.summary.count(row);
-        let done = self.frames.as_mut().map_or(Ok(()), |frames| frames.write(row));
-        self.note(done.map_err(Into::into));
+        let done = self.frames.put(|frames| frames.write(row));
+        self.note(done);
         ended.iter().for_each(|run| self.suppressed(run));
     }
 
@@ -109,8 +137,8 @@ impl Outputs {
     }
 
     pub(crate) fn event(&mut self, event: &serde_json::Value) {
-        let done = self.events.as_mut().map_or(Ok(()), |events| events.write(event));
-        self.note(done.map_err(Into::into));
+        let done = self.events.put(|events| events.write(event));
+        self.note(done);
     }
 
     fn note(&mut self, done: anyhow::Result<()>) {
@@ -119,43 +147,30 @@ impl Outputs {
         }
     }
 
-    /// The first failure since the last call. Raw output is sent on at once.
-    pub(crate) fn check(&mut self) -> anyhow::Result<()> {
-        for out in [&mut self.speech, &mut self.stt].into_iter().flatten() {
-            out.flush()?;
-        }
+    /// Sends on what was written, so that whoever reads it need not wait; the first failure since the last call.
+    pub(crate) fn flush(&mut self) -> anyhow::Result<()> {
+        let done = [self.frames.flush(), self.events.flush(), self.speech.flush(), self.stt.flush()];
+        done.into_iter().for_each(|done| self.note(done));
         self.failed.take().map_or(Ok(()), Err)
     }
 
-    pub(crate) fn finish(mut self) -> anyhow::Result<Summary> {
-        self.check()?;
-        self.frames.as_mut().map_or(Ok(()), FramesCsv::finish)?;
-        self.events.as_mut().map_or(Ok(()), Events::finish)?;
-        [self.speech, self.stt].into_iter().flatten().try_for_each(AudioOut::finish)?;
-        Ok(self.summary)
+    /// Whether somebody asked for output, and everybody who did went away.
+    pub(crate) fn deserted(&self) -> bool {
+        let states = [self.frames.state(), self.events.state(), self.speech.state(), self.stt.state()];
+        states.contains(&State::Deserted) && !states.contains(&State::Open)
     }
-}
 
-/// No output may overwrite an input or another output. Devices such as /dev/null may be shared.
-fn refuse_clashes(args: &OutputArgs, inputs: &[&Path]) -> anyhow::Result<()> {
-    let same = |a: &Path, b: &Path| {
-        let real = |path: &Path| path.canonicalize().ok().filter(|path| path.is_file());
-        a == b && (is_stdout(a) || !a.exists()) || real(a).is_some_and(|a| Some(a) == real(b))
-    };
-    let outputs: Vec<_> = args.named().collect();
-    for (i, (name, path)) in outputs.iter().enumerate() {
-        if inputs.iter().any(|input| !is_stdout(input) && same(input, path)) {
-            bail!(Usage(format!("{name} would overwrite its own input {}; give it another file", path.display())));
-        }
-        if let Some((other, _)) = outputs[..i].iter().find(|(_, other)| same(other, path)) {
-            let place = if is_stdout(path) { "standard output".into() } else { path.display().to_string() };
-            bail!(Usage(format!("{other} and {name} cannot both go to {place}; give one of them another file")));
-        }
+    /// Closes the files. Where nothing came, a file that was there before stays. The totals, unless everybody
+    /// who might read them went away.
+    ///
+    /// # Errors
+    /// The first failure; the other files are finished all the same.
+    pub(crate) fn finish(mut self, came: Came) -> anyhow::Result<Option<Summary>> {
+        let last = self.flush();
+        let deserted = self.deserted();
+        let done =
+            [self.frames.finish(came), self.events.finish(came), self.speech.finish(came), self.stt.finish(came)];
+        [last].into_iter().chain(done).collect::<anyhow::Result<()>>()?;
+        Ok((!deserted).then_some(self.summary))
     }
-    Ok(())
-}
-
-/// `-`: standard output, or input.
-pub(crate) fn is_stdout(path: &Path) -> bool {
-    path.as_os_str() == "-"
 }

@@ -1,5 +1,7 @@
 //! Colours, and the error that is the user's to mend on the command line.
 
+use std::io::Write;
+
 use anstyle::{AnsiColor, Style};
 
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -15,7 +17,12 @@ pub(crate) fn paint(style: Style, text: impl std::fmt::Display) -> String {
 
 /// A line on standard error that does not stop the run.
 pub(crate) fn warn(text: impl std::fmt::Display) {
-    anstream::eprintln!("{}", paint(WARN, format_args!("warning: {text}")));
+    tell(paint(WARN, format_args!("warning: {text}")));
+}
+
+/// A line on standard error. Where that cannot be written, there is nobody to tell.
+pub(crate) fn tell(line: impl std::fmt::Display) {
+    let _ = writeln!(anstream::stderr().lock(), "{line}");
 }
 
 /// Wrong arguments: exit code 2.

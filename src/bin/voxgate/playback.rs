@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::bail;
 use voxgate::{Chunk, FRAME_LEN, Frame, Gate, Intake, SampleIndex, Samples};
 
-use crate::outputs::is_stdout;
+use crate::interrupt::Interrupt;
 use crate::paint::{Usage, warn};
 use crate::source::{Encoding, RawFormat, Source};
 
@@ -28,11 +28,11 @@ impl Playback {
 
     /// A file that must fit the microphone's.
     pub(crate) fn open(path: &Path, mic: &Source) -> anyhow::Result<Self> {
-        if is_stdout(path) {
+        if path.as_os_str() == "-" {
             bail!(Usage("the playback must be a file".into()));
         }
         let raw = RawFormat { sample_rate: mic.sample_rate, channels: 1, encoding: Encoding::S16le };
-        let file = Source::open(path, raw)?;
+        let file = Source::open(path, raw, &Interrupt::default())?;
         refuse_unfit(&file, mic)?;
         Ok(Self::new(Intake::new(file.sample_rate, file.channels, 0)?, Some(file)))
     }
@@ -49,19 +49,20 @@ impl Playback {
         Ok(())
     }
 
-    /// Hands the gate the frame that is played while the microphone records its next. What is missing
-    /// at the end is silence.
-    pub(crate) fn advance(&mut self, gate: &mut Gate) {
+    /// Hands the gate the frame that is played while the microphone records its next; which, and when. What is
+    /// missing at the end is silence.
+    pub(crate) fn advance(&mut self, gate: &mut Gate) -> Option<(Frame, SampleIndex)> {
         if self.frames.is_empty()
             && let Err(error) = self.read()
         {
             warn(format_args!("the playback ends at {:.2} s: {error:#}", self.next.as_ms() / 1000.0));
             self.file = None;
         }
-        if let Some(frame) = self.frames.pop_front() {
-            gate.playback(&frame, self.next);
-        }
-        self.next = self.next + FRAME_LEN as u64;
+        let at = self.next;
+        self.next = at + FRAME_LEN as u64;
+        let frame = self.frames.pop_front()?;
+        gate.playback(&frame, at);
+        Some((frame, at))
     }
 
     /// Reads the next block of the file.

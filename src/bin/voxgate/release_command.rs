@@ -1,6 +1,6 @@
 //! `voxgate release`: hands back what a dead worker still holds.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 
 use anyhow::bail;
 use clap::Args;
@@ -9,6 +9,7 @@ use voxgate::guard::store::{Held, Hold, Survey};
 
 use crate::claims_command::held;
 use crate::paint::{Usage, warn};
+use crate::stdout::say;
 use crate::store_source::{StoreArgs, short};
 
 #[derive(Args)]
@@ -27,21 +28,18 @@ pub(crate) fn run(args: &ReleaseArgs) -> anyhow::Result<()> {
     let survey = args.store.survey()?;
     let holds: Vec<Hold> = survey.held_by(&args.owner).collect();
     if holds.is_empty() {
-        anstream::println!("{} holds nothing", short(&args.owner));
-        return Ok(());
+        return say(format!("{} holds nothing\n", short(&args.owner)));
     }
     let of_owner = |list: &[Held]| list.iter().filter(|held| held.by == args.owner).cloned().collect::<Vec<_>>();
-    anstream::print!("{}", held("room", &of_owner(&survey.claims), &survey));
-    anstream::print!("{}", held("slot of", &of_owner(&survey.leases), &survey));
-    anstream::println!();
+    say(held("room", &of_owner(&survey.claims), &survey))?;
+    say(held("slot of", &of_owner(&survey.leases), &survey))?;
+    say("\n")?;
     warn_if_alive(&args.owner, &survey);
     if !args.yes && !agreed(holds.len())? {
-        anstream::println!("nothing was released");
-        return Ok(());
+        return say("nothing was released\n");
     }
     let released = args.store.release(&holds)?;
-    anstream::println!("released {released} of {}", holds.len());
-    Ok(())
+    say(format!("released {released} of {}\n", holds.len()))
 }
 
 fn warn_if_alive(owner: &Name, survey: &Survey) {
@@ -57,8 +55,7 @@ fn agreed(count: usize) -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
         bail!(Usage("there is nobody to ask; give --yes to release without a question".to_owned()));
     }
-    print!("release {}? [y/N] ", if count == 1 { "it".to_owned() } else { format!("all {count}") });
-    std::io::stdout().flush()?;
+    say(format!("release {}? [y/N] ", if count == 1 { "it".to_owned() } else { format!("all {count}") }))?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))

@@ -1,13 +1,15 @@
 //! Where audio comes from: a WAV file, or raw samples on standard input.
 
 use std::fs::File;
-use std::io::{BufReader, Read, StdinLock};
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use hound::{SampleFormat, WavReader};
 use voxgate::Samples;
+
+use crate::interrupt::{Interrupt, Waiting};
 
 /// A stream of interleaved samples.
 pub(crate) struct Source {
@@ -48,9 +50,9 @@ enum Reader {
 
 impl Source {
     /// Opens `path`, or standard input if it is `-`.
-    pub(crate) fn open(path: &Path, raw: RawFormat) -> anyhow::Result<Self> {
+    pub(crate) fn open(path: &Path, raw: RawFormat, interrupt: &Interrupt) -> anyhow::Result<Self> {
         if path.as_os_str() == "-" {
-            let reader = Reader::Raw(Raw::new(raw));
+            let reader = Reader::Raw(Raw::new(raw, Waiting::new(std::io::stdin(), interrupt)?));
             return Ok(Self::new(raw.sample_rate, raw.channels, None, Path::new("standard input"), reader));
         }
         let name = path.display();
@@ -77,6 +79,11 @@ impl Source {
     fn new(sample_rate: u32, channels: u16, frames: Option<u64>, path: &Path, reader: Reader) -> Self {
         let (ints, floats) = (Vec::with_capacity(BLOCK), Vec::with_capacity(BLOCK));
         Self { sample_rate, channels, frames, path: path.to_owned(), reader, ints, floats, broken: None }
+    }
+
+    /// Whether it may wait for more; then a signal ends it.
+    pub(crate) fn waits(&self) -> bool {
+        self.frames.is_none()
     }
 
     pub(crate) fn name(&self) -> std::path::Display<'_> {
@@ -116,7 +123,7 @@ impl Source {
 
 /// Raw samples on standard input.
 struct Raw {
-    stdin: StdinLock<'static>,
+    stdin: Waiting,
     encoding: Encoding,
     bytes: Vec<u8>,
     /// Bytes of an unfinished sample frame, carried over.
@@ -125,15 +132,9 @@ struct Raw {
 }
 
 impl Raw {
-    fn new(format: RawFormat) -> Self {
+    fn new(format: RawFormat, stdin: Waiting) -> Self {
         let frame_bytes = format.encoding.bytes() * usize::from(format.channels);
-        Self {
-            stdin: std::io::stdin().lock(),
-            encoding: format.encoding,
-            bytes: vec![0; 4 * BLOCK],
-            kept: 0,
-            frame_bytes,
-        }
+        Self { stdin, encoding: format.encoding, bytes: vec![0; 4 * BLOCK], kept: 0, frame_bytes }
     }
 
     /// Reads what is there, at most `most` samples; a pipe may give less.

@@ -6,6 +6,7 @@ use clap::Args;
 use voxgate::guard::store::{Survey, Usage, UsageKind};
 
 use crate::paint::{BAD, BOLD, DIM, WARN, paint};
+use crate::stdout::say;
 use crate::store_source::{StoreArgs, columns, padded, short, span};
 
 #[derive(Args)]
@@ -20,11 +21,9 @@ pub(crate) struct UsageArgs {
 pub(crate) fn run(args: &UsageArgs) -> anyhow::Result<()> {
     let survey = args.store.survey()?;
     if args.json {
-        anstream::println!("{}", serde_json::json!({ "now": survey.now, "usage": survey.usage }));
-        return Ok(());
+        return say(format!("{}\n", serde_json::json!({ "now": survey.now, "usage": survey.usage })));
     }
-    anstream::print!("{}", text(&args.store.title(), &survey));
-    Ok(())
+    say(text(&args.store.title(), &survey))
 }
 
 fn text(title: &str, survey: &Survey) -> String {

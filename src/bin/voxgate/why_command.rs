@@ -7,6 +7,7 @@ use voxgate::guard::store::{Survey, Usage};
 use voxgate::guard::{EXPECTED_COLD_START, Name, Obstacle, why};
 
 use crate::paint::{BOLD, DIM, GOOD, WARN, paint};
+use crate::stdout::say;
 use crate::store_source::{StoreArgs, short, span};
 
 #[derive(Args)]
@@ -27,17 +28,17 @@ pub(crate) fn run(args: &WhyArgs) -> anyhow::Result<()> {
     let survey = args.store.survey()?;
     let obstacles = why(&args.room, args.agent.as_ref(), &survey);
     if args.json {
-        anstream::println!("{}", serde_json::json!({ "room": args.room, "now": survey.now, "obstacles": obstacles }));
-        return Ok(());
+        let all = serde_json::json!({ "room": args.room, "now": survey.now, "obstacles": obstacles });
+        return say(format!("{all}\n"));
     }
-    anstream::println!("\n{}\n", paint(BOLD, format_args!("{} · {}", short(&args.room), args.store.title())));
+    say(format!("\n{}\n\n", paint(BOLD, format_args!("{} · {}", short(&args.room), args.store.title()))))?;
     for obstacle in &obstacles {
         let (what, then) = told(obstacle);
-        anstream::println!("  {}\n    {}", paint(WARN, what), paint(DIM, then));
+        say(format!("  {}\n    {}\n", paint(WARN, what), paint(DIM, then)))?;
     }
     if obstacles.is_empty() {
-        anstream::println!("  {}", paint(GOOD, "nothing is in the way: a ready worker has room, and the room is free"));
-        anstream::println!("    {}", paint(DIM, no_dispatch(&survey)));
+        say(format!("  {}\n", paint(GOOD, "nothing is in the way: a ready worker has room, and the room is free")))?;
+        say(format!("    {}\n", paint(DIM, no_dispatch(&survey))))?;
     }
     Ok(())
 }

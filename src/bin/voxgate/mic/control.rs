@@ -1,31 +1,30 @@
 //! When a run ends, and who says so.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::Context;
 use voxgate::{SampleIndex, samples_in};
 
-/// Ends a run: at ctrl-c, or after some time.
+use crate::interrupt::Interrupt;
+
+/// Ends a run: at a signal, or after some time.
 pub(crate) struct Control {
-    over: Arc<AtomicBool>,
+    over: AtomicBool,
     until: Option<SampleIndex>,
+    interrupt: Interrupt,
 }
 
 impl Control {
     /// # Errors
     /// If the system does not hand out its signals.
     pub(crate) fn new(length: Option<Duration>) -> anyhow::Result<Self> {
-        let over = Arc::<AtomicBool>::default();
-        let flag = over.clone();
-        ctrlc::set_handler(move || {
-            if flag.swap(true, Ordering::Relaxed) {
-                std::process::exit(INTERRUPTED);
-            }
+        let interrupt = Interrupt::default();
+        interrupt.catch(HANG_UP)?;
+        Ok(Self {
+            over: AtomicBool::new(false),
+            until: length.map(|length| SampleIndex(samples_in(length))),
+            interrupt,
         })
-        .context("cannot be stopped by ctrl-c here")?;
-        Ok(Self { over, until: length.map(|length| SampleIndex(samples_in(length))) })
     }
 
     /// Audio was gated until `at`.
@@ -40,9 +39,12 @@ impl Control {
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        self.over.load(Ordering::Relaxed)
+        self.over.load(Ordering::Relaxed) || self.interrupt.signal().is_some()
     }
 }
 
-/// What shells expect of a program that was interrupted: at the second ctrl-c it ends at once.
-const INTERRUPTED: i32 = 130;
+/// The terminal went away, and with it whoever watched.
+#[cfg(unix)]
+const HANG_UP: &[i32] = &[signal_hook::consts::SIGHUP];
+#[cfg(not(unix))]
+const HANG_UP: &[i32] = &[];

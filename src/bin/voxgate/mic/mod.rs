@@ -26,7 +26,7 @@ mod view;
 mod voice;
 mod worker;
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
@@ -44,6 +44,7 @@ use crate::mic::session::Session;
 use crate::mic::stt::Transcriber;
 use crate::mic::voice::Voice;
 use crate::mic::worker::{Command, Finished, Worker};
+use crate::stdout::say;
 use crate::summary;
 
 #[derive(Args)]
@@ -116,8 +117,7 @@ impl Side {
 /// Opens the devices, gates until the run is over, and prints the totals.
 pub(crate) fn run(args: &MicArgs) -> anyhow::Result<()> {
     if args.list {
-        let text = devices::list_text(&devices::host(args.host.as_deref())?)?;
-        return Ok(anstream::stdout().lock().write_all(text.as_bytes())?);
+        return say(devices::list_text(&devices::host(args.host.as_deref())?)?);
     }
     let config = args.config.read()?;
     let control = Control::new(args.length)?;
@@ -148,7 +148,7 @@ pub(crate) fn run(args: &MicArgs) -> anyhow::Result<()> {
     let finished = last_words(finished, transcriber);
     plain::rest(&reports, &control)?;
     shown?;
-    Ok(anstream::stdout().lock().write_all(text_of(&finished, &config).as_bytes())?)
+    say(text_of(&finished, &config))
 }
 
 fn transcriber(args: &MicArgs, worker: &mut Worker, commands: &Sender<Command>) -> anyhow::Result<Option<Transcriber>> {

@@ -1,12 +1,12 @@
 //! A line for each thing that happens.
 
-use std::io::Write;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use crate::mic::control::Control;
 use crate::mic::report::{Event, Report, Tone};
 use crate::paint::{BAD, BOLD, DIM, GOOD, WARN, paint};
+use crate::stdout::say;
 
 /// Prints what happens until the run is over.
 ///
@@ -37,11 +37,10 @@ fn show(report: &Report, control: &Control) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn print(Event { at_s, what }: &Event) -> std::io::Result<()> {
+fn print(Event { at_s, what }: &Event) -> anyhow::Result<()> {
     let line = what.line();
-    let mut out = anstream::stdout().lock();
-    writeln!(out, "{at_s:>9.2} s  {}{}", paint(style(line.tone), format_args!("{:<11}", line.word)), line.rest)?;
-    out.flush()
+    let word = paint(style(line.tone), format_args!("{:<11}", line.word));
+    say(format!("{at_s:>9.2} s  {word}{}\n", line.rest))
 }
 
 fn style(tone: Tone) -> anstyle::Style {

@@ -1,7 +1,7 @@
 //! A recording: what the gate was given and what it decided, such that `voxgate gate` decides it again.
 
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{BufWriter, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -9,14 +9,17 @@ use anyhow::{Context, bail};
 use hound::{SampleFormat, WavSpec, WavWriter};
 use voxgate::{Decision, Frame, GateConfig, Ledger, SAMPLE_RATE, samples_in};
 
-use crate::writers::FramesCsv;
+use crate::outputs::Came;
+use crate::slot::Slot;
+use crate::target::{Sink, cannot_write};
+use crate::writers::{FramesCsv, Writer, io_error};
 
 /// Writes a stream from its beginning: microphone and playback as floats, the very samples that the gate
 /// was given, and a row of the frames table for each decision.
 pub(crate) struct Recorder {
-    mic: Wav,
-    playback: Option<Wav>,
-    frames: FramesCsv,
+    mic: Slot<FloatWav>,
+    playback: Slot<FloatWav>,
+    frames: Slot<FramesCsv>,
     ledger: Ledger,
     samples: u64,
     replay: String,
@@ -28,8 +31,6 @@ pub(crate) struct Recorded {
     pub(crate) replay: String,
     pub(crate) seconds: f64,
 }
-
-type Wav = WavWriter<BufWriter<File>>;
 
 impl Recorder {
     /// A new recording in `folder`, which is made if need be. Nothing is overwritten.
@@ -44,18 +45,22 @@ impl Recorder {
         }
         if *config != GateConfig::default() {
             let settings = path("config.toml");
-            std::fs::write(&settings, config.to_toml())
-                .with_context(|| format!("cannot write {}", settings.display()))?;
+            std::fs::write(&settings, config.to_toml()).map_err(|error| cannot_write(&settings, error))?;
             replay += &format!(" --config {}", quoted(&settings));
         }
-        Ok(Self {
-            mic: wav(&mic)?,
-            playback: has_playback.then(|| wav(&playback)).transpose()?,
-            frames: FramesCsv::create(&frames)?,
+        let wav = |sink: Sink, _: &Path| FloatWav::new(sink);
+        let mut recorder = Self {
+            mic: Slot::open(Some(&mic), wav)?,
+            playback: Slot::open(has_playback.then_some(&playback).map(PathBuf::as_path), wav)?,
+            frames: Slot::open(Some(&frames), |sink, _| FramesCsv::new(sink))?,
             ledger: Ledger::new(),
             samples: 0,
             replay,
-        })
+        };
+        recorder.mic.begin();
+        recorder.playback.begin();
+        recorder.frames.begin();
+        Ok(recorder)
     }
 
     /// Takes what the gate was given, and what it decided.
@@ -69,36 +74,35 @@ impl Recorder {
                 LONGEST.as_secs() / 3600
             );
         }
-        write(&mut self.mic, mic)?;
-        if let (Some(wav), Some(playback)) = (&mut self.playback, playback) {
-            write(wav, playback)?;
-        }
+        self.mic.put(|wav| wav.write(mic))?;
+        playback.map_or(Ok(()), |playback| self.playback.put(|wav| wav.write(playback)))?;
         self.samples = decision.frame.end.0;
         let mut done = Ok(());
         self.ledger.push(decision, |row, _| {
-            if let Err(error) = self.frames.write(row) {
+            if let Err(error) = self.frames.put(|frames| frames.write(row)) {
                 done = Err(error);
             }
         });
-        if self.samples.is_multiple_of(samples_in(HEADER_EVERY)) {
+        if self.samples.is_multiple_of(samples_in(FLUSH_EVERY)) {
             self.mic.flush()?;
-            self.playback.as_mut().map_or(Ok(()), Wav::flush)?;
+            self.playback.flush()?;
+            self.frames.flush()?;
         }
-        Ok(done?)
+        done
     }
 
     /// Closes the files. Rows that are not settled are written as not sent, as at the end of any file.
     pub(crate) fn finish(mut self) -> anyhow::Result<Recorded> {
         let mut done = Ok(());
         self.ledger.finish(|row, _| {
-            if let Err(error) = self.frames.write(row) {
+            if let Err(error) = self.frames.put(|frames| frames.write(row)) {
                 done = Err(error);
             }
         });
         done?;
-        self.frames.finish()?;
-        self.mic.finalize()?;
-        self.playback.map_or(Ok(()), Wav::finalize)?;
+        self.frames.finish(Came::Something)?;
+        self.mic.finish(Came::Something)?;
+        self.playback.finish(Came::Something)?;
         Ok(Recorded { replay: self.replay, seconds: self.samples as f64 / f64::from(SAMPLE_RATE) })
     }
 }
@@ -110,14 +114,26 @@ fn quoted(path: &Path) -> String {
     if plain { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
-fn write(wav: &mut Wav, frame: &Frame) -> anyhow::Result<()> {
-    Ok(frame.samples().iter().try_for_each(|sample| wav.write_sample(*sample))?)
+/// Samples to the last digit.
+struct FloatWav(Box<WavWriter<BufWriter<File>>>);
+
+impl FloatWav {
+    fn new(sink: Sink) -> std::io::Result<Self> {
+        let Sink::File(file) = sink else { return Err(ErrorKind::Unsupported.into()) };
+        let spec =
+            WavSpec { channels: 1, sample_rate: SAMPLE_RATE, bits_per_sample: 32, sample_format: SampleFormat::Float };
+        Ok(Self(Box::new(WavWriter::new(BufWriter::new(file), spec).map_err(io_error)?)))
+    }
+
+    fn write(&mut self, frame: &Frame) -> std::io::Result<()> {
+        frame.samples().iter().try_for_each(|sample| self.0.write_sample(*sample)).map_err(io_error)
+    }
 }
 
-fn wav(path: &Path) -> anyhow::Result<Wav> {
-    let spec =
-        WavSpec { channels: 1, sample_rate: SAMPLE_RATE, bits_per_sample: 32, sample_format: SampleFormat::Float };
-    WavWriter::create(path, spec).with_context(|| format!("cannot write {}", path.display()))
+impl Writer for FloatWav {
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush().map_err(io_error)
+    }
 }
 
 /// `voxgate-` and the time, with a number if that is taken.
@@ -137,7 +153,7 @@ fn name_of(stem: &Path) -> String {
 /// A float WAV of 16 kHz reaches the 4 GB of its header after 18 h.
 const LONGEST: Duration = Duration::from_secs(12 * 3600);
 /// How much is lost of a recording that is cut short by a crash.
-const HEADER_EVERY: Duration = Duration::from_secs(5);
+const FLUSH_EVERY: Duration = Duration::from_secs(5);
 const MOST_A_SECOND: usize = 100;
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use audioadapter_buffers::direct::SequentialSlice;
 use rubato::{Async, FixedAsync, Resampler, SincInterpolationParameters, SincInterpolationType, WindowFunction};
 use voxgate::{SAMPLE_RATE, Samples};
 
+use crate::interrupt::Interrupt;
 use crate::paint::Usage;
 use crate::source::{Encoding, RawFormat, Source};
 
@@ -29,7 +30,7 @@ impl Voice {
     pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
         let name = path.display();
         let raw = RawFormat { sample_rate: SAMPLE_RATE, channels: 1, encoding: Encoding::S16le };
-        let mut source = Source::open(path, raw)?;
+        let mut source = Source::open(path, raw, &Interrupt::default())?;
         if source.channels != 1 {
             let n = source.channels;
             bail!(Usage(format!(

@@ -1,0 +1,75 @@
+//! Room for one output: a writer and its file, or neither.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use crate::outputs::Came;
+use crate::target::{Sink, Target, cannot_write};
+use crate::writers::Writer;
+
+pub(crate) struct Slot<W> {
+    open: Option<(W, Target)>,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Nobody asked for it, or it could not be written on.
+    Closed,
+    Open,
+    /// Whoever read it went away.
+    Deserted,
+}
+
+impl<W: Writer> Slot<W> {
+    /// Opens `path`, if there is one, and makes its writer.
+    pub(crate) fn open(
+        path: Option<&Path>,
+        writer: impl FnOnce(Sink, &Path) -> std::io::Result<W>,
+    ) -> anyhow::Result<Self> {
+        let Some(path) = path else { return Ok(Self { open: None, state: State::Closed }) };
+        let (target, sink) = Target::open(path)?;
+        let writer = writer(sink, path).map_err(|error| cannot_write(path, error))?;
+        Ok(Self { open: Some((writer, target)), state: State::Open })
+    }
+
+    /// See [`Target::begin`].
+    pub(crate) fn begin(&mut self) {
+        if let Some((_, target)) = &mut self.open {
+            target.begin();
+        }
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.state
+    }
+
+    /// Writes. A reader that went away is no error; any other failure is told once, and ends the output.
+    pub(crate) fn put(&mut self, write: impl FnOnce(&mut W) -> std::io::Result<()>) -> anyhow::Result<()> {
+        let Some((writer, target)) = &mut self.open else { return Ok(()) };
+        let Err(error) = write(writer) else { return Ok(()) };
+        let deserted = error.kind() == ErrorKind::BrokenPipe;
+        let told = target.abandon(error);
+        (self.open, self.state) = (None, if deserted { State::Deserted } else { State::Closed });
+        if deserted { Ok(()) } else { Err(told) }
+    }
+
+    /// Sends on what was written.
+    pub(crate) fn flush(&mut self) -> anyhow::Result<()> {
+        self.put(W::flush)
+    }
+
+    /// Closes the file.
+    pub(crate) fn finish(mut self, came: Came) -> anyhow::Result<()> {
+        self.flush()?;
+        let Some((writer, target)) = self.open else { return Ok(()) };
+        drop(writer); // closes the file
+        match came {
+            Came::Something => target.finish(),
+            Came::Nothing => {
+                target.keep_old();
+                Ok(())
+            }
+        }
+    }
+}
