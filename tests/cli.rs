@@ -25,6 +25,8 @@ mod model;
 #[cfg(feature = "onnx")]
 #[path = "cli/onnx.rs"]
 mod onnx;
+#[path = "cli/readme.rs"]
+mod readme;
 #[path = "cli/settings.rs"]
 mod settings;
 #[path = "cli/stores.rs"]

@@ -32,7 +32,8 @@ impl<'a> Files<'a> {
         let read: Vec<_> = self.read.iter().map(|(what, path)| (what, path, Identity::of_input(path))).collect();
         if let Some((what, path, _)) = read.iter().find(|(_, _, input)| input.is_some() && *input == stdout_file()) {
             bail!(Usage(format!(
-                "{what} {} is also where standard output goes, and `>` has emptied it; print to another file, then rename it",
+                "{what} {} is also where standard output goes, and a shell's `>` empties that first; print to another file, \
+                 then rename it",
                 path.display()
             )));
         }

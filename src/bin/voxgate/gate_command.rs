@@ -182,8 +182,8 @@ impl Session {
 
     /// Gates one frame and hands everything on.
     fn step(&mut self, frame: &Frame) {
-        if let Some(playback) = &mut self.playback {
-            playback.advance(&mut self.gate);
+        if let Some((frame, at)) = self.playback.as_mut().and_then(|playback| playback.advance(&mut self.gate)) {
+            self.outputs.summary.note_playback(&frame, at);
         }
         let decision = self.gate.push(frame);
         self.explainer.push(&decision, &self.gate);

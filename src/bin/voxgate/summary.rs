@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use voxgate::budget::{PriceBook, Usage};
 use voxgate::vad::ModelId;
 use voxgate::{
-    Decision, Edge, FRAME_LEN, ForwardConfig, ForwardPolicy, Gate, GateConfig, IntakeReport, LedgerRow, Reason,
-    SAMPLE_RATE, Saving, Span, Suppressed, VadChoice, Verdict, duration_of,
+    Decision, Edge, FRAME_LEN, ForwardConfig, ForwardPolicy, Frame, Gate, GateConfig, IntakeReport, LedgerRow, Reason,
+    SAMPLE_RATE, SampleIndex, Saving, Span, Suppressed, VadChoice, Verdict, duration_of,
 };
 
 use crate::paint::{BOLD, DIM, GOOD, WARN, paint};
@@ -26,6 +26,8 @@ pub(crate) struct Summary {
     turns: Vec<Turn>,
     bursts: Vec<Suppressed>,
     timeline: Timeline,
+    /// Until when the agent was last heard to play something.
+    agent_until: SampleIndex,
 }
 
 /// One turn of the user.
@@ -35,6 +37,8 @@ struct Turn {
     audio: Span,
     opened_s: f64,
     misfire: bool,
+    /// The agent was speaking when the gate opened, or since the user began.
+    cuts_in: bool,
 }
 
 impl Summary {
@@ -54,6 +58,13 @@ impl Summary {
         }
     }
 
+    /// What is played while the microphone records the frame that begins `at`.
+    pub(crate) fn note_playback(&mut self, frame: &Frame, at: SampleIndex) {
+        if frame.level_dbfs() > AGENT_DBFS {
+            self.agent_until = at + FRAME_LEN as u64;
+        }
+    }
+
     pub(crate) fn note_start(&mut self, decision: &Decision) {
         let (Some(Edge::SpeechStart { speech }), Verdict::Forward(audio)) = (decision.edge, decision.verdict) else {
             return;
@@ -61,7 +72,9 @@ impl Summary {
         self.openings += 1;
         if self.turns.len() < MOST_LISTED {
             let opened_s = decision.frame.end.as_ms() / 1e3;
-            self.turns.push(Turn { speech: Span::new(speech, decision.frame.end), audio, opened_s, misfire: false });
+            let cuts_in = self.agent_until > speech;
+            let speech = Span::new(speech, decision.frame.end);
+            self.turns.push(Turn { speech, audio, opened_s, misfire: false, cuts_in });
         }
     }
 
@@ -131,15 +144,19 @@ impl Summary {
             let _ = writeln!(text, "\n  {}", paint(DIM, "speech from   to        sent from   decided after"));
         }
         for turn in &self.turns {
-            let s = |at: voxgate::SampleIndex| at.as_ms() / 1e3;
+            let s = |at: SampleIndex| at.as_ms() / 1e3;
             let wait = (turn.opened_s - s(turn.speech.start)) * 1e3;
+            let remark = match turn {
+                Turn { misfire: true, .. } => paint(WARN, "   misfire: hardly any speech"),
+                Turn { cuts_in: true, .. } => paint(GOOD, "   the user cuts in"),
+                _ => String::new(),
+            };
             let _ = writeln!(
                 text,
-                "  {:>8.2} s {:>8.2} s {:>9.2} s {wait:>12.0} ms{}",
+                "  {:>8.2} s {:>8.2} s {:>9.2} s {wait:>12.0} ms{remark}",
                 s(turn.speech.start),
                 s(turn.speech.end),
                 s(turn.audio.start),
-                if turn.misfire { paint(WARN, "   misfire: hardly any speech") } else { String::new() },
             );
         }
         for run in &self.bursts {
@@ -315,6 +332,8 @@ fn seconds(rows: u64) -> f64 {
     (duration_of(rows * FRAME_LEN as u64).as_secs_f64() * 100.0).round() / 100.0
 }
 
+/// Playback above this is a voice; below are pauses and the noise of a line.
+const AGENT_DBFS: f32 = -50.0;
 /// Turns and bursts listed one by one.
 const MOST_LISTED: usize = 20;
 const CELLS: usize = 64;

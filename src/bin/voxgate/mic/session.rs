@@ -48,6 +48,7 @@ impl Session {
     pub(crate) fn step(&mut self, mic: &Frame, playback: Option<&Frame>, mut tell: impl FnMut(What)) -> Decision {
         if let Some(playback) = playback {
             self.gate.playback(playback, SampleIndex(self.len));
+            self.summary.note_playback(playback, SampleIndex(self.heard()));
         }
         let decision = self.gate.push(mic);
         self.len = decision.frame.end.0;
