@@ -52,7 +52,7 @@ fn a_signal_finishes_every_file() {
         stdin.write_all(&ten_seconds()).unwrap();
         wait_for_rows(dir.path(), 800);
         kill(signal, &child);
-        assert_eq!(child.wait().unwrap().code(), Some(code), "{signal}");
+        assert_eq!(exit_code(&mut child), Some(code), "{signal}");
         drop(stdin);
         let output = child.wait_with_output().unwrap();
         assert!(text(&output.stderr).contains("stopped by"), "{}", text(&output.stderr));
@@ -60,6 +60,32 @@ fn a_signal_finishes_every_file() {
         assert!(run.rows == whole.rows && run.out == whole.out, "{signal}: {} rows", run.rows.len());
         assert_eq!(run.events, whole.events, "{signal}");
     }
+}
+
+/// The same for a microphone that is a FIFO.
+#[test]
+fn a_signal_ends_a_fifo_that_waits() {
+    let dir = TempDir::new().unwrap();
+    let fifo = dir.path().join("mic.wav");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let mut child = Command::new(assert_cmd::cargo::cargo_bin!("voxgate"))
+        .args(["gate", "mic.wav", "-q"])
+        .args(files())
+        .current_dir(dir.path())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut mic = std::fs::File::options().write(true).open(&fifo).unwrap();
+    let recording = std::fs::read(sample("clean_turn")).unwrap();
+    // All but the last second, which never comes.
+    mic.write_all(&recording[..recording.len() - 32_000]).unwrap();
+    wait_for_rows(dir.path(), 700);
+    kill("-TERM", &child);
+    assert_eq!(exit_code(&mut child), Some(143));
+    drop(mic);
+    let run = Run::read(dir.path(), &child.wait_with_output().unwrap());
+    assert!((915..=920).contains(&run.rows.len()), "{} rows", run.rows.len());
+    assert_eq!(run.summary()["event"], "summary");
 }
 
 /// Nothing can be done then; what was settled is there, in whole lines and under a right header.
@@ -118,6 +144,18 @@ fn wait_for_rows(dir: &Path, rows: usize) {
 
 fn kill(signal: &str, child: &Child) {
     assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+}
+
+/// `None` if a signal killed it, or must.
+fn exit_code(child: &mut Child) -> Option<i32> {
+    for _ in 0..PATIENCE.as_millis() / LOOK.as_millis() {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        std::thread::sleep(LOOK);
+    }
+    child.kill().unwrap();
+    child.wait().unwrap().code()
 }
 
 /// What takes longer never comes.

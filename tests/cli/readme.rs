@@ -1,23 +1,22 @@
 //! What the documentation shows as output of the command is made by the command.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::support::{text, voxgate};
 
 /// Each block that is marked `console` and begins with a prompt; `...` alone on a line stands for lines left out.
 #[test]
 fn every_output_that_is_shown_is_printed() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut shown = 0;
-    for page in ["README.md", "samples/README.md", "benches/README.md"] {
-        let page_text = std::fs::read_to_string(root.join(page)).unwrap();
+    for page in pages() {
+        let page_text = std::fs::read_to_string(&page).unwrap();
         for (command, output) in blocks(&page_text) {
-            let printed = printed(command);
+            let (printed, page) = (printed(command), page.display());
             assert!(fits(output, &printed), "{page}: `{command}` prints\n{printed}\nand shown is\n{output}");
             shown += 1;
         }
     }
-    assert!(shown >= 2, "{shown} blocks were found");
+    assert!(shown >= 5, "{shown} blocks were found");
 }
 
 /// Output that nobody marked is output that nobody checks.
@@ -37,6 +36,14 @@ fn a_line_that_is_not_printed_is_seen() {
     assert!(!fits("one\nthree", "one\ntwo\nthree\n") && !fits("one\n...\nfour", "one\ntwo\nthree\n"));
     let page = "```console\n$ voxgate model\nsilero\n```\n```text\n$ voxgate no\n```\n";
     assert_eq!(blocks(page).collect::<Vec<_>>(), [("voxgate model", "silero\n")]);
+}
+
+/// Every page that may show output.
+fn pages() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = [root.to_owned(), root.join("docs/src"), root.join("samples"), root.join("benches")];
+    let files = folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()));
+    files.filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect()
 }
 
 /// The commands of a page, and what is shown of their output.

@@ -19,6 +19,7 @@ pub(crate) struct Source {
     pub(crate) frames: Option<u64>,
     path: PathBuf,
     reader: Reader,
+    waits: bool,
     ints: Vec<i32>,
     floats: Vec<f32>,
     /// What stopped the reading, told once all before it has been handed out.
@@ -43,17 +44,20 @@ pub(crate) enum Encoding {
 }
 
 enum Reader {
-    Float(Box<WavReader<BufReader<File>>>),
-    Int { wav: Box<WavReader<BufReader<File>>>, bits: u16 },
+    Float(Box<WavReader<Bytes>>),
+    Int { wav: Box<WavReader<Bytes>>, bits: u16 },
     Raw(Raw),
 }
+
+type Bytes = BufReader<Box<dyn Read + Send>>;
 
 impl Source {
     /// Opens `path`, or standard input if it is `-`.
     pub(crate) fn open(path: &Path, raw: RawFormat, interrupt: &Interrupt) -> anyhow::Result<Self> {
         if path.as_os_str() == "-" {
             let reader = Reader::Raw(Raw::new(raw, Waiting::new(std::io::stdin(), interrupt)?));
-            return Ok(Self::new(raw.sample_rate, raw.channels, None, Path::new("standard input"), reader));
+            let name = Path::new("standard input");
+            return Ok(Self { waits: true, ..Self::new(raw.sample_rate, raw.channels, None, name, reader) });
         }
         let name = path.display();
         let file = File::open(path).with_context(|| format!("cannot open {name}"))?;
@@ -64,8 +68,10 @@ impl Source {
         if metadata.is_file() && metadata.len() == 0 {
             bail!("{name} is empty; record or copy it again");
         }
+        let waits = !metadata.is_file();
+        let bytes: Box<dyn Read + Send> = if waits { Box::new(Waiting::new(file, interrupt)?) } else { Box::new(file) };
         let wav =
-            WavReader::new(BufReader::new(file)).map_err(|error| anyhow::anyhow!("{name} {}", wav_trouble(&error)))?;
+            WavReader::new(BufReader::new(bytes)).map_err(|error| anyhow::anyhow!("{name} {}", wav_trouble(&error)))?;
         let spec = wav.spec();
         let frames = Some(u64::from(wav.duration()));
         let wav = Box::new(wav);
@@ -73,17 +79,17 @@ impl Source {
             SampleFormat::Float => Reader::Float(wav),
             SampleFormat::Int => Reader::Int { wav, bits: spec.bits_per_sample },
         };
-        Ok(Self::new(spec.sample_rate, spec.channels, frames, path, reader))
+        Ok(Self { waits, ..Self::new(spec.sample_rate, spec.channels, frames, path, reader) })
     }
 
     fn new(sample_rate: u32, channels: u16, frames: Option<u64>, path: &Path, reader: Reader) -> Self {
         let (ints, floats) = (Vec::with_capacity(BLOCK), Vec::with_capacity(BLOCK));
-        Self { sample_rate, channels, frames, path: path.to_owned(), reader, ints, floats, broken: None }
+        Self { sample_rate, channels, frames, path: path.to_owned(), reader, waits: false, ints, floats, broken: None }
     }
 
     /// Whether it may wait for more; then a signal ends it.
     pub(crate) fn waits(&self) -> bool {
-        self.frames.is_none()
+        self.waits
     }
 
     pub(crate) fn name(&self) -> std::path::Display<'_> {
