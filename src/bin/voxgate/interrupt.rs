@@ -22,7 +22,7 @@ impl Interrupt {
     pub(crate) fn catch(&self, more: &[i32]) -> anyhow::Result<()> {
         let again = Arc::<AtomicBool>::default();
         for &signal in [SIGINT, SIGTERM].iter().chain(more) {
-            // In this order: the first signal only arms what the second one runs into.
+            // In this order: the first signal sets the flag on which the second one exits.
             flag::register_conditional_shutdown(signal, SIGNALLED + signal, again.clone())
                 .and_then(|_| flag::register(signal, again.clone()))
                 .and_then(|_| flag::register_usize(signal, self.0.clone(), signal as usize))

@@ -26,7 +26,7 @@ pub(crate) struct Summary {
     turns: Vec<Turn>,
     bursts: Vec<Suppressed>,
     timeline: Timeline,
-    /// Until when the agent was last heard to play something.
+    /// The end of the last audible frame of playback.
     agent_until: SampleIndex,
 }
 
@@ -37,7 +37,7 @@ struct Turn {
     audio: Span,
     opened_s: f64,
     misfire: bool,
-    /// The agent was speaking when the gate opened, or since the user began.
+    /// A barge-in: playback was audible between the start of the speech and the opening.
     cuts_in: bool,
 }
 
@@ -332,7 +332,7 @@ fn seconds(rows: u64) -> f64 {
     (duration_of(rows * FRAME_LEN as u64).as_secs_f64() * 100.0).round() / 100.0
 }
 
-/// Playback above this is a voice; below are pauses and the noise of a line.
+/// Playback above this level is audible; below are pauses and line noise.
 const AGENT_DBFS: f32 = -50.0;
 /// Turns and bursts listed one by one.
 const MOST_LISTED: usize = 20;
