@@ -9,7 +9,8 @@ use std::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 use voxgate::guard::Name;
 use voxgate::guard::store::{
-    Allowance, Holder, LeaseTerm, Ledger, Slot, Spend, StoreTime, Take, Taken, Token, WorkerReport, WorkerState,
+    Allowance, Holder, LeaseTerm, Ledger, RateWindow, Slot, Spend, StoreTime, Take, Taken, Token, WorkerReport,
+    WorkerState,
 };
 
 fn name(text: &str) -> Name {
@@ -55,8 +56,8 @@ fn in_process(c: &mut Criterion) {
     group.bench_function("renew", |b| b.iter(|| ledger.renew(black_box(&hold), LeaseTerm::default(), now)));
     held.holder.token = Token(2);
     group.bench_function("claim, refused", |b| b.iter(|| ledger.take(black_box(&held), now)));
-    let (n, per_us) = (NonZeroU64::new(u64::MAX / 2).unwrap(), NonZeroU64::new(60_000_000).unwrap());
-    let spend = Spend { resource: name("tokens"), allowance: Allowance::Sliding { n, per_us }, amount: 1 };
+    let (n, per) = (NonZeroU64::new(u64::MAX / 2).unwrap(), RateWindow::MINUTE);
+    let spend = Spend { resource: name("tokens"), allowance: Allowance::Sliding { n, per }, amount: 1 };
     group.bench_function("spend", |b| b.iter(|| ledger.spend(black_box(&spend), now)));
 }
 

@@ -148,7 +148,7 @@ impl Agent {
             }
             Event::SpeechEnded { .. } => self.transcribe()?,
             Event::Suppressed(run) => {
-                self.meter.saved(self.stt, Usage::Audio(run.span.duration()), cause(run.reason));
+                self.meter.saved(self.stt, Usage::Audio(run.span.duration()), cause(run.reason))?;
                 if run.reason != Reason::Silence && run.span.duration() >= WORTH_A_LINE {
                     let (from, to) = (run.span.start.as_ms() / 1e3, run.span.end.as_ms() / 1e3);
                     println!("   [{from:.2} to {to:.2} s kept back: {}]", run.reason.as_str());
@@ -164,7 +164,7 @@ impl Agent {
     fn transcribe(&mut self) -> anyhow::Result<()> {
         let (samples, span) = std::mem::take(&mut self.segment);
         let usage = Usage::Audio(span.duration());
-        match self.meter.charge(&mut self.call, self.stt, usage, self.clock.now()) {
+        match self.meter.charge(&mut self.call, self.stt, usage, self.clock.now())? {
             Charge::Counted(_) => self.to_stt.try_send((samples, span)).context("speech-to-text is behind"),
             refused => bail!("the call costs too much: {refused:?}"),
         }
@@ -193,7 +193,7 @@ impl Agent {
     async fn say(&mut self, text: &str) -> anyhow::Result<()> {
         let characters = Usage::Characters(text.len() as u64);
         if let refused @ Charge::Refused { .. } =
-            self.meter.charge(&mut self.call, self.tts, characters, self.clock.now())
+            self.meter.charge(&mut self.call, self.tts, characters, self.clock.now())?
         {
             bail!("the call costs too much: {refused:?}");
         }

@@ -68,8 +68,8 @@ fn guards_and_meter_never_allocate() {
             let (_, event) = misfires.judge(&Transcript { text, confidence: None, speech: None }, at);
             opened += u32::from(matches!(event, Some(BreakerEvent::Opened { .. })));
             loops.push(second % 7, at);
-            meter.charge(&mut call, stt, Usage::Audio(Duration::from_secs(1)), at);
-            meter.saved(stt, Usage::Audio(Duration::from_secs(1)), SavedCause::Silence);
+            meter.charge(&mut call, stt, Usage::Audio(Duration::from_secs(1)), at).unwrap();
+            meter.saved(stt, Usage::Audio(Duration::from_secs(1)), SavedCause::Silence).unwrap();
         }
         misfires.reset();
         loops.reset();

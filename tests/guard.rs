@@ -14,6 +14,9 @@ mod contract;
 #[path = "guard/faults.rs"]
 mod faults;
 #[cfg(feature = "redis")]
+#[path = "guard/hostile.rs"]
+mod hostile;
+#[cfg(feature = "redis")]
 #[path = "guard/processes.rs"]
 mod processes;
 #[cfg(any(feature = "redis", feature = "postgres"))]

@@ -1,10 +1,9 @@
 //! Limits as values.
 
 use std::num::{NonZeroU32, NonZeroU64};
-use std::time::Duration;
 
-use crate::guard::Name;
-use crate::guard::store::Allowance;
+use crate::guard::store::{Allowance, RateWindow};
+use crate::guard::{Name, NameError};
 
 /// So many at once, shared by all workers of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +14,37 @@ pub struct Concurrent {
     pub n: NonZeroU32,
 }
 
+/// So many at once for each of something, such as the tracks of each participant. It limits nothing until it is
+/// said of whom.
+///
+/// ```
+/// use voxgate::budget::Plan;
+/// use voxgate::guard::Name;
+///
+/// let plan = Plan::LivekitBuild.limits()?;
+/// let tracks = plan.concurrent_each("livekit/audio tracks of a participant").unwrap();
+/// let of_one = tracks.of(&Name::new("PA_kJ9s")?)?; // for `Limits::acquire`
+/// assert_ne!(of_one, tracks.of(&Name::new("PA_x71b")?)?);
+/// # Ok::<(), voxgate::guard::NameError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConcurrentEach {
+    /// What is held.
+    pub resource: Name,
+    /// How many each can hold.
+    pub n: NonZeroU32,
+}
+
+impl ConcurrentEach {
+    /// The limit of one of them, by a name that no other has in the store, such as LiveKit's participant sid.
+    ///
+    /// # Errors
+    /// Two names that are longer than one may be.
+    pub fn of(&self, whose: &Name) -> Result<Concurrent, NameError> {
+        Ok(Concurrent { resource: Name::new(format!("{}: {whose}", self.resource))?, n: self.n })
+    }
+}
+
 /// So much within a window, shared by all workers of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rate {
@@ -22,8 +52,8 @@ pub struct Rate {
     pub resource: Name,
     /// How much can be spent in any window.
     pub n: NonZeroU64,
-    /// The window, at least 60 µs.
-    pub per: Duration,
+    /// The window.
+    pub per: RateWindow,
 }
 
 /// So much in a calendar month, UTC; what is left over is lost.
@@ -49,8 +79,7 @@ impl Spendable for Rate {
     }
 
     fn allowance(&self) -> Allowance {
-        let per_us = u64::try_from(self.per.as_micros()).unwrap_or(u64::MAX);
-        Allowance::Sliding { n: self.n, per_us: NonZeroU64::new(per_us).unwrap_or(NonZeroU64::MIN) }
+        Allowance::Sliding { n: self.n, per: self.per }
     }
 }
 

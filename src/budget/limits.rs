@@ -113,7 +113,11 @@ impl<S: GuardStore> Limits<S> {
     /// Takes a slot, if there is one.
     pub async fn acquire(&self, limit: &Concurrent) -> Acquired {
         let Concurrent { resource, n } = limit;
-        let holder = Holder { owner: self.owner.clone(), token: Token::random(), session: None };
+        let token = match Token::random() {
+            Ok(token) => token,
+            Err(error) => return Acquired::Indeterminate(error),
+        };
+        let holder = Holder { owner: self.owner.clone(), token, session: None };
         let request = Take { slot: Slot::Resource { name: resource.clone(), of: *n }, holder, term: self.term };
         let asked = Instant::now();
         let denied = |used, until, why| {

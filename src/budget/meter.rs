@@ -1,7 +1,9 @@
 //! What was spent and what was saved, and the ceiling that spending stops at.
 
-use serde::{Deserialize, Serialize};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use super::{Bill, BillLine, BillingMode, Price, PriceBook, PriceError, SavedCause, Usage, Usd};
 use crate::guard::Moment;
@@ -21,15 +23,16 @@ use crate::guard::Moment;
 /// let stt = meter.item(&PriceBook::shipped(), "deepgram-nova-3")?;
 /// let (mut call, now) = (Tab::default(), Moment::default());
 /// let minute = Usage::Audio(Duration::from_secs(60));
-/// assert!(matches!(meter.charge(&mut call, stt, minute, now), Charge::Counted(_)));
-/// assert!(matches!(meter.charge(&mut call, stt, minute, now), Charge::Counted(_)));
-/// assert!(matches!(meter.charge(&mut call, stt, minute, now), Charge::Refused { .. }));
-/// meter.saved(stt, minute, SavedCause::Silence);
+/// assert!(matches!(meter.charge(&mut call, stt, minute, now)?, Charge::Counted(_)));
+/// assert!(matches!(meter.charge(&mut call, stt, minute, now)?, Charge::Counted(_)));
+/// assert!(matches!(meter.charge(&mut call, stt, minute, now)?, Charge::Refused { .. }));
+/// meter.saved(stt, minute, SavedCause::Silence)?;
 /// assert_eq!(meter.bill().saved.dollars(), 0.0048);
-/// # Ok::<(), voxgate::budget::PriceError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub struct Meter {
+    id: MeterId,
     ceilings: Ceilings,
     lines: Vec<Line>,
     day: u64,
@@ -59,9 +62,28 @@ impl Tab {
     }
 }
 
-/// Something that has a price, in one meter.
+/// Something that has a price, in the meter that it is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Item(usize);
+pub struct Item {
+    meter: MeterId,
+    line: usize,
+}
+
+/// An item of another meter: nothing is known of its price here, so nothing may be spent on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the item is of another meter, where it has its price; ask this one for it with `Meter::item`")]
+pub struct ForeignItem;
+
+/// Tells the meters of a process apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct MeterId(u64);
+
+impl MeterId {
+    fn next() -> Self {
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        Self(MADE.fetch_add(1, Ordering::Relaxed))
+    }
+}
 
 /// Whether something may be spent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +126,7 @@ struct Line {
 impl Meter {
     /// A meter that has counted nothing.
     pub fn new(ceilings: Ceilings) -> Self {
-        Self { ceilings, ..Self::default() }
+        Self { id: MeterId::next(), ceilings, lines: Vec::new(), day: 0, today: Usd::ZERO }
     }
 
     /// Looks up a price once, to count with it quickly.
@@ -113,59 +135,67 @@ impl Meter {
     /// As [`PriceBook::get`].
     pub fn item(&mut self, book: &PriceBook, name: &str) -> Result<Item, PriceError> {
         if let Some(known) = self.lines.iter().position(|line| line.name == name) {
-            return Ok(Item(known));
+            return Ok(self.item_of(known));
         }
         let price = book.get(name)?.clone();
         let (name, saved) = (name.to_owned(), [Usd::ZERO; SavedCause::ALL.len()]);
         self.lines.push(Line { name, price, spent: Usd::ZERO, saved, unsent_but_billed: Duration::ZERO });
-        Ok(Item(self.lines.len() - 1))
+        Ok(self.item_of(self.lines.len() - 1))
     }
 
     /// Asks to spend, before it is spent: the next seconds of audio, the largest answer that the model may give.
-    /// Of an item of another meter nothing is known, so it costs nothing here.
+    ///
+    /// # Errors
+    /// [`ForeignItem`]; nothing is counted, and nothing may be spent.
     ///
     /// # Real-time
     /// Does not allocate or block.
-    pub fn charge(&mut self, call: &mut Tab, item: Item, usage: Usage, at: Moment) -> Charge {
+    pub fn charge(&mut self, call: &mut Tab, item: Item, usage: Usage, at: Moment) -> Result<Charge, ForeignItem> {
+        let cost = self.line(item)?.price.cost(usage);
         self.turn_the_day(at);
-        let cost = self.lines.get(item.0).map_or(Usd::ZERO, |line| line.price.cost(usage));
-        let midnight = Moment::from(Duration::from_secs((self.day + 1) * DAY_S));
+        let midnight = Moment::from(Duration::from_secs(self.day.saturating_add(1).saturating_mul(DAY_S)));
         for (ceiling, limit, spent, until) in [
             (Ceiling::Call, self.ceilings.per_call_usd, call.spent, None),
             (Ceiling::Day, self.ceilings.per_day_usd, self.today, Some(midnight)),
         ] {
             if let Some(limit) = limit.filter(|limit| cost > Usd::ZERO && spent + cost > *limit) {
-                return Charge::Refused { ceiling, limit, spent, cost, until };
+                return Ok(Charge::Refused { ceiling, limit, spent, cost, until });
             }
         }
-        self.count(call, item, cost);
-        Charge::Counted(cost)
+        self.count(call, item, cost)?;
+        Ok(Charge::Counted(cost))
     }
 
     /// Counts what is already spent, whatever the ceilings say; the next [`charge`](Self::charge) sees it.
     ///
+    /// # Errors
+    /// [`ForeignItem`]; what was spent is counted nowhere.
+    ///
     /// # Real-time
     /// Does not allocate or block.
-    pub fn settle(&mut self, call: &mut Tab, item: Item, usage: Usage, at: Moment) -> Usd {
+    pub fn settle(&mut self, call: &mut Tab, item: Item, usage: Usage, at: Moment) -> Result<Usd, ForeignItem> {
+        let cost = self.line(item)?.price.cost(usage);
         self.turn_the_day(at);
-        let cost = self.lines.get(item.0).map_or(Usd::ZERO, |line| line.price.cost(usage));
-        self.count(call, item, cost);
-        cost
+        self.count(call, item, cost)?;
+        Ok(cost)
     }
 
     /// Counts what did not happen, and why. Audio that was not sent saves nothing where the open
     /// connection is billed: that is counted apart, and the answer is zero.
     ///
+    /// # Errors
+    /// [`ForeignItem`]; nothing is counted.
+    ///
     /// # Real-time
     /// Does not allocate or block.
-    pub fn saved(&mut self, item: Item, usage: Usage, cause: SavedCause) -> Usd {
-        let Some(line) = self.lines.get_mut(item.0) else { return Usd::ZERO };
+    pub fn saved(&mut self, item: Item, usage: Usage, cause: SavedCause) -> Result<Usd, ForeignItem> {
+        let line = self.line(item)?;
         if let (Usage::Audio(unsent), BillingMode::SocketSeconds) = (usage, line.price.billing) {
             line.unsent_but_billed = line.unsent_but_billed.saturating_add(unsent);
         }
         let saved = line.price.cost(usage);
         line.saved[cause as usize] = line.saved[cause as usize] + saved;
-        saved
+        Ok(saved)
     }
 
     /// What was counted since the meter was made.
@@ -183,12 +213,21 @@ impl Meter {
         }
     }
 
-    fn count(&mut self, call: &mut Tab, item: Item, cost: Usd) {
+    fn item_of(&self, line: usize) -> Item {
+        Item { meter: self.id, line }
+    }
+
+    fn line(&mut self, item: Item) -> Result<&mut Line, ForeignItem> {
+        let own = self.lines.get_mut(item.line).filter(|_| item.meter == self.id);
+        own.ok_or(ForeignItem)
+    }
+
+    fn count(&mut self, call: &mut Tab, item: Item, cost: Usd) -> Result<(), ForeignItem> {
+        let line = self.line(item)?;
+        line.spent = line.spent + cost;
         call.spent = call.spent + cost;
         self.today = self.today + cost;
-        if let Some(line) = self.lines.get_mut(item.0) {
-            line.spent = line.spent + cost;
-        }
+        Ok(())
     }
 
     /// A day that is over is not gone back to, so that a clock set back lifts no ceiling.
@@ -203,99 +242,4 @@ impl Meter {
 const DAY_S: u64 = 86_400;
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn an_open_connection_is_billed_whatever_is_sent() {
-        let mut meter = Meter::new(Ceilings::default());
-        let stt = meter.item(&PriceBook::shipped(), "assemblyai-universal-3-6-pro").unwrap();
-        let mut call = Tab::default();
-        meter.charge(&mut call, stt, Usage::Socket(minutes(10)), at(0));
-        meter.charge(&mut call, stt, Usage::Audio(minutes(3)), at(0));
-        assert_eq!(meter.saved(stt, Usage::Audio(minutes(7)), SavedCause::Silence), Usd::ZERO);
-        meter.saved(stt, Usage::Socket(minutes(20)), SavedCause::EmptyRoom);
-        let bill = meter.bill();
-        assert_eq!((bill.spent.dollars(), bill.saved.dollars()), (0.075, 0.15));
-        assert_eq!(bill.lines[0].saved, [(SavedCause::EmptyRoom, dollars(0.15))]);
-        assert_eq!(bill.lines[0].unsent_but_billed_s, 420.0);
-    }
-
-    #[test]
-    fn the_ceiling_of_a_day_is_lifted_at_midnight_and_not_by_a_clock_set_back() {
-        let mut meter = Meter::new(Ceilings { per_call_usd: None, per_day_usd: Some(dollars(0.01)) });
-        let stt = meter.item(&PriceBook::shipped(), "deepgram-nova-3").unwrap();
-        let mut ask = |day: u64| meter.charge(&mut Tab::default(), stt, Usage::Audio(minutes(2)), at(day * DAY_S + 5));
-        assert_eq!(ask(3), Charge::Counted(dollars(0.0096)));
-        let refused = Charge::Refused {
-            ceiling: Ceiling::Day,
-            limit: dollars(0.01),
-            spent: dollars(0.0096),
-            cost: dollars(0.0096),
-            until: Some(at(4 * DAY_S)),
-        };
-        assert_eq!((ask(3), ask(2)), (refused, refused));
-        assert_eq!(ask(4), Charge::Counted(dollars(0.0096)));
-    }
-
-    #[test]
-    fn what_is_already_spent_counts_beyond_the_ceiling() {
-        let mut meter = Meter::new(Ceilings { per_call_usd: Some(dollars(0.001)), per_day_usd: None });
-        let stt = meter.item(&PriceBook::shipped(), "deepgram-nova-3").unwrap();
-        let mut call = Tab::default();
-        assert_eq!(meter.settle(&mut call, stt, Usage::Audio(minutes(1)), at(0)), dollars(0.0048));
-        assert!(matches!(
-            meter.charge(&mut call, stt, Usage::Audio(Duration::from_millis(10)), at(0)),
-            Charge::Refused { ceiling: Ceiling::Call, until: None, .. }
-        ));
-    }
-
-    proptest! {
-        #[test]
-        fn a_ceiling_is_never_passed_and_the_sums_agree(
-            charges in prop::collection::vec((0..4_usize, 0..200_000_u64, 0..3_u64), 1..200),
-            per_call in 0.0..0.1, per_day in 0.0..0.2,
-        ) {
-            let ceilings = Ceilings { per_call_usd: Some(dollars(per_call)), per_day_usd: Some(dollars(per_day)) };
-            let mut meter = Meter::new(ceilings);
-            let stt = meter.item(&PriceBook::shipped(), "deepgram-nova-3").unwrap();
-            let mut calls = [Tab::default(); 4];
-            let (mut now, mut today, mut all) = (0, Usd::ZERO, Usd::ZERO);
-            for (call, ms, hours) in charges {
-                if (now + hours * 3_600) / DAY_S > now / DAY_S {
-                    today = Usd::ZERO;
-                }
-                now += hours * 3_600;
-                let before = calls[call].spent();
-                match meter.charge(&mut calls[call], stt, Usage::Audio(Duration::from_millis(ms)), at(now)) {
-                    Charge::Counted(cost) => {
-                        (today, all) = (today + cost, all + cost);
-                        prop_assert_eq!(calls[call].spent(), before + cost);
-                    }
-                    Charge::Refused { ceiling, limit, spent, cost, .. } => {
-                        prop_assert!(spent + cost > limit);
-                        prop_assert_eq!(spent, if ceiling == Ceiling::Call { before } else { today });
-                        prop_assert_eq!(calls[call].spent(), before);
-                    }
-                }
-                prop_assert!(calls[call].spent() <= dollars(per_call) && today <= dollars(per_day));
-            }
-            prop_assert_eq!(meter.bill().spent, all);
-            prop_assert_eq!(calls.iter().map(Tab::spent).sum::<Usd>(), all);
-        }
-    }
-
-    fn minutes(n: u64) -> Duration {
-        Duration::from_secs(60 * n)
-    }
-
-    fn dollars(amount: f64) -> Usd {
-        Usd::from_dollars(amount).unwrap()
-    }
-
-    fn at(second: u64) -> Moment {
-        Duration::from_secs(second).into()
-    }
-}
+mod tests;

@@ -18,10 +18,10 @@ pub use estimate::{
     TrackCascade,
 };
 pub use failover::{Failover, Standing};
-pub use limit::{Concurrent, Quota, Rate, Spendable};
+pub use limit::{Concurrent, ConcurrentEach, Quota, Rate, Spendable};
 #[cfg(feature = "tokio")]
 pub use limits::{Acquired, Denied, DeniedBy, Limits, Picked, Spending};
-pub use meter::{Ceiling, Ceilings, Charge, Item, Meter, Tab};
+pub use meter::{Ceiling, Ceilings, Charge, ForeignItem, Item, Meter, Tab};
 pub use plan::{Plan, PlanLimits, SharedBy};
 pub use prices::{BillingMode, Per, Price, PriceBook, PriceError, Trust, Usage};
 pub use refusal::{ProviderError, Refusal, TerminalCause, TransientCause};

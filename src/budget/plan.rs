@@ -3,7 +3,8 @@
 use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
-use super::limit::{Concurrent, Quota, Rate};
+use super::limit::{Concurrent, ConcurrentEach, Quota, Rate};
+use crate::guard::store::RateWindow;
 use crate::guard::{Name, NameError};
 
 /// A plan whose limits are published.
@@ -33,6 +34,8 @@ pub enum Plan {
 pub struct PlanLimits {
     /// What can be held at once.
     pub concurrent: Vec<Concurrent>,
+    /// What each participant can hold at once.
+    pub concurrent_each: Vec<ConcurrentEach>,
     /// What can be spent within a minute.
     pub rates: Vec<Rate>,
     /// What can be spent in a month.
@@ -110,6 +113,11 @@ impl PlanLimits {
         self.concurrent.iter().find(|limit| limit.resource.as_str() == resource)
     }
 
+    /// What each participant can hold of a resource, by its name.
+    pub fn concurrent_each(&self, resource: &str) -> Option<&ConcurrentEach> {
+        self.concurrent_each.iter().find(|limit| limit.resource.as_str() == resource)
+    }
+
     /// What can be spent of a resource within a minute, by its name.
     pub fn rate(&self, resource: &str) -> Option<&Rate> {
         self.rates.iter().find(|limit| limit.resource.as_str() == resource)
@@ -125,25 +133,28 @@ impl PlanLimits {
 #[derive(Clone, Copy, Debug)]
 struct Table {
     concurrent: &'static [(&'static str, u32)],
+    concurrent_each: &'static [(&'static str, u32)],
     rates: &'static [(&'static str, u64)],
     quotas: &'static [(&'static str, u64)],
     longest_hours: &'static [(&'static str, u64)],
 }
 
 impl Table {
-    const EMPTY: Self = Self { concurrent: &[], rates: &[], quotas: &[], longest_hours: &[] };
+    const EMPTY: Self = Self { concurrent: &[], concurrent_each: &[], rates: &[], quotas: &[], longest_hours: &[] };
 
     fn limits(self, provider: &str) -> Result<PlanLimits, NameError> {
         let name = |resource: &str| Name::new(format!("{provider}/{resource}"));
         let many = |n: u64| NonZeroU64::new(n).unwrap_or(NonZeroU64::MIN);
-        let concurrent = |&(resource, n): &(&str, u32)| {
-            Ok(Concurrent { resource: name(resource)?, n: NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN) })
-        };
-        let rate = |&(resource, n): &(&str, u64)| Ok(Rate { resource: name(resource)?, n: many(n), per: MINUTE });
+        let few = |n: u32| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+        let concurrent = |&(resource, n): &(&str, u32)| Ok(Concurrent { resource: name(resource)?, n: few(n) });
+        let each = |&(resource, n): &(&str, u32)| Ok(ConcurrentEach { resource: name(resource)?, n: few(n) });
+        let per = RateWindow::MINUTE;
+        let rate = |&(resource, n): &(&str, u64)| Ok(Rate { resource: name(resource)?, n: many(n), per });
         let quota = |&(resource, n): &(&str, u64)| Ok(Quota { resource: name(resource)?, n: many(n) });
         let longest = |&(resource, hours): &(&str, u64)| Ok((name(resource)?, Duration::from_secs(3600 * hours)));
         Ok(PlanLimits {
             concurrent: self.concurrent.iter().map(concurrent).collect::<Result<_, _>>()?,
+            concurrent_each: self.concurrent_each.iter().map(each).collect::<Result<_, _>>()?,
             rates: self.rates.iter().map(rate).collect::<Result<_, _>>()?,
             quotas: self.quotas.iter().map(quota).collect::<Result<_, _>>()?,
             longest: self.longest_hours.iter().map(longest).collect::<Result<_, _>>()?,
@@ -166,9 +177,8 @@ const LIVEKIT_BUILD: Table = Table {
         ("ingress", 2),
         ("egress", 2),
         ("agents deployed", 1),
-        ("audio tracks of a participant", 100),
-        ("video tracks of a participant", 100),
     ],
+    concurrent_each: &[("audio tracks of a participant", 100), ("video tracks of a participant", 100)],
     rates: &[("llm requests", 100), ("llm tokens", 600_000), ("server api requests", 1_000)],
     quotas: &[
         ("agent session minutes", 1_000),
@@ -181,8 +191,6 @@ const LIVEKIT_BUILD: Table = Table {
     ],
     longest_hours: &[("egress to a file", 3), ("egress as hls", 12), ("egress as rtmp", 12), ("egress as raw", 12)],
 };
-
-const MINUTE: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
@@ -203,11 +211,10 @@ mod tests {
         let at_once = |name: &str| limits.concurrent(name).unwrap().n.get();
         let names = ["agent sessions", "stt connections", "tts connections", "participants", "ingress", "egress"];
         assert_eq!(names.map(|name| at_once(&format!("livekit/{name}"))), [5, 5, 5, 100, 2, 2]);
-        let names = ["agents deployed", "audio tracks of a participant", "video tracks of a participant"];
-        assert_eq!(names.map(|name| at_once(&format!("livekit/{name}"))), [1, 100, 100]);
+        assert_eq!(at_once("livekit/agents deployed"), 1);
         let a_minute = |name: &str| limits.rate(&format!("livekit/{name}")).map(|rate| (rate.n.get(), rate.per));
         let rates = ["llm requests", "llm tokens", "server api requests"].map(a_minute);
-        assert_eq!(rates, [100, 600_000, 1_000].map(|n| Some((n, MINUTE))));
+        assert_eq!(rates, [100, 600_000, 1_000].map(|n| Some((n, RateWindow::MINUTE))));
         let a_month = |name: &str| limits.quota(&format!("livekit/{name}")).unwrap().n.get();
         let minutes = ["agent session", "sip", "webrtc", "transcode", "track egress"];
         assert_eq!(minutes.map(|of| a_month(&format!("{of} minutes"))), [1_000, 1_000, 5_000, 60, 60]);
@@ -217,5 +224,19 @@ mod tests {
         assert_eq!(hours, [3, 12, 12, 12], "to a file; as HLS, RTMP and raw");
         assert_eq!(limits.quota("livekit/llm tokens"), None);
         assert_eq!(Plan::LivekitBuild.shared_by(), SharedBy::Account);
+    }
+
+    /// A hundred tracks each, not a hundred for all.
+    #[test]
+    fn what_a_participant_may_have_takes_nothing_from_another() {
+        let limits = Plan::LivekitBuild.limits().unwrap();
+        for of in ["audio", "video"] {
+            let resource = format!("livekit/{of} tracks of a participant");
+            assert_eq!(limits.concurrent(&resource), None, "shared by nobody");
+            let each = limits.concurrent_each(&resource).unwrap();
+            let [one, another] = ["PA_1", "PA_2"].map(|sid| each.of(&Name::new(sid).unwrap()).unwrap());
+            assert_eq!((one.n.get(), another.n.get()), (100, 100));
+            assert_ne!(one.resource, another.resource);
+        }
     }
 }

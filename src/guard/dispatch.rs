@@ -135,7 +135,11 @@ impl<S: GuardStore> DispatchGuard<S> {
 
     /// Claims a room. `session` tells one use of its name from the next (LiveKit's room sid).
     pub async fn claim(&self, room: &Name, session: Option<&Name>) -> Claim {
-        let holder = Holder { owner: self.policy.worker.clone(), token: Token::random(), session: session.cloned() };
+        let token = match Token::random() {
+            Ok(token) => token,
+            Err(error) => return Claim::Indeterminate(Doubt::Store(error)),
+        };
+        let holder = Holder { owner: self.policy.worker.clone(), token, session: session.cloned() };
         let request = Take { slot: Slot::Room(room.clone()), holder, term: self.policy.term };
         let asked = Instant::now();
         let taken = match self.store.take(&request).await {

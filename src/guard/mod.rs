@@ -87,7 +87,7 @@ impl Add<Duration> for Moment {
 }
 
 /// `first`, doubled for each of `doublings`, but at most `longest`.
-fn backoff(first: Duration, longest: Duration, doublings: u32) -> Duration {
+pub(crate) fn backoff(first: Duration, longest: Duration, doublings: u32) -> Duration {
     first.saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(longest)
 }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use voxgate::guard::Name;
 use voxgate::guard::store::{
-    Allowance, Fence, GuardStore, Held, Hold, Holder, LeaseTerm, NotReady, Release, Renewal, Slot, Spend, Spent,
-    Survey, Take, Taken, Token, Usage, UsageKind, WorkerReport, WorkerState,
+    Allowance, Fence, GuardStore, Held, Hold, Holder, LeaseTerm, NotReady, RateWindow, Release, Renewal, Slot, Spend,
+    Spent, Survey, Take, Taken, Token, Usage, UsageKind, WorkerReport, WorkerState,
 };
 
 /// Time passes: by itself, or because the test says so.
@@ -231,8 +231,7 @@ async fn slots_are_counted_and_come_back(store: &impl GuardStore, time: &impl Pa
 }
 
 pub(crate) fn sliding(resource: &str, n: u64, per: Duration, amount: u64) -> Spend {
-    let per_us = NonZeroU64::new(u64::try_from(per.as_micros()).unwrap()).unwrap();
-    let allowance = Allowance::Sliding { n: NonZeroU64::new(n).unwrap(), per_us };
+    let allowance = Allowance::Sliding { n: NonZeroU64::new(n).unwrap(), per: RateWindow::new(per).unwrap() };
     Spend { resource: name(resource), allowance, amount }
 }
 

@@ -22,7 +22,7 @@ pub struct Incidents {
     pub storm: Option<Storm>,
     /// Reconnect loops.
     pub reconnect_loop: Option<ReconnectLoop>,
-    /// Microphones published again and again, each time with another session.
+    /// Microphones published again and again, each time with another transcriber.
     pub track_cascade: Option<TrackCascade>,
     /// Share of the calls that a second worker takes as well.
     pub duplicate_share: Probability,
@@ -71,7 +71,7 @@ pub struct TrackCascade {
     /// The time between two.
     #[serde(with = "duration")]
     pub every: Duration,
-    /// How long the call goes on; each session that is left over transcribes all of that.
+    /// How long the call goes on; each transcriber that is left over is sent all of that. The room stays one.
     #[serde(with = "duration")]
     pub remaining: Duration,
 }
@@ -104,7 +104,7 @@ impl Incidents {
         if let Some(cascade) = &self.track_cascade {
             let with = cascade.per_day * f64::from(cascade.extra_sessions());
             let without = cascade.per_day * f64::from(cascade.republished);
-            flows.add(SavedCause::Track, open_session(cascade.remaining), without, with);
+            flows.add(SavedCause::Track, transcriber(cascade.remaining), without, with);
         }
         let duplicates = call.per_day * f64::from(self.duplicate_share);
         let turns = call.length.as_secs_f64() / 60.0 * call.turns_per_minute;
@@ -192,14 +192,16 @@ impl EmptyRoom {
     }
 }
 
-/// A session that runs for so long and is sent everything.
+/// A session that runs for so long in its room and is sent everything.
 fn open_session(length: Duration) -> Vec<(Service, Usage)> {
-    vec![
-        (Service::Stt, Usage::Audio(length)),
-        (Service::Stt, Usage::Segment(length)),
-        (Service::Stt, Usage::Socket(length)),
-        (Service::Session, Usage::Session(length)),
-    ]
+    let mut session = transcriber(length);
+    session.push((Service::Session, Usage::Session(length)));
+    session
+}
+
+/// Speech-to-text that runs for so long and is sent everything.
+fn transcriber(length: Duration) -> Vec<(Service, Usage)> {
+    [Usage::Audio(length), Usage::Segment(length), Usage::Socket(length)].map(|usage| (Service::Stt, usage)).into()
 }
 
 fn refuse_steps(key: &str, every: Duration, length: Duration) -> Result<(), PriceError> {

@@ -36,6 +36,22 @@ fn guards_are_run_and_not_assumed() {
     assert_eq!(incidents.empty_room.unwrap().stay(), Duration::from_secs(60));
 }
 
+/// Twelve transcribers too many, thrice a day, for four minutes each, at 0.45 dollars an hour.
+#[test]
+fn a_cascade_multiplies_transcribers_and_not_rooms() {
+    let mut scenario = Scenario::from_toml(KIOSK).unwrap();
+    let quiet = scenario.estimate(PriceBook::shipped()).unwrap();
+    let Incidents { track_cascade, .. } = Scenario::from_toml(SUPPORT).unwrap().incidents;
+    scenario.incidents = Incidents { track_cascade, ..Incidents::default() };
+    let estimate = scenario.estimate(PriceBook::shipped()).unwrap();
+    let service = |estimate: &Estimate, name: &str| estimate.lines.iter().find(|line| line.service == name).cloned();
+    assert_eq!(service(&estimate, "session"), service(&quiet, "session"));
+    let stt = |estimate| service(estimate, "stt").unwrap().without_guards.dollars();
+    let saved = estimate.saved.iter().find(|saved| saved.cause == SavedCause::Track).unwrap().usd.dollars();
+    let expected = 3.0 * 12.0 * 4.0 / 60.0 * 0.45;
+    assert!((stt(&estimate) - stt(&quiet) - expected).abs() < 1e-6 && (saved - expected).abs() < 1e-6, "{saved}");
+}
+
 #[test]
 fn where_the_open_connection_is_billed_silence_saves_nothing() {
     let mut scenario = Scenario::from_toml(KIOSK).unwrap();

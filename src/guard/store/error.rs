@@ -7,7 +7,7 @@ pub enum StoreError {
     /// An address that names no store.
     #[error("{given} is no address of a store: {cause}; expected {expected}")]
     Address {
-        /// What was given, without its password.
+        /// What was given, as far as [`without_secrets`](super::without_secrets) shows it.
         given: String,
         /// What is wrong with it.
         cause: String,
@@ -46,6 +46,12 @@ pub enum StoreError {
     Evicts {
         /// What it is set to.
         policy: String,
+    },
+    /// A system that gives no random numbers, without which two attempts could be taken for one.
+    #[error("the system gives no random numbers ({cause}); is it just starting, or is /dev/urandom missing?")]
+    NoRandomness {
+        /// What it said.
+        cause: String,
     },
     /// A term that would outlast the grace after a restart.
     #[error("a term of {given:?} is longer than the store's longest_lease of {longest:?}; shorten it, or raise that")]

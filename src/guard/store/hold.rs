@@ -4,6 +4,8 @@ use std::num::NonZeroU32;
 
 use serde::Serialize;
 
+#[cfg(feature = "tokio")]
+use super::StoreError;
 use super::StoreTime;
 use crate::guard::Name;
 
@@ -44,10 +46,14 @@ impl Slot {
 pub struct Token(pub u64);
 
 impl Token {
-    /// One that no other process makes.
-    pub fn random() -> Self {
-        use std::hash::{BuildHasher, RandomState};
-        Self(RandomState::new().hash_one(std::process::id()))
+    /// 64 random bits of the system's: no other attempt has them, not of a process that was forked or of a machine
+    /// that was copied while it ran.
+    ///
+    /// # Errors
+    /// [`StoreError::NoRandomness`], on a system that has none.
+    #[cfg(feature = "tokio")]
+    pub fn random() -> Result<Self, StoreError> {
+        getrandom::u64().map(Self).map_err(|error| StoreError::NoRandomness { cause: error.to_string() })
     }
 }
 

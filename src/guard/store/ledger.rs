@@ -104,7 +104,7 @@ impl Ledger {
     }
 
     fn grant(&mut self, request: &Take, now: StoreTime) -> Holding {
-        self.last_fence = now.0.max(self.last_fence + 1);
+        self.last_fence = now.0.max(self.last_fence.saturating_add(1));
         let expires = now + request.term.get();
         Holding { holder: request.holder.clone(), fence: Fence(self.last_fence), since: now, expires }
     }

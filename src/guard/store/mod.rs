@@ -3,6 +3,7 @@
 //! A [`GuardStore`] does a few named steps, each of them whole or not at all. Data goes in, data comes
 //! out; the store reads its own clock, so that workers whose clocks disagree still agree.
 
+mod address;
 mod error;
 #[cfg(feature = "tokio")]
 mod fallback;
@@ -25,6 +26,7 @@ use std::num::NonZeroU64;
 
 use serde::Serialize;
 
+pub use address::without_secrets;
 pub use error::StoreError;
 #[cfg(feature = "tokio")]
 pub use fallback::{Fallback, OnStoreFailure};
@@ -38,7 +40,7 @@ pub use redis::RedisStore;
 #[cfg(any(feature = "redis", feature = "postgres"))]
 pub use shared::{Namespace, SharedConfig};
 pub use survey::{Survey, Usage, UsageKind, WorkerView};
-pub use term::{LeaseTerm, StoreTime, TermError};
+pub use term::{LeaseTerm, RateWindow, RateWindowError, StoreTime, TermError};
 #[cfg(any(feature = "redis", feature = "postgres"))]
 use window::SLICES;
 pub use worker::{NotReady, Reported, WorkerReport, WorkerState};
@@ -137,13 +139,14 @@ pub enum Release {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Allowance {
-    /// At most `n` within any `per_us` microseconds. Amounts are kept in slices of a sixtieth and come back
+    /// At most `n` within any window of this length. Amounts are kept in slices of a sixtieth and come back
     /// when the whole slice has left the window: never more than `n`, at times a sixtieth late.
     Sliding {
         /// The most.
         n: NonZeroU64,
-        /// The window, in microseconds.
-        per_us: NonZeroU64,
+        /// The window, written in microseconds.
+        #[serde(rename = "per_us")]
+        per: RateWindow,
     },
     /// At most `n` in a calendar month, UTC. What is left over is lost.
     Monthly {
@@ -164,7 +167,7 @@ impl Allowance {
     #[must_use]
     pub fn with_n(self, n: NonZeroU64) -> Self {
         match self {
-            Self::Sliding { per_us, .. } => Self::Sliding { n, per_us },
+            Self::Sliding { per, .. } => Self::Sliding { n, per },
             Self::Monthly { .. } => Self::Monthly { n },
         }
     }

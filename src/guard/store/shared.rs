@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+
 use super::{LeaseTerm, StoreError};
 
 /// How a shared store is used. All workers of a project must agree on it.
@@ -68,27 +70,25 @@ impl std::str::FromStr for Namespace {
     }
 }
 
-/// A secret's place in an address that is shown.
-pub(super) fn without_password(address: &str) -> String {
-    let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
-    match rest.rsplit_once('@') {
-        Some((login, host)) => {
-            let user = login.split_once(':').map_or(login, |(user, _)| user);
-            format!("{scheme}://{user}:***@{host}")
-        }
-        None => address.to_owned(),
+/// The task that reads from a connection; it ends with whoever holds this.
+#[derive(Debug)]
+pub(super) struct Reader(JoinHandle<()>);
+
+impl Reader {
+    pub(super) fn new(task: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(tokio::spawn(task))
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn passwords_are_not_shown() {
-        assert_eq!(without_password("redis://me:se:c@ret@host:1/0"), "redis://me:***@host:1/0");
-        assert_eq!(without_password("redis://host"), "redis://host");
-    }
 
     #[test]
     fn a_namespace_is_plain() {

@@ -112,7 +112,7 @@ pub enum UsageKind {
 impl From<Allowance> for UsageKind {
     fn from(allowance: Allowance) -> Self {
         match allowance {
-            Allowance::Sliding { per_us, .. } => Self::Sliding { per_us: per_us.get() },
+            Allowance::Sliding { per, .. } => Self::Sliding { per_us: per.us() },
             Allowance::Monthly { .. } => Self::Monthly,
         }
     }

@@ -1,8 +1,10 @@
-//! A store's clock, and how long it lets things be held.
+//! A store's clock, how long it lets things be held, and in which time it counts.
 
 use std::time::Duration;
 
 use serde::Serialize;
+
+use super::window;
 
 /// A store's clock: microseconds since 1970, UTC. Never compared with a worker's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -12,6 +14,11 @@ impl StoreTime {
     /// The time from `earlier` to this; zero if `earlier` is later.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+
+    /// When the next calendar month begins, UTC: what is counted by the month comes back.
+    pub fn next_month(self) -> Self {
+        window::month_start(window::month_of(self) + 1)
     }
 }
 
@@ -54,6 +61,44 @@ impl Default for LeaseTerm {
     }
 }
 
+/// The window of a rate: 60 µs to 366 days. A shorter one would limit nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct RateWindow(u64);
+
+impl RateWindow {
+    /// The window of most providers' rates.
+    pub const MINUTE: Self = Self(60_000_000);
+
+    /// # Errors
+    /// A time outside 60 µs to 366 days.
+    pub fn new(per: Duration) -> Result<Self, RateWindowError> {
+        let us = u64::try_from(per.as_micros()).ok();
+        us.and_then(Self::from_us).ok_or(RateWindowError { given: per })
+    }
+
+    pub(crate) fn from_us(us: u64) -> Option<Self> {
+        (SHORTEST_WINDOW_US..=LONGEST_WINDOW_US).contains(&us).then_some(Self(us))
+    }
+
+    /// In microseconds.
+    pub const fn us(self) -> u64 {
+        self.0
+    }
+
+    /// The time itself.
+    pub const fn get(self) -> Duration {
+        Duration::from_micros(self.0)
+    }
+}
+
+/// A window in which nothing is limited, or whose end nobody sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the window of the rate is {given:?}, expected 60 µs to 366 days; most providers count by the minute")]
+pub struct RateWindowError {
+    /// What was given.
+    pub given: Duration,
+}
+
 /// A term that is too short to be renewed in time, or long enough to lock a room for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the term is {given:?}, expected {SHORTEST:?} to {LONGEST:?}; the default is 30 s")]
@@ -66,6 +111,10 @@ pub struct TermError {
 const SHORTEST: Duration = Duration::from_millis(100);
 /// What a crashed worker holds should not outlast a meeting.
 const LONGEST: Duration = Duration::from_secs(3600);
+/// A sixtieth of it is a slice, and that is a microsecond at least.
+const SHORTEST_WINDOW_US: u64 = 60;
+/// All that is reckoned with it is exact, in the scripts' 53 bits too.
+const LONGEST_WINDOW_US: u64 = 366 * 86_400_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -76,5 +125,29 @@ mod tests {
         let ms = |ms| LeaseTerm::new(Duration::from_millis(ms));
         assert!(ms(99).is_err() && ms(100).is_ok() && ms(3_600_000).is_ok() && ms(3_600_001).is_err());
         assert_eq!(ms(300).unwrap().heartbeat(), Duration::from_millis(100));
+    }
+
+    #[test]
+    fn a_window_in_which_nothing_is_limited_cannot_be_said() {
+        let us = |us| RateWindow::new(Duration::from_micros(us));
+        for wrong in [Duration::ZERO, Duration::from_nanos(59_999), Duration::from_secs(367 * 86_400), Duration::MAX] {
+            let error = RateWindow::new(wrong).unwrap_err();
+            assert!(error.given == wrong && error.to_string().contains("expected 60 µs to 366 days"), "{error}");
+        }
+        assert_eq!(us(60_000_000), Ok(RateWindow::MINUTE));
+        assert!(us(60).is_ok() && us(LONGEST_WINDOW_US).is_ok());
+    }
+
+    #[test]
+    fn a_month_ends_at_its_last_microsecond() {
+        let utc = |text: &str| {
+            let since = humantime::parse_rfc3339(text).unwrap().duration_since(std::time::UNIX_EPOCH).unwrap();
+            StoreTime::default() + since
+        };
+        let december = utc("2026-12-01T00:00:00Z");
+        assert_eq!(utc("2026-11-25T22:15:00Z").next_month(), december);
+        assert_eq!(utc("2026-11-30T23:59:59.999999Z").next_month(), december);
+        assert_eq!(december.next_month(), utc("2027-01-01T00:00:00Z"));
+        assert_eq!(StoreTime(u64::MAX).next_month(), StoreTime(u64::MAX), "at the end of time");
     }
 }

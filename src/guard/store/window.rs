@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Allowance, Spent, StoreTime};
+use super::{Allowance, RateWindow, Spent, StoreTime};
 
 /// What was spent lately, in slices. Bounded: at most one slice more than [`SLICES`].
 #[derive(Clone, Debug, Default)]
@@ -41,7 +41,11 @@ impl Window {
         while self.slices.front().is_some_and(|slice| leaves_at(allowance, slice.index) <= now) {
             self.slices.pop_front();
         }
-        self.slices.iter().map(|slice| slice.amount).sum()
+        self.total()
+    }
+
+    fn total(&self) -> u64 {
+        self.slices.iter().fold(0, |sum, slice| sum.saturating_add(slice.amount))
     }
 
     /// When the oldest of what is counted comes back.
@@ -50,10 +54,10 @@ impl Window {
     }
 
     fn fits_at(&self, allowance: Allowance, amount: u64) -> Option<StoreTime> {
-        let mut used: u64 = self.slices.iter().map(|slice| slice.amount).sum();
+        let mut used = self.total();
         let room_needed = allowance.n().checked_sub(amount)?;
         self.slices.iter().find_map(|slice| {
-            used -= slice.amount;
+            used = used.saturating_sub(slice.amount);
             (used <= room_needed).then(|| leaves_at(allowance, slice.index))
         })
     }
@@ -61,23 +65,22 @@ impl Window {
 
 fn slice_at(allowance: Allowance, now: StoreTime) -> u64 {
     match allowance {
-        Allowance::Sliding { per_us, .. } => now.0 / slice_us(per_us.get()),
+        Allowance::Sliding { per, .. } => now.0 / slice_us(per),
         Allowance::Monthly { .. } => month_of(now),
     }
 }
 
-/// When the last amount that can be in a slice no longer counts.
+/// When the last amount that can be in a slice no longer counts; of a slice that a store made up, the end of time.
 fn leaves_at(allowance: Allowance, index: u64) -> StoreTime {
+    let next = index.saturating_add(1);
     match allowance {
-        Allowance::Sliding { per_us, .. } => {
-            StoreTime(((index + 1) * slice_us(per_us.get())).saturating_add(per_us.get()))
-        }
-        Allowance::Monthly { .. } => month_start(index + 1),
+        Allowance::Sliding { per, .. } => StoreTime(next.saturating_mul(slice_us(per)).saturating_add(per.us())),
+        Allowance::Monthly { .. } => month_start(next),
     }
 }
 
-fn slice_us(per_us: u64) -> u64 {
-    (per_us / SLICES).max(1)
+fn slice_us(per: RateWindow) -> u64 {
+    per.us() / SLICES
 }
 
 /// Days since 1970, UTC.
@@ -86,7 +89,7 @@ pub(super) fn day_of(at: StoreTime) -> u64 {
 }
 
 /// Months since March of the year 0, UTC.
-fn month_of(at: StoreTime) -> u64 {
+pub(super) fn month_of(at: StoreTime) -> u64 {
     // Civil from days, Howard Hinnant, http://howardhinnant.github.io/date_algorithms.html
     let days = day_of(at) + DAYS_TO_1970;
     let (era, day_of_era) = (days / ERA, days % ERA);
@@ -95,12 +98,13 @@ fn month_of(at: StoreTime) -> u64 {
     (era * 400 + year_of_era) * 12 + (5 * day_of_year + 2) / 153
 }
 
-/// The first moment of a month that counts from March of the year 0.
-fn month_start(month: u64) -> StoreTime {
+/// The first moment of a month that counts from March of the year 0; 1970 and the end of time bound it.
+pub(super) fn month_start(month: u64) -> StoreTime {
     let (year, month) = (month / 12, month % 12);
     let (era, year_of_era) = (year / 400, year % 400);
     let day_of_era = 365 * year_of_era + year_of_era / 4 - year_of_era / 100 + (153 * month + 2) / 5;
-    StoreTime((era * ERA + day_of_era - DAYS_TO_1970) * DAY_US)
+    let days = era.saturating_mul(ERA).saturating_add(day_of_era).saturating_sub(DAYS_TO_1970);
+    StoreTime(days.saturating_mul(DAY_US))
 }
 
 /// The most that was used at a time, for each of the last seven days.
@@ -149,7 +153,7 @@ mod tests {
     use super::*;
 
     fn sliding(n: u64, per_us: u64) -> Allowance {
-        Allowance::Sliding { n: NonZeroU64::new(n).unwrap(), per_us: NonZeroU64::new(per_us).unwrap() }
+        Allowance::Sliding { n: NonZeroU64::new(n).unwrap(), per: RateWindow::from_us(per_us).unwrap() }
     }
 
     proptest! {
@@ -179,16 +183,6 @@ mod tests {
         }
     }
 
-    /// Not even at the end of time: a window that long never lets go.
-    #[test]
-    fn an_endless_window_keeps_what_was_spent() {
-        let (mut window, now) = (Window::default(), StoreTime(1_763_700_000_000_000));
-        let allowance = sliding(5, u64::MAX);
-        assert_eq!(window.spend(allowance, 5, now), Spent::Counted { used: 5 });
-        let until = Some(StoreTime(u64::MAX));
-        assert_eq!(window.spend(allowance, 1, now), Spent::Over { used: 5, until });
-    }
-
     #[test]
     fn months_are_those_of_the_calendar() {
         let utc = |text: &str| {
@@ -205,6 +199,23 @@ mod tests {
             assert_eq!(month_of(utc(last)) + 1, month_of(utc(first)), "{first}");
             assert_eq!(month_start(month_of(utc(first))), utc(first), "{first}");
         }
+    }
+
+    /// As a store might say them that means harm.
+    #[test]
+    fn slices_that_cannot_be_end_somewhere() {
+        let month = Allowance::Monthly { n: NonZeroU64::MIN };
+        for index in [0, 1, u64::MAX / 2, u64::MAX - 1, u64::MAX] {
+            let (by_month, by_window) = (leaves_at(month, index), leaves_at(sliding(1, 60), index));
+            assert!(by_window > StoreTime(index / 2), "{index}: {by_month:?}");
+        }
+        assert_eq!((leaves_at(month, 0), leaves_at(month, u64::MAX)), (StoreTime(0), StoreTime(u64::MAX)));
+        let mut both = Window { slices: [Slice { index: 5, amount: u64::MAX }, Slice { index: 6, amount: 9 }].into() };
+        assert_eq!(both.used(sliding(1, 6_000), StoreTime(1)), u64::MAX);
+        assert!(matches!(both.spend(sliding(1, 6_000), 1, StoreTime(1)), Spent::Over { used: u64::MAX, .. }));
+        let end_of_time = StoreTime(u64::MAX);
+        assert_eq!(Window::default().spend(sliding(5, 6_000), 5, end_of_time), Spent::Counted { used: 5 });
+        assert_eq!(Window::default().spend(month, 1, end_of_time), Spent::Counted { used: 1 });
     }
 
     #[test]

@@ -5,12 +5,12 @@ mod rows;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
-use tokio::task::JoinHandle;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, NoTls, Row};
 
 use self::rows::{Columns, unexpected};
-use super::shared::{SharedConfig, without_password};
+use super::address::without_secrets;
+use super::shared::{Reader, SharedConfig};
 use super::{
     Allowance, GuardStore, Hold, Holder, LeaseTerm, NotReady, Release, Renewal, Reported, SLICES, Slot, Spend, Spent,
     StoreError, Survey, Take, Taken, WorkerReport,
@@ -34,16 +34,10 @@ pub struct PostgresStore {
 
 type Argument<'a> = (&'a (dyn ToSql + Sync), Type);
 
-/// A connection, and the task that reads from it; it ends with the link.
+/// A connection on which the schema is installed, and the task that reads from it.
 struct Link {
     client: std::sync::Arc<Client>,
-    reader: JoinHandle<()>,
-}
-
-impl Drop for Link {
-    fn drop(&mut self) {
-        self.reader.abort();
-    }
+    _reader: Reader,
 }
 
 impl PostgresStore {
@@ -63,8 +57,8 @@ impl PostgresStore {
     /// An address that is none.
     pub fn new(address: &str, config: SharedConfig) -> Result<Self, StoreError> {
         let mut server: Config = address.parse().map_err(|error: tokio_postgres::Error| StoreError::Address {
-            given: without_password(address),
-            cause: cause_of(&error),
+            given: without_secrets(address),
+            cause: without_its_words(&error),
             expected: "postgres://user[:password]@host[:port]/database; for TLS, put a tunnel between",
         })?;
         // The server gives up when this side has: no late step is done for nobody.
@@ -84,10 +78,10 @@ impl PostgresStore {
             |error: tokio_postgres::Error| StoreError::Unreachable { store: POSTGRES, cause: cause_of(&error) };
         let (client, connection) = self.server.connect(NoTls).await.map_err(unreachable)?;
         // It ends with an error when the server goes away; the steps then say so themselves.
-        let reader = tokio::spawn(async { _ = connection.await });
-        let fresh = link.insert(Link { client: client.into(), reader });
-        install(&fresh.client).await.map_err(|error| self.error(&error))?;
-        Ok(fresh.client.clone())
+        let reader = Reader::new(async { _ = connection.await });
+        // A connection on which this fails is in a transaction that is aborted: it is dropped, and the next is new.
+        install(&client).await.map_err(|error| self.error(&error))?;
+        Ok(link.insert(Link { client: client.into(), _reader: reader }).client.clone())
     }
 
     async fn step(&self, call: &str, arguments: &[Argument<'_>]) -> Result<Vec<Row>, StoreError> {
@@ -185,7 +179,7 @@ impl GuardStore for PostgresStore {
 
     async fn spend(&self, request: &Spend) -> Result<Spent, StoreError> {
         let per_us = match request.allowance {
-            Allowance::Sliding { per_us, .. } => big(per_us.get()),
+            Allowance::Sliding { per, .. } => big(per.us()),
             Allowance::Monthly { .. } => 0,
         };
         let arguments: &[Argument<'_>] = &[
@@ -281,6 +275,13 @@ fn cause_of(error: &tokio_postgres::Error) -> String {
         next = source.source();
     }
     cause
+}
+
+/// What is wrong with an address, without a word of it: what is taken for the name of an option may be a password.
+fn without_its_words(error: &tokio_postgres::Error) -> String {
+    let cause = cause_of(error);
+    let quotes_its_own = cause.contains("invalid value for option");
+    if quotes_its_own { cause } else { "it is neither a URL nor `key=value` pairs that PostgreSQL knows".to_owned() }
 }
 
 const POSTGRES: &str = "PostgreSQL";

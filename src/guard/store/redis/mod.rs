@@ -1,17 +1,22 @@
 //! The store that many workers share through Redis: each step one script, by the server's clock.
 
+mod bounded;
 mod reply;
 mod walk;
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use ::redis::aio::MultiplexedConnection;
-use ::redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, Script, ScriptInvocation, ServerErrorKind};
+use ::redis::aio::{AsyncStream, MultiplexedConnection};
+use ::redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, RedisError, Script, ScriptInvocation, ServerErrorKind,
+};
 use tokio::sync::Mutex;
 
+use self::bounded::Bounded;
 use self::reply::Reply;
-use super::shared::{SharedConfig, without_password};
+use super::address::without_secrets;
+use super::shared::{Reader, SharedConfig};
 use super::{
     Allowance, GuardStore, Hold, Holder, LeaseTerm, NotReady, Release, Renewal, Reported, SLICES, Slot, Spend, Spent,
     StoreError, StoreTime, Survey, Take, Taken, WorkerReport,
@@ -35,10 +40,15 @@ pub struct RedisStore {
     link: Mutex<Option<Link>>,
 }
 
+/// What a connection can be made over.
+trait Stream: AsyncStream + Send + Unpin {}
+impl<S: AsyncStream + Send + Unpin> Stream for S {}
+
 /// A connection and the server it leads to.
 #[derive(Clone)]
 struct Link {
     connection: MultiplexedConnection,
+    _reader: Arc<Reader>,
     /// The server's `run_id`, another one after a restart.
     run: Arc<str>,
     /// When the server started.
@@ -62,7 +72,7 @@ impl RedisStore {
     /// An address that is none.
     pub fn new(address: &str, config: SharedConfig) -> Result<Self, StoreError> {
         let client = Client::open(address).map_err(|error| StoreError::Address {
-            given: without_password(address),
+            given: without_secrets(address),
             cause: cause_of(&error),
             expected: "redis://[user:password@]host[:port][/db] or redis+unix:///path; for TLS, put a tunnel between",
         })?;
@@ -75,16 +85,31 @@ impl RedisStore {
         if let Some(link) = &*link {
             return Ok(link.clone());
         }
-        let timeouts = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.config.timeout))
-            .set_response_timeout(Some(self.config.timeout));
         let unreachable = |error: RedisError| StoreError::Unreachable { store: REDIS, cause: cause_of(&error) };
-        let mut connection =
-            self.client.get_multiplexed_async_connection_with_config(&timeouts).await.map_err(unreachable)?;
+        let (mut connection, reader) = self.connection().await.map_err(unreachable)?;
         let (info, time): (String, (u64, u64)) =
             ::redis::pipe().cmd("INFO").cmd("TIME").query_async(&mut connection).await.map_err(unreachable)?;
-        let now = StoreTime(time.0 * 1_000_000 + time.1);
-        Ok(link.insert(Link::greeted(connection, &info, now)?).clone())
+        let fresh = Link::greeted(connection, reader, &info, reply::time(time)?)?;
+        Ok(link.insert(fresh).clone())
+    }
+
+    /// A connection whose answers are bounded, and the task that reads them. The caller limits the time.
+    async fn connection(&self) -> Result<(MultiplexedConnection, Reader), RedisError> {
+        let server = self.client.get_connection_info();
+        let stream: Box<dyn Stream> = match server.addr() {
+            ConnectionAddr::Tcp(host, port) => {
+                let stream = tokio::net::TcpStream::connect((host.as_str(), *port)).await?;
+                stream.set_nodelay(true)?;
+                Box::new(stream)
+            }
+            #[cfg(unix)]
+            ConnectionAddr::Unix(path) => Box::new(tokio::net::UnixStream::connect(path).await?),
+            _ => return Err((ErrorKind::InvalidClientConfig, "neither TCP nor a socket of this machine").into()),
+        };
+        let config = AsyncConnectionConfig::new().set_response_timeout(Some(self.config.timeout));
+        let login = server.redis_settings();
+        let (connection, driver) = MultiplexedConnection::new_with_config(login, Bounded::new(stream), config).await?;
+        Ok((connection, Reader::new(driver)))
     }
 
     /// Runs a step, given the server's run and start.
@@ -201,7 +226,7 @@ impl GuardStore for RedisStore {
 
     async fn spend(&self, request: &Spend) -> Result<Spent, StoreError> {
         let (kind, per_us, keep_ms) = match request.allowance {
-            Allowance::Sliding { per_us, .. } => ("sliding", per_us.get(), KEEP_PEAKS_MS + per_us.get() / 500),
+            Allowance::Sliding { per, .. } => ("sliding", per.us(), KEEP_PEAKS_MS + per.us() / 500),
             Allowance::Monthly { .. } => ("monthly", 0, KEEP_MONTH_MS),
         };
         let reply: Reply = self
@@ -249,7 +274,12 @@ impl GuardStore for RedisStore {
 
 impl Link {
     /// What `INFO` says about a server that grants may be kept on.
-    fn greeted(connection: MultiplexedConnection, info: &str, now: StoreTime) -> Result<Self, StoreError> {
+    fn greeted(
+        connection: MultiplexedConnection,
+        reader: Reader,
+        info: &str,
+        now: StoreTime,
+    ) -> Result<Self, StoreError> {
         let field = |name: &str| {
             info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim).unwrap_or_default()
         };
@@ -259,7 +289,7 @@ impl Link {
         }
         let uptime = Duration::from_secs(field("uptime_in_seconds").parse().unwrap_or(0));
         let started = StoreTime(now.0.saturating_sub(us(uptime)));
-        Ok(Self { connection, run: field("run_id").into(), started })
+        Ok(Self { connection, _reader: reader.into(), run: field("run_id").into(), started })
     }
 }
 

@@ -47,6 +47,12 @@ impl Reply {
     }
 }
 
+/// The answer to `TIME`: seconds, and microseconds of the next.
+pub(super) fn time((seconds, micros): (u64, u64)) -> Result<StoreTime, StoreError> {
+    let us = seconds.checked_mul(1_000_000).and_then(|us| us.checked_add(micros));
+    us.map(StoreTime).ok_or_else(|| unexpected(&format!("that it is {seconds} s past 1970")))
+}
+
 pub(super) fn unexpected(answer: &str) -> StoreError {
     let cause = format!("the answer {answer:.200}; is another version of voxgate using this namespace?");
     StoreError::Refused { store: REDIS, cause }

@@ -2,20 +2,32 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU64;
+use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{Pipeline, RedisResult, cmd, pipe};
 
 use super::RedisStore;
-use super::reply::{held, name, unexpected};
+use super::reply::{held, name, time, unexpected};
 use crate::guard::store::window::{PEAK_DAYS, Window, day_of};
-use crate::guard::store::{Allowance, Held, StoreError, StoreTime, Survey, Usage, UsageKind, WorkerState, WorkerView};
+use crate::guard::store::{
+    Allowance, Held, RateWindow, StoreError, StoreTime, Survey, Usage, UsageKind, WorkerState, WorkerView,
+};
 
 impl RedisStore {
     pub(super) async fn walk(&self) -> Result<Survey, StoreError> {
         let link = self.link().await?;
-        let keys = Keys::found(link.connection.clone(), &self.prefix).await.map_err(|error| self.error(&error))?;
-        let walked = Walked::read(link.connection, &self.prefix, &keys).await.map_err(|error| self.error(&error))?;
+        let failed = |error| self.error(&error);
+        let mut connection = link.connection.clone();
+        let keys = Keys::found(&mut connection, &self.prefix).await.map_err(failed)?;
+        let (clock, memory): ((u64, u64), Option<String>) = pipe()
+            .cmd("TIME")
+            .get(format!("{}memory:", self.prefix))
+            .query_async(&mut connection)
+            .await
+            .map_err(failed)?;
+        let walked = Walked { now: time(clock)?, memory, ..Walked::default() };
+        let walked = walked.read(&mut connection, &self.prefix, &keys).await.map_err(failed)?;
         let mut survey = Survey { now: walked.now, ..Survey::default() };
         survey.claims = walked.held(&walked.rooms)?;
         survey.leases = walked.held(&walked.leases)?;
@@ -36,13 +48,13 @@ struct Keys {
 }
 
 impl Keys {
-    async fn found(mut connection: MultiplexedConnection, prefix: &str) -> RedisResult<Self> {
+    async fn found(connection: &mut MultiplexedConnection, prefix: &str) -> RedisResult<Self> {
         let mut keys = Self::default();
         let mut cursor = "0".to_owned();
         loop {
             let mut scan = cmd("SCAN");
             scan.arg(&cursor).arg("MATCH").arg(format!("{prefix}*")).arg("COUNT").arg(KEYS_A_STEP);
-            let (next, found): (String, Vec<String>) = scan.query_async(&mut connection).await?;
+            let (next, found): (String, Vec<String>) = scan.query_async(connection).await?;
             found.iter().filter_map(|key| key.strip_prefix(prefix)).for_each(|key| keys.sort_in(key));
             if next == "0" {
                 break;
@@ -84,10 +96,9 @@ struct Walked {
 }
 
 impl Walked {
-    async fn read(mut connection: MultiplexedConnection, prefix: &str, keys: &Keys) -> RedisResult<Self> {
-        let ((seconds, rest), memory): ((u64, u64), Option<String>) =
-            pipe().cmd("TIME").get(format!("{prefix}memory:")).query_async(&mut connection).await?;
-        let now = StoreTime(seconds * 1_000_000 + rest);
+    /// What lies under `keys` at this time.
+    async fn read(self, connection: &mut MultiplexedConnection, prefix: &str, keys: &Keys) -> RedisResult<Self> {
+        let now = self.now;
         let live = |pipe: &mut Pipeline, key: &str| {
             pipe.cmd("ZRANGEBYSCORE")
                 .arg(format!("{prefix}{key}"))
@@ -100,13 +111,13 @@ impl Walked {
             let worker = key.strip_prefix("worker:").unwrap_or(key);
             pipe.cmd("ZCOUNT").arg(format!("{prefix}busy:{worker}")).arg(format!("({}", now.0)).arg("+inf");
         };
-        let rooms = many(&mut connection, &keys.rooms, live).await?;
-        let leases = many(&mut connection, &keys.leases, live).await?;
-        let fields = many(&mut connection, &keys.workers, hash).await?;
-        let busy = many(&mut connection, &keys.workers, busy).await?;
+        let rooms = many(connection, &keys.rooms, live).await?;
+        let leases = many(connection, &keys.leases, live).await?;
+        let fields = many(connection, &keys.workers, hash).await?;
+        let busy = many(connection, &keys.workers, busy).await?;
         let workers = fields.into_iter().zip(busy).collect();
-        let budgets = many(&mut connection, &keys.budgets, hash).await?;
-        Ok(Self { now, memory, rooms, leases, workers, budgets })
+        let budgets = many(connection, &keys.budgets, hash).await?;
+        Ok(Self { rooms, leases, workers, budgets, ..self })
     }
 
     fn held(&self, pools: &[Members]) -> Result<Vec<Held>, StoreError> {
@@ -129,8 +140,8 @@ impl Walked {
     /// When the server grants again after it lost what it knew, if this run of it has taken a step.
     fn recovered_at(&self, run: &str) -> Option<StoreTime> {
         let [known, at, longest] = self.memory.as_deref()?.split(':').collect::<Vec<_>>()[..] else { return None };
-        let until = at.parse::<u64>().ok()? + longest.parse::<u64>().ok()?;
-        (known == run).then_some(StoreTime(until))
+        let until = StoreTime(at.parse().ok()?) + Duration::from_micros(longest.parse().ok()?);
+        (known == run).then_some(until)
     }
 }
 
@@ -162,7 +173,7 @@ fn usage(fields: &HashMap<String, String>, key: &str, leases: &[Held], now: Stor
         pairs.collect()
     };
     let resource = name(fields.get("name").ok_or_else(wrong)?)?;
-    let peaks = numbered("d:").into_iter().filter(|(day, _)| day + PEAK_DAYS > day_of(now));
+    let peaks = numbered("d:").into_iter().filter(|(day, _)| day.saturating_add(PEAK_DAYS) > day_of(now));
     let peak_7_days = peaks.map(|(_, peak)| peak).max().unwrap_or(0);
     if key.starts_with("usage:") {
         let held: Vec<&Held> = leases.iter().filter(|held| held.name == resource).collect();
@@ -180,7 +191,7 @@ fn usage(fields: &HashMap<String, String>, key: &str, leases: &[Held], now: Stor
 fn allowance(key: &str, n: u64) -> Option<Allowance> {
     let n = NonZeroU64::new(n)?;
     match key.split(':').collect::<Vec<_>>()[..] {
-        ["rate", per_us, ..] => Some(Allowance::Sliding { n, per_us: per_us.parse().ok()? }),
+        ["rate", per_us, ..] => Some(Allowance::Sliding { n, per: RateWindow::from_us(per_us.parse().ok()?)? }),
         ["month", ..] => Some(Allowance::Monthly { n }),
         _ => None,
     }
@@ -203,3 +214,31 @@ async fn many<T: ::redis::FromRedisValue>(
 
 /// Bounds what a step of the walk holds up and what its answer weighs.
 const KEYS_A_STEP: usize = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As a server might say it that means harm, or that another program wrote to.
+    #[test]
+    fn numbers_past_any_sense_are_an_answer_or_an_error() {
+        let most = u64::MAX.to_string();
+        for now in [StoreTime(0), StoreTime(1_763_700_000_000_000), StoreTime(u64::MAX)] {
+            for key in ["rate:60000000:n:a", "month:n:a", "usage:n:a"] {
+                let fields = ["n", "of", "s:0", "s:1", "d:1", &format!("s:{most}"), &format!("d:{most}")];
+                let mut fields: HashMap<String, String> =
+                    fields.map(|field| (field.to_owned(), most.clone())).into_iter().collect();
+                fields.insert("name".to_owned(), "a".to_owned());
+                let usage = usage(&fields, key, &[], now).unwrap();
+                assert_eq!((usage.limit, usage.peak_7_days), (u64::MAX, u64::MAX), "{key} at {now:?}");
+                fields.insert("n".to_owned(), "18446744073709551616".to_owned());
+                fields.insert("of".to_owned(), "-1".to_owned());
+                assert!(super::usage(&fields, key, &[], now).is_err(), "{key}");
+            }
+        }
+        assert_eq!(allowance("rate:0:n:a", 1), None, "no window at all");
+        let walked = Walked { memory: Some(format!("run:{most}:{most}")), ..Walked::default() };
+        assert_eq!(walked.recovered_at("run"), Some(StoreTime(u64::MAX)));
+        assert!(time((u64::MAX, 0)).is_err() && time((u64::MAX / 1_000_000, u64::MAX)).is_err());
+    }
+}
