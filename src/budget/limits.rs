@@ -197,7 +197,7 @@ mod tests {
     use std::num::NonZeroU32;
 
     use super::*;
-    use crate::budget::{Refusal, TerminalCause};
+    use crate::budget::{Lifted, Refusal, TerminalCause};
     use crate::guard::store::MemoryStore;
 
     #[tokio::test]
@@ -206,7 +206,8 @@ mod tests {
         let one_each = names.clone().map(|resource| Concurrent { resource, n: NonZeroU32::MIN });
         let (mut list, now) = (Failover::new(names.clone()), StoreTime::default());
         let limits = Limits::new(Arc::new(MemoryStore::new()), names[0].clone(), LeaseTerm::default());
-        list.refused(1, Refusal::Terminal(TerminalCause::Credits), now);
+        let unpaid = Refusal::Terminal { cause: TerminalCause::Credits, lifted: Lifted::Payment };
+        list.refused(1, unpaid, now);
         let mut leases = Vec::new();
         for expected in [0, 2] {
             let Picked::Granted { place, lease } = limits.acquire_first(&list, &one_each, now).await else {

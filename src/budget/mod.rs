@@ -24,7 +24,7 @@ pub use limits::{Acquired, Denied, DeniedBy, Limits, Picked, Spending};
 pub use meter::{Ceiling, Ceilings, Charge, ForeignItem, Item, Meter, Tab};
 pub use plan::{Plan, PlanLimits, SharedBy};
 pub use prices::{BillingMode, Per, Price, PriceBook, PriceError, Trust, Usage};
-pub use refusal::{ProviderError, Refusal, TerminalCause, TransientCause};
+pub use refusal::{Lifted, ProviderError, Refusal, TerminalCause, TransientCause, Wait};
 
 use std::iter::Sum;
 use std::ops::Add;
