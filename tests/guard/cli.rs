@@ -40,7 +40,11 @@ fn what_is_no_store_is_refused_with_its_remedy() {
         ("redis", 2, "`redis` names no store"),
         ("redis://127.0.0.1:99999", 2, "expected redis://[user:password@]host[:port]"),
         ("rediss://me:secret@host", 2, "rediss://host is no address"),
-        ("postgres://host:port/x", 2, "expected postgres://user[:password]@host[:port]/database"),
+        (
+            "postgres://host:port/x",
+            2,
+            "invalid value for option `port`; expected postgres://user[:password]@host[:port]/database",
+        ),
         ("redis://127.0.0.1:1", 1, "Redis cannot be reached (Connection refused"),
         ("postgres://me:secret@127.0.0.1:1/x", 1, "is it running, and is the address right?"),
     ] {
@@ -76,21 +80,21 @@ async fn tell(store: &impl GuardStore, url: &str) {
     has(&voxgate(&["usage"], url), &["nothing was acquired or spent"]);
     has(&voxgate(&["why", "call-2"], url), &["no worker reports", "start one"]);
 
-    let report = |id: &str, state| WorkerReport { term: long(), ..worker(id, 1, state, long()) };
+    let report = |id: &str, state| WorkerReport { term: long_term(), ..worker(id, 1, state, long_term()) };
     store.report(&report("loading", WorkerState::Starting)).await.unwrap();
     has(&voxgate(&["why", "call-2"], url), &["no worker is ready; loading has been starting for", "no fault"]);
     store.report(&report("host-1:4711", WorkerState::Ready)).await.unwrap();
     let free = voxgate(&["why", "call-2"], url);
     has(&free, &["nothing is in the way", "was the room dispatched to agent?"]);
 
-    let claim = |room_name: &str, owner: &str| Take { term: long(), ..room(room_name, owner, 1) };
+    let claim = |room_name: &str, owner: &str| Take { term: long_term(), ..room(room_name, owner, 1) };
     let mut call = claim("call-1", "host-1:4711");
     call.holder.session = Some(name("RM_a"));
     granted(store.take(&call).await.unwrap());
     for token in 1..=5 {
         granted(
             store
-                .take(&Take { term: long(), ..lease("livekit/stt connections", 5, "host-1:4711", token) })
+                .take(&Take { term: long_term(), ..lease("livekit/stt connections", 5, "host-1:4711", token) })
                 .await
                 .unwrap(),
         );
@@ -120,9 +124,43 @@ async fn tell(store: &impl GuardStore, url: &str) {
     let (code, _, err) = run(&["release", "host-1:4711"], url);
     assert_eq!(code, 2);
     has(&err, &["still reports: it is alive", "give --yes"]);
-    has(&voxgate(&["release", "nobody", "--yes"], url), &["nobody holds nothing"]);
+    let (code, out, err) = run(&["release", "nobody", "--yes"], url);
+    assert_eq!((code, out.as_str()), (1, ""), "{err}");
+    has(&err, &["nobody here is called `nobody`", "voxgate claims"]);
+    let (code, out, _) = run(&["release", "loading", "--yes"], url);
+    assert_eq!(code, 0);
+    has(&out, &["loading holds nothing"]);
     has(&voxgate(&["release", "host-1:4711", "--yes"], url), &["released 6 of 6"]);
     granted(store.take(&claim("call-1", "host-1:4711")).await.unwrap());
+    names_can_be_copied(store, url).await;
+}
+
+/// Names that are long, and names that would paint the terminal: what is shown can be copied, and is taken back.
+async fn names_can_be_copied(store: &impl GuardStore, url: &str) {
+    let painted = "host\u{1b}[31m\u{202e}\n\u{9b}2J";
+    let (twin_a, twin_b) = ("twin\u{200b}", "twin\\u{200b}");
+    let long = "a worker with a name far longer than any column ".repeat(5);
+    for (n, owner) in (1..).zip([painted, &long, twin_a, twin_b]) {
+        store
+            .report(&WorkerReport { term: long_term(), ..worker(owner, 9, WorkerState::Ready, long_term()) })
+            .await
+            .unwrap();
+        granted(store.take(&Take { term: long_term(), ..room(&format!("{owner} {n}"), owner, 1) }).await.unwrap());
+    }
+    let shown = voxgate(&["claims"], url);
+    has(&shown, &["host\\u{1b}[31m\\u{202e}\\n\\u{9b}2J", long.trim_end()]);
+    let shown_json = voxgate(&["claims", "--json"], url);
+    for text in [&shown, &shown_json] {
+        assert!(!text.contains(|c: char| c != '\n' && (c.is_control() || c == '\u{202e}')), "{text:?}");
+    }
+    assert!(serde_json::from_str::<Value>(&shown_json).unwrap()["workers"].to_string().contains('\u{202e}'));
+    has(&voxgate(&["why", "host\\u{1b}[31m\\u{202e}\\n\\u{9b}2J 1"], url), &["has had the room for"]);
+    has(&voxgate(&["release", "host\\u{1b}[31m\\u{202e}\\n\\u{9b}2J", "--yes"], url), &["released 1 of 1"]);
+    has(&voxgate(&["release", &long, "--yes"], url), &["released 1 of 1"]);
+    has(&voxgate(&["release", twin_a, "--yes"], url), &["released 1 of 1"]);
+    let (code, out, err) = run(&["release", twin_b, "--yes"], url);
+    assert_eq!((code, out.as_str()), (1, ""), "{err}");
+    has(&err, &["2 workers are shown as `twin\\u{200b}`"]);
 }
 
 /// What cannot be printed is an error, and nobody is released unseen.
@@ -141,6 +179,6 @@ fn on_a_full_disk(url: &str) {
 }
 
 /// Longer than a busy machine needs for all of these commands.
-fn long() -> LeaseTerm {
+fn long_term() -> LeaseTerm {
     patient().longest_lease
 }

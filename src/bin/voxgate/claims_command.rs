@@ -3,9 +3,9 @@
 use clap::Args;
 use voxgate::guard::store::{Held, Survey, WorkerState};
 
-use crate::paint::{BOLD, DIM, GOOD, WARN, paint};
+use crate::paint::{BOLD, DIM, GOOD, WARN, paint, printable_json};
 use crate::stdout::say;
-use crate::store_source::{StoreArgs, columns, padded, short, span};
+use crate::store_source::{StoreArgs, columns, padded, shown, span};
 
 #[derive(Args)]
 pub(crate) struct ClaimsArgs {
@@ -17,13 +17,14 @@ pub(crate) struct ClaimsArgs {
 }
 
 pub(crate) fn run(args: &ClaimsArgs) -> anyhow::Result<()> {
-    let survey = args.store.survey()?;
+    let store = args.store.named()?;
+    let survey = store.survey()?;
     if args.json {
         let Survey { now, claims, leases, workers, .. } = &survey;
         let all = serde_json::json!({ "now": now, "claims": claims, "leases": leases, "workers": workers });
-        return say(format!("{all}\n"));
+        return say(format!("{}\n", printable_json(&all)));
     }
-    let mut text = format!("\n{}\n", paint(BOLD, args.store.title()));
+    let mut text = format!("\n{}\n", paint(BOLD, store.title()));
     if survey.workers.is_empty() && survey.claims.is_empty() && survey.leases.is_empty() {
         text += "\n  no worker reports, and nothing is held\n";
     }
@@ -37,11 +38,11 @@ pub(crate) fn run(args: &ClaimsArgs) -> anyhow::Result<()> {
 pub(crate) fn held(what: &str, list: &[Held], survey: &Survey) -> String {
     let header = [what, "held by", "for", "ends in", "worker"].map(str::to_owned).to_vec();
     let row = |held: &Held| {
-        let session = held.session.as_ref().map_or(String::new(), |session| format!(" ({})", short(session)));
+        let session = held.session.as_ref().map_or(String::new(), |session| format!(" ({})", shown(session)));
         let (held_for, left) = (span(survey.now.since(held.since)), span(held.expires.since(survey.now)));
         vec![
-            format!("{}{session}", short(&held.name)),
-            short(&held.by),
+            format!("{}{session}", shown(&held.name)),
+            shown(&held.by),
             held_for,
             left,
             health(held, survey).to_owned(),
@@ -70,9 +71,9 @@ fn workers(survey: &Survey) -> String {
                 WorkerState::Starting => format!("starting for {}", span(survey.now.since(worker.since))),
                 WorkerState::Draining => "draining".to_owned(),
             };
-            let agent = worker.agent.as_ref().map_or("(unnamed)".to_owned(), short);
+            let agent = worker.agent.as_ref().map_or("(unnamed)".to_owned(), shown);
             let rooms = format!("{} of {}", worker.busy, worker.capacity);
-            vec![short(&worker.worker), agent, short(&worker.build), rooms, state]
+            vec![shown(&worker.worker), agent, shown(&worker.build), rooms, state]
         })
         .collect();
     table(&header, &rows)

@@ -131,7 +131,8 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     if error.chain().any(broken_pipe) {
         return ExitCode::SUCCESS;
     }
-    paint::tell(format_args!("{} {error:#}", paint::paint(paint::BAD, "error:")));
+    let told: Vec<String> = format!("{error:#}").lines().map(paint::printable).collect();
+    paint::tell(format_args!("{} {}", paint::paint(paint::BAD, "error:"), told.join("\n")));
     if let Some(signal) = error.downcast_ref::<interrupt::Signal>() {
         return ExitCode::from(signal.exit_code());
     }

@@ -10,11 +10,11 @@ use voxgate::guard::store::{Held, Hold, Survey};
 use crate::claims_command::held;
 use crate::paint::{Usage, warn};
 use crate::stdout::say;
-use crate::store_source::{StoreArgs, short};
+use crate::store_source::{StoreArgs, meant, shown};
 
 #[derive(Args)]
 pub(crate) struct ReleaseArgs {
-    /// The worker whose rooms and slots are given back, as `voxgate claims` shows it in full.
+    /// The worker whose rooms and slots are given back, as `voxgate claims` shows it.
     owner: Name,
     #[command(flatten)]
     store: StoreArgs,
@@ -25,28 +25,45 @@ pub(crate) struct ReleaseArgs {
 
 /// Each is released by its fence: what was granted anew in the meantime stays.
 pub(crate) fn run(args: &ReleaseArgs) -> anyhow::Result<()> {
-    let survey = args.store.survey()?;
-    let holds: Vec<Hold> = survey.held_by(&args.owner).collect();
+    let store = args.store.named()?;
+    let survey = store.survey()?;
+    let owner = owner(&args.owner, &survey)?;
+    let holds: Vec<Hold> = survey.held_by(owner).collect();
     if holds.is_empty() {
-        return say(format!("{} holds nothing\n", short(&args.owner)));
+        return say(format!("{} holds nothing\n", shown(owner)));
     }
-    let of_owner = |list: &[Held]| list.iter().filter(|held| held.by == args.owner).cloned().collect::<Vec<_>>();
+    let of_owner = |list: &[Held]| list.iter().filter(|held| held.by == *owner).cloned().collect::<Vec<_>>();
     say(held("room", &of_owner(&survey.claims), &survey))?;
     say(held("slot of", &of_owner(&survey.leases), &survey))?;
     say("\n")?;
-    warn_if_alive(&args.owner, &survey);
+    warn_if_alive(owner, &survey);
     if !args.yes && !agreed(holds.len())? {
         return say("nothing was released\n");
     }
-    let released = args.store.release(&holds)?;
+    let released = store.release(&holds)?;
     say(format!("released {released} of {}\n", holds.len()))
+}
+
+/// The one who holds something or reports, and is called or shown so.
+fn owner<'a>(given: &Name, survey: &'a Survey) -> anyhow::Result<&'a Name> {
+    let holders = survey.claims.iter().chain(&survey.leases).map(|held| &held.by);
+    let workers = survey.workers.iter().map(|worker| &worker.worker);
+    match meant(given, holders.chain(workers))[..] {
+        [owner] => Ok(owner),
+        [] => bail!("nobody here is called `{}`; `voxgate claims` lists those who hold something", shown(given)),
+        ref several => bail!(
+            "{} workers are shown as `{}`; `voxgate claims --json` tells them apart, in escapes that $'…' of the shell takes",
+            several.len(),
+            shown(given)
+        ),
+    }
 }
 
 fn warn_if_alive(owner: &Name, survey: &Survey) {
     if survey.workers.iter().any(|worker| worker.worker == *owner) {
         warn(format_args!(
             "{} still reports: it is alive, and others will get its rooms while it serves them",
-            short(owner)
+            shown(owner)
         ));
     }
 }

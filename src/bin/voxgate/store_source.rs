@@ -1,8 +1,9 @@
 //! The store that a command looks into, and how names and times are shown.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::Args;
 use voxgate::guard::Name;
 #[cfg(feature = "postgres")]
@@ -11,19 +12,30 @@ use voxgate::guard::store::PostgresStore;
 use voxgate::guard::store::RedisStore;
 #[cfg(any(feature = "redis", feature = "postgres"))]
 use voxgate::guard::store::SharedConfig;
-use voxgate::guard::store::{GuardStore, Hold, Release, Survey};
+use voxgate::guard::store::{GuardStore, Hold, Release, StoreError, Survey, without_secrets};
 
-use crate::paint::Usage;
+use crate::paint::{Usage, printable};
 
 /// Which store.
 #[derive(Args)]
 pub(crate) struct StoreArgs {
     /// The store that the workers share: redis://[user:password@]host[:port][/db] or
-    /// postgres://user[:password]@host[:port]/database.
+    /// postgres://user[:password]@host[:port]/database. The list of processes shows it to other users of this
+    /// machine: give a password by --store-file or in the environment variable VOXGATE_STORE, which is read if
+    /// neither option is given.
     #[arg(long, value_name = "URL")]
-    store: String,
+    store: Option<String>,
+    /// A file whose first line is that URL.
+    #[arg(long, value_name = "FILE", conflicts_with = "store")]
+    store_file: Option<PathBuf>,
     /// The part of the store that belongs to the project.
     #[arg(long, value_name = "NAME", default_value = "default")]
+    namespace: String,
+}
+
+/// A store and the project's part of it. Its address may hold a password, so it has no `Debug`.
+pub(crate) struct Store {
+    url: String,
     namespace: String,
 }
 
@@ -31,10 +43,32 @@ pub(crate) struct StoreArgs {
 #[cfg_attr(not(any(feature = "redis", feature = "postgres")), allow(dead_code, reason = "no store is built in"))]
 pub(crate) trait Look {
     type Seen;
-    async fn look(self, store: &impl GuardStore) -> anyhow::Result<Self::Seen>;
+    async fn look(self, store: &impl GuardStore) -> Result<Self::Seen, StoreError>;
 }
 
 impl StoreArgs {
+    /// From the options, the file or the environment, in this order.
+    pub(crate) fn named(&self) -> anyhow::Result<Store> {
+        let url = match (&self.store, &self.store_file) {
+            (Some(url), _) => url.clone(),
+            (None, Some(path)) => {
+                let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+                let first = text.lines().next().unwrap_or_default().trim().to_owned();
+                if first.is_empty() {
+                    bail!(Usage(format!("the first line of {} is empty; expected {EXPECTED}", path.display())));
+                }
+                first
+            }
+            (None, None) => match std::env::var(VARIABLE) {
+                Ok(url) if !url.is_empty() => url,
+                _ => bail!(Usage(format!("no store is given; use --store URL, --store-file FILE or {VARIABLE}"))),
+            },
+        };
+        Ok(Store { url, namespace: self.namespace.clone() })
+    }
+}
+
+impl Store {
     /// All that the store knows.
     pub(crate) fn survey(&self) -> anyhow::Result<Survey> {
         self.open(Everything)
@@ -47,34 +81,22 @@ impl StoreArgs {
 
     /// The store and its part, without a password.
     pub(crate) fn title(&self) -> String {
-        format!("{} · {}", self.address(), self.namespace)
-    }
-
-    fn address(&self) -> String {
-        match self.store.split_once("://") {
-            Some((scheme, rest)) => format!("{scheme}://{}", rest.rsplit_once('@').map_or(rest, |(_, host)| host)),
-            None => self.store.clone(),
-        }
+        printable(&format!("{} · {}", without_secrets(&self.url), self.namespace))
     }
 
     fn open<L: Look>(&self, look: L) -> anyhow::Result<L::Seen> {
-        match self.store.split("://").next() {
-            _ if !self.store.contains("://") => {}
-            Some("redis" | "rediss" | "redis+unix" | "unix") => return self.redis(look),
-            Some("postgres" | "postgresql") => return self.postgres(look),
-            _ => {}
+        match self.url.split_once("://") {
+            Some(("redis" | "rediss" | "redis+unix" | "unix", _)) => self.redis(look),
+            Some(("postgres" | "postgresql", _)) => self.postgres(look),
+            _ => bail!(Usage(format!("`{}` names no store; expected {EXPECTED}", without_secrets(&self.url)))),
         }
-        bail!(Usage(format!(
-            "`{}` names no store; expected redis://host[:port] or postgres://user@host/database",
-            self.address()
-        )));
     }
 
     #[cfg(feature = "redis")]
     fn redis<L: Look>(&self, look: L) -> anyhow::Result<L::Seen> {
         let config = self.config()?;
-        let store = RedisStore::new(&self.store, config).map_err(|error| Usage(error.to_string()))?;
-        runtime()?.block_on(look.look(&store))
+        let store = RedisStore::new(&self.url, config).map_err(|error| Usage(error.to_string()))?;
+        runtime()?.block_on(look.look(&store)).map_err(told)
     }
 
     #[cfg(not(feature = "redis"))]
@@ -85,8 +107,8 @@ impl StoreArgs {
     #[cfg(feature = "postgres")]
     fn postgres<L: Look>(&self, look: L) -> anyhow::Result<L::Seen> {
         let config = self.config()?;
-        let store = PostgresStore::new(&self.store, config).map_err(|error| Usage(error.to_string()))?;
-        runtime()?.block_on(look.look(&store))
+        let store = PostgresStore::new(&self.url, config).map_err(|error| Usage(error.to_string()))?;
+        runtime()?.block_on(look.look(&store)).map_err(told)
     }
 
     #[cfg(not(feature = "postgres"))]
@@ -102,6 +124,12 @@ impl StoreArgs {
     }
 }
 
+/// What a server says is one line, and paints nothing.
+#[cfg(any(feature = "redis", feature = "postgres"))]
+fn told(error: StoreError) -> anyhow::Error {
+    anyhow::Error::msg(printable(&error.to_string()))
+}
+
 #[cfg(any(feature = "redis", feature = "postgres"))]
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
@@ -111,8 +139,8 @@ struct Everything;
 
 impl Look for Everything {
     type Seen = Survey;
-    async fn look(self, store: &impl GuardStore) -> anyhow::Result<Survey> {
-        Ok(store.survey().await?)
+    async fn look(self, store: &impl GuardStore) -> Result<Survey, StoreError> {
+        store.survey().await
     }
 }
 
@@ -121,7 +149,7 @@ struct Releasing<'a>(&'a [Hold]);
 
 impl Look for Releasing<'_> {
     type Seen = usize;
-    async fn look(self, store: &impl GuardStore) -> anyhow::Result<usize> {
+    async fn look(self, store: &impl GuardStore) -> Result<usize, StoreError> {
         let mut released = 0;
         for hold in self.0 {
             released += usize::from(store.release(hold).await? == Release::Released);
@@ -130,20 +158,17 @@ impl Look for Releasing<'_> {
     }
 }
 
-/// A name in at most 40 characters, and none of them moves the cursor.
-pub(crate) fn short(name: &Name) -> String {
-    let mut shown = String::new();
-    for (place, c) in name.as_str().chars().enumerate() {
-        if place == MOST_SHOWN {
-            shown.push('…');
-            break;
-        }
-        match c {
-            c if c.is_control() => shown.extend(c.escape_default()),
-            c => shown.push(c),
-        }
-    }
-    shown
+/// A name in full, on one line: [`meant`] takes it back as it is shown.
+pub(crate) fn shown(name: &Name) -> String {
+    printable(name.as_str())
+}
+
+/// Of `there`, the names that a person means who typed or copied this one.
+pub(crate) fn meant<'a>(given: &Name, there: impl Iterator<Item = &'a Name>) -> Vec<&'a Name> {
+    let mut names: Vec<&Name> = there.filter(|name| *name == given || shown(name) == given.as_str()).collect();
+    names.sort();
+    names.dedup();
+    names
 }
 
 /// To the second: `43 s`, `2 min 3 s`, `5 h 0 min`, `12 d 4 h`.
@@ -156,12 +181,13 @@ pub(crate) fn span(time: Duration) -> String {
     }
 }
 
-/// Rows under a header, as wide as their cells; the caller paints whole cells after they are padded.
+/// Rows under a header, as wide as their cells; a longer name sticks out of its column. The caller paints whole
+/// cells after they are padded.
 pub(crate) fn columns(rows: &[Vec<String>]) -> Vec<usize> {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
-    (0..count)
-        .map(|at| rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max().unwrap_or(0))
-        .collect()
+    let width =
+        |at: usize| rows.iter().filter_map(|row: &Vec<String>| row.get(at)).map(|cell| cell.chars().count()).max();
+    (0..count).map(|at| width(at).unwrap_or(0).min(WIDEST)).collect()
 }
 
 /// One row, padded to `widths`.
@@ -169,18 +195,27 @@ pub(crate) fn padded(row: &[String], widths: &[usize]) -> Vec<String> {
     row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect()
 }
 
-const MOST_SHOWN: usize = 40;
+/// The environment variable that names the store.
+const VARIABLE: &str = "VOXGATE_STORE";
+const EXPECTED: &str = "redis://host[:port] or postgres://user@host/database";
+const WIDEST: usize = 40;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn names_stay_on_their_line() {
-        let shown = |text: &str| short(&Name::new(text).unwrap());
-        assert_eq!(shown("call\n17\u{1b}[31m"), "call\\n17\\u{1b}[31m");
-        assert_eq!(shown(&"x".repeat(41)), format!("{}…", "x".repeat(40)));
-        assert_eq!(shown("部屋"), "部屋");
+    fn a_name_is_shown_in_full_and_taken_back_as_it_is_shown() {
+        let names = ["call\n17\u{1b}[31m", &"x".repeat(99), "twin\u{200b}", "twin\\u{200b}"];
+        let names = names.map(|text| Name::new(text).unwrap());
+        let found = |text: &str| meant(&Name::new(text).unwrap(), names.iter().chain(&names));
+        for name in &names[..2] {
+            assert_eq!((found(name.as_str()), found(&shown(name))), (vec![name], vec![name]));
+        }
+        assert_eq!(found("twin\u{200b}"), [&names[2]]);
+        assert_eq!(found("twin\\u{200b}").len(), 2, "one is called so, one is shown so");
+        assert!(found("call").is_empty());
+        assert_eq!(columns(&[vec![shown(&names[1])]]), [40]);
     }
 
     #[test]

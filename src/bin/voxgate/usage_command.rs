@@ -5,9 +5,9 @@ use std::time::Duration;
 use clap::Args;
 use voxgate::guard::store::{Survey, Usage, UsageKind};
 
-use crate::paint::{BAD, BOLD, DIM, WARN, paint};
+use crate::paint::{BAD, BOLD, DIM, WARN, paint, printable_json};
 use crate::stdout::say;
-use crate::store_source::{StoreArgs, columns, padded, short, span};
+use crate::store_source::{StoreArgs, columns, padded, shown, span};
 
 #[derive(Args)]
 pub(crate) struct UsageArgs {
@@ -19,11 +19,13 @@ pub(crate) struct UsageArgs {
 }
 
 pub(crate) fn run(args: &UsageArgs) -> anyhow::Result<()> {
-    let survey = args.store.survey()?;
+    let store = args.store.named()?;
+    let survey = store.survey()?;
     if args.json {
-        return say(format!("{}\n", serde_json::json!({ "now": survey.now, "usage": survey.usage })));
+        let json = serde_json::json!({ "now": survey.now, "usage": survey.usage });
+        return say(format!("{}\n", printable_json(&json)));
     }
-    say(text(&args.store.title(), &survey))
+    say(text(&store.title(), &survey))
 }
 
 fn text(title: &str, survey: &Survey) -> String {
@@ -63,7 +65,7 @@ fn row(usage: &Usage, survey: &Survey) -> Vec<String> {
         (_, Some(at)) => format!("in {}", span(at.since(survey.now))),
     };
     vec![
-        short(&usage.resource),
+        shown(&usage.resource),
         usage.now.to_string(),
         format!("{} {per}", usage.limit),
         usage.peak_7_days.to_string(),

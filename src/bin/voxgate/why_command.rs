@@ -6,9 +6,9 @@ use clap::Args;
 use voxgate::guard::store::{Survey, Usage};
 use voxgate::guard::{EXPECTED_COLD_START, Name, Obstacle, why};
 
-use crate::paint::{BOLD, DIM, GOOD, WARN, paint};
+use crate::paint::{BOLD, DIM, GOOD, WARN, paint, printable_json};
 use crate::stdout::say;
-use crate::store_source::{StoreArgs, short, span};
+use crate::store_source::{StoreArgs, meant, shown, span};
 
 #[derive(Args)]
 pub(crate) struct WhyArgs {
@@ -25,13 +25,18 @@ pub(crate) struct WhyArgs {
 }
 
 pub(crate) fn run(args: &WhyArgs) -> anyhow::Result<()> {
-    let survey = args.store.survey()?;
-    let obstacles = why(&args.room, args.agent.as_ref(), &survey);
+    let store = args.store.named()?;
+    let survey = store.survey()?;
+    let room = match meant(&args.room, survey.claims.iter().map(|held| &held.name))[..] {
+        [room] => room,
+        _ => &args.room,
+    };
+    let obstacles = why(room, args.agent.as_ref(), &survey);
     if args.json {
-        let all = serde_json::json!({ "room": args.room, "now": survey.now, "obstacles": obstacles });
-        return say(format!("{all}\n"));
+        let json = serde_json::json!({ "room": room, "now": survey.now, "obstacles": obstacles });
+        return say(format!("{}\n", printable_json(&json)));
     }
-    say(format!("\n{}\n\n", paint(BOLD, format_args!("{} · {}", short(&args.room), args.store.title()))))?;
+    say(format!("\n{}\n\n", paint(BOLD, format_args!("{} · {}", shown(room), store.title()))))?;
     for obstacle in &obstacles {
         let (what, then) = told(obstacle);
         say(format!("  {}\n    {}\n", paint(WARN, what), paint(DIM, then)))?;
@@ -53,23 +58,23 @@ fn told(obstacle: &Obstacle) -> (String, String) {
             "until then, workers that held something take it up again; wait",
         ),
         Obstacle::InUse { by, for_seconds } => {
-            let session = by.session.as_ref().map_or(String::new(), |session| format!(" as {}", short(session)));
+            let session = by.session.as_ref().map_or(String::new(), |session| format!(" as {}", shown(session)));
             say(
-                format!("{} has had the room for {}{session}", short(&by.by), seconds(for_seconds)),
+                format!("{} has had the room for {}{session}", shown(&by.by), seconds(for_seconds)),
                 "if that is an earlier call, its name was used again: give each call a name of its own, or end the old one",
             )
         }
         Obstacle::StaleClaim { by, seconds_left } => (
             format!(
                 "{} holds the room but no longer reports; its claim ends in {}",
-                short(&by.by),
+                shown(&by.by),
                 seconds(seconds_left)
             ),
-            format!("wait, or `voxgate release {}` if it is dead", short(&by.by)),
+            format!("wait, or `voxgate release {}` if it is dead", shown(&by.by)),
         ),
         Obstacle::NoWorker => say("no worker reports".to_owned(), "start one; is it using this store and namespace?"),
         Obstacle::NoWorkerOfThatName { agent, there_are } => (
-            format!("no worker reports as agent {}", short(agent)),
+            format!("no worker reports as agent {}", shown(agent)),
             format!("there are: {}; dispatch to one of them, or rename the worker's agent", agents(there_are)),
         ),
         Obstacle::NoneReady { starting, draining } => none_ready(starting, draining),
@@ -85,8 +90,8 @@ fn told(obstacle: &Obstacle) -> (String, String) {
             format!(
                 "{} builds report as {}: {}",
                 builds.len(),
-                agent.as_ref().map_or("unnamed agents".to_owned(), |agent| format!("agent {}", short(agent))),
-                builds.iter().map(short).collect::<Vec<_>>().join(", ")
+                agent.as_ref().map_or("unnamed agents".to_owned(), |agent| format!("agent {}", shown(agent))),
+                builds.iter().map(shown).collect::<Vec<_>>().join(", ")
             ),
             "each gets rooms that were meant for the other; stop one, or name them apart".to_owned(),
         ),
@@ -99,7 +104,7 @@ fn none_ready(starting: &[(Name, u64)], draining: &[Name]) -> (String, String) {
         return (format!("all {count} worker{} drain", plural(count)), "start one that takes rooms".to_owned());
     };
     let age = Duration::from_secs(*age);
-    let what = format!("no worker is ready; {} has been starting for {}", short(worker), span(age));
+    let what = format!("no worker is ready; {} has been starting for {}", shown(worker), span(age));
     let then = if age <= EXPECTED_COLD_START {
         format!("a cold start of {} is no fault; wait", span(EXPECTED_COLD_START))
     } else {
@@ -109,7 +114,7 @@ fn none_ready(starting: &[(Name, u64)], draining: &[Name]) -> (String, String) {
 }
 
 fn limit(usage: &Usage, back: Option<String>) -> (String, String) {
-    let what = format!("{} is used up: {} of {}", short(&usage.resource), usage.now, usage.limit);
+    let what = format!("{} is used up: {} of {}", shown(&usage.resource), usage.now, usage.limit);
     (
         what,
         back.map_or("raise the limit".to_owned(), |back| format!("some comes back within {back}, or raise the limit")),
@@ -124,7 +129,7 @@ fn no_dispatch(survey: &Survey) -> String {
 }
 
 fn agents(names: &[Option<Name>]) -> String {
-    let shown = names.iter().map(|name| name.as_ref().map_or("(unnamed: automatic dispatch)".to_owned(), short));
+    let shown = names.iter().map(|name| name.as_ref().map_or("(unnamed: automatic dispatch)".to_owned(), shown));
     shown.collect::<Vec<_>>().join(", ")
 }
 
