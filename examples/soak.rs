@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use voxgate::stage::{Audio, Clock, Event, GateStage, Lateness, MicIn, PlayAt, PlaybackIn, StageEngine, StageOptions};
+use voxgate::stage::{
+    Audio, Clock, ClockHand, Control, Event, GateStage, Lateness, MicIn, PlayAt, PlaybackIn, StageEngine, StageOptions,
+};
 use voxgate::{Chunk, Samples};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -18,7 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let minutes: f64 = arguments.next().ok_or("expected MINUTES [STREAMS [ENGINES]]")?.parse()?;
     let streams = arguments.next().map_or(Ok(1_000), |n| n.parse())?;
     let engines = arguments.next().map_or(Ok(1), |n| n.parse())?;
-    let report = soak(Duration::from_secs_f64(minutes * 60.0), streams, engines)?;
+    let report = soak(Duration::from_secs_f64(minutes * 60.0), streams, engines, Pace::real_time())?;
     println!("{streams} streams on {engines} engine(s) for {:.1?}", report.took);
     for Lateness { frames, p50, p99, p999, longest } in report.lateness {
         println!("{frames} frames decided; lateness: p50 {p50:?}, p99 {p99:?}, p99.9 {p999:?}, longest {longest:?}");
@@ -46,22 +48,57 @@ pub(crate) struct Report {
     pub(crate) resident_mb: Vec<(Duration, f64)>,
 }
 
+/// How time passes for the engines and the calls.
+pub(crate) struct Pace {
+    clock: Clock,
+    /// `None` if nobody moves the clock.
+    hand: Option<ClockHand>,
+}
+
+impl Pace {
+    fn real_time() -> Self {
+        Self { clock: Clock::system(), hand: None }
+    }
+
+    /// As fast as the engines decide.
+    #[allow(dead_code, reason = "for the test of this example")]
+    pub(crate) fn by_hand() -> Self {
+        let (clock, hand) = Clock::by_hand();
+        Self { clock, hand: Some(hand) }
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.clock.now().since_start()
+    }
+
+    fn wait_until(&self, due: Duration) {
+        let time = due.saturating_sub(self.elapsed());
+        match &self.hand {
+            Some(hand) => hand.advance(time),
+            None => thread::sleep(time),
+        }
+    }
+}
+
 /// Runs so many streams for so long, shared out among so many engines.
-pub(crate) fn soak(time: Duration, streams: usize, engines: usize) -> Result<Report, Box<dyn std::error::Error>> {
+pub(crate) fn soak(
+    time: Duration,
+    streams: usize,
+    engines: usize,
+    pace: Pace,
+) -> Result<Report, Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build()?;
     let _entered = runtime.enter();
-    let engines = (0..engines).map(|_| StageEngine::start(streams)).collect::<Result<Vec<_>, _>>()?;
+    let engines = (0..engines).map(|_| StageEngine::with_clock(streams, pace.clock.clone()));
+    let engines = engines.collect::<Result<Vec<_>, _>>()?;
     let turns = Arc::new(AtomicU64::new(0));
-    let (mut controls, mut readers) = (Vec::new(), Vec::new());
+    let mut readers = Vec::new();
     let mut join = |number: usize| -> Result<Call, Box<dyn std::error::Error>> {
         let GateStage { mic, playback, control, events } =
             engines[number * engines.len() / streams].open(StageOptions::default())?;
-        controls.push(control);
         readers.push(runtime.spawn(read(events, Arc::clone(&turns))));
-        Ok(Call { mic, playback, number })
+        Ok(Call { mic, playback, control, number })
     };
-    let clock = Clock::system();
-    let elapsed = || clock.now().since_start();
     let mut resident_mb = Vec::new();
     let looked = [0.02, 0.1, 0.25, 0.5, 0.75, 1.0].map(|share| time.mul_f64(share));
     let mut looks = looked.into_iter().peekable();
@@ -73,21 +110,24 @@ pub(crate) fn soak(time: Duration, streams: usize, engines: usize) -> Result<Rep
         }
         // The calls are spread over the 20 ms of a packet, as those of a server are.
         for (slice, calls) in calls.iter_mut().enumerate() {
-            let due = Duration::from_millis((packet * SLICES + slice) as u64);
-            thread::sleep(due.saturating_sub(elapsed()));
+            pace.wait_until(Duration::from_millis((packet * SLICES + slice) as u64));
             calls.iter_mut().try_for_each(|call| call.hear(&sound, packet))?;
             packets += calls.len() as u32;
         }
-        if looks.next_if(|look| *look <= elapsed()).is_some() {
-            resident_mb.extend(resident().map(|mb| (elapsed(), mb)));
+        if pace.hand.is_some() {
+            calls.iter().flatten().try_for_each(|call| runtime.block_on(call.control.caught_up()))?;
         }
-        if elapsed() >= time {
+        if looks.next_if(|look| *look <= pace.elapsed()).is_some() {
+            resident_mb.extend(resident().map(|mb| (pace.elapsed(), mb)));
+        }
+        if pace.elapsed() >= time {
             break;
         }
     }
-    let took = elapsed();
+    let took = pace.elapsed();
     let (heard, lost) = (PACKET_TIME * packets, calls.iter().flatten().map(|call| call.mic.lost()).sum());
-    drop(calls);
+    // The microphones end here.
+    let controls: Vec<Control> = calls.into_iter().flatten().map(|call| call.control).collect();
     readers.into_iter().try_for_each(|reader| runtime.block_on(reader))?;
     let ungated = controls.iter().map(|control| voxgate::duration_of(control.totals().ungated)).sum();
     let turns = turns.load(Ordering::Relaxed);
@@ -111,6 +151,7 @@ async fn read(mut events: voxgate::stage::Events, turns: Arc<AtomicU64>) {
 struct Call {
     mic: MicIn,
     playback: PlaybackIn,
+    control: Control,
     number: usize,
 }
 

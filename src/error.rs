@@ -174,6 +174,16 @@ pub enum InputError {
         /// Longest hole that is filled.
         limit: Duration,
     },
+    /// A timestamp that no clock shows.
+    #[error(
+        "the timestamp is {given:?}, at most {limit:?} is accepted; count from the start of the call, or from 1970"
+    )]
+    Timestamp {
+        /// What was given.
+        given: Duration,
+        /// The latest that is accepted: a thousand years.
+        limit: Duration,
+    },
     /// Integer samples of an unsupported width.
     #[error("{given} bits per sample, expected 1 to 32")]
     BitDepth {

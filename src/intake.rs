@@ -52,7 +52,7 @@ pub struct Chunk<'a> {
     /// Channels.
     pub channels: u16,
     /// When its first sample was captured, on the capture's own media clock (an RTP timestamp, a
-    /// sample count; not the time of arrival). With it, holes are filled and marked.
+    /// sample count; not the time of arrival), up to a thousand years. With it, holes are filled and marked.
     pub at: Option<Duration>,
 }
 
@@ -126,15 +126,7 @@ impl Intake {
     /// [`InputError`] for a rate outside 8 to 192 kHz, channels outside 1 to 8, or a channel that
     /// does not exist.
     pub fn new(sample_rate: u32, channels: u16, channel: u16) -> Result<Self, InputError> {
-        if !(8_000..=192_000).contains(&sample_rate) {
-            return Err(InputError::SampleRate { given: sample_rate });
-        }
-        if !(1..=8).contains(&channels) {
-            return Err(InputError::Channels { given: channels });
-        }
-        if channel >= channels {
-            return Err(InputError::NoSuchChannel { chosen: channel, channels });
-        }
+        Self::accept_format(sample_rate, channels, channel)?;
         Ok(Self {
             sample_rate,
             channels,
@@ -156,7 +148,7 @@ impl Intake {
     /// # Real-time
     /// Does not allocate, lock, block or call the system (unless `sink` does).
     pub fn push(&mut self, chunk: Chunk<'_>, mut sink: impl FnMut(&Frame)) -> Result<(), InputError> {
-        self.check(&chunk)?;
+        self.accept(&chunk)?;
         let frames = chunk.samples.len() / usize::from(self.channels);
         let skipped = match chunk.at {
             Some(at) => self.meet_timestamp(at, frames, &mut sink)?,
@@ -174,7 +166,7 @@ impl Intake {
     /// Hands out what is left, the last frame filled up with zeros that are marked missing, and
     /// begins anew.
     pub fn finish(&mut self, mut sink: impl FnMut(&Frame)) {
-        let owed = self.taken * u64::from(SAMPLE_RATE) / u64::from(self.sample_rate);
+        let owed = (u128::from(self.taken) * u128::from(SAMPLE_RATE) / u128::from(self.sample_rate)) as u64;
         let end = self.taken;
         self.holes.add(end, u64::MAX);
         while self.frames * (FRAME_LEN as u64) < owed {
@@ -205,10 +197,38 @@ impl Intake {
     }
 
     fn to_input(&self, sample: u64) -> u64 {
-        (u128::from(sample) * u128::from(self.sample_rate) / u128::from(SAMPLE_RATE)) as u64
+        let input = u128::from(sample) * u128::from(self.sample_rate) / u128::from(SAMPLE_RATE);
+        u64::try_from(input).unwrap_or(u64::MAX)
     }
 
-    fn check(&self, chunk: &Chunk<'_>) -> Result<(), InputError> {
+    /// When its sample 0 was captured, in ns of the clock of the timestamps, once one has told it.
+    #[cfg(feature = "stage")]
+    pub(crate) fn origin_ns(&self) -> Option<i128> {
+        self.origin_ns
+    }
+
+    /// What is missing between the audio so far and `at`.
+    #[cfg(feature = "stage")]
+    pub(crate) fn hole_before(&self, at: Duration) -> Duration {
+        Duration::from_nanos_u128(self.ahead_ns(at).max(0).unsigned_abs())
+    }
+
+    /// Whether there can be an intake for such audio.
+    pub(crate) fn accept_format(sample_rate: u32, channels: u16, channel: u16) -> Result<(), InputError> {
+        if !(8_000..=192_000).contains(&sample_rate) {
+            return Err(InputError::SampleRate { given: sample_rate });
+        }
+        if !(1..=8).contains(&channels) {
+            return Err(InputError::Channels { given: channels });
+        }
+        if channel >= channels {
+            return Err(InputError::NoSuchChannel { chosen: channel, channels });
+        }
+        Ok(())
+    }
+
+    /// Whether a chunk is of the kind that this intake takes.
+    pub(crate) fn accept(&self, chunk: &Chunk<'_>) -> Result<(), InputError> {
         if (chunk.sample_rate, chunk.channels) != (self.sample_rate, self.channels) {
             return Err(InputError::FormatChanged {
                 expected_rate: self.sample_rate,
@@ -221,6 +241,9 @@ impl Intake {
             && !(1..=32).contains(&bits)
         {
             return Err(InputError::BitDepth { given: bits });
+        }
+        if let Some(given) = chunk.at.filter(|at| *at > LATEST_TIMESTAMP) {
+            return Err(InputError::Timestamp { given, limit: LATEST_TIMESTAMP });
         }
         let len = chunk.samples.len();
         if !len.is_multiple_of(usize::from(self.channels)) {
@@ -236,16 +259,14 @@ impl Intake {
         frames: usize,
         sink: &mut impl FnMut(&Frame),
     ) -> Result<usize, InputError> {
-        let rate = i128::from(self.sample_rate);
-        let heard_ns = i128::from(self.taken) * 1_000_000_000 / rate;
-        let at_ns = at.as_nanos() as i128;
+        let ahead_ns = self.ahead_ns(at);
         // Before the first timestamp audio may have come without one: the origin can be negative.
-        let ahead_ns = at_ns - (*self.origin_ns.get_or_insert(at_ns - heard_ns) + heard_ns);
-        let ahead = Duration::from_nanos_u128(ahead_ns.unsigned_abs().min(u128::from(u64::MAX)));
-        let samples = (ahead_ns.unsigned_abs() * rate as u128 / 1_000_000_000) as u64;
+        self.origin_ns.get_or_insert(at.as_nanos() as i128 - self.heard_ns());
+        let ahead = Duration::from_nanos_u128(ahead_ns.unsigned_abs());
         if ahead <= TIMESTAMP_TOLERANCE {
             return Ok(0);
         }
+        let samples = (ahead.as_nanos() * u128::from(self.sample_rate) / 1_000_000_000) as u64;
         if ahead_ns < 0 {
             let late = samples.min(frames as u64);
             self.report.late += late;
@@ -259,6 +280,15 @@ impl Intake {
         self.report.holes += 1;
         self.report.missing += samples;
         Ok(0)
+    }
+
+    /// How far `at`, which is [accepted](Self::accept), is ahead of the audio so far; behind it if negative.
+    fn ahead_ns(&self, at: Duration) -> i128 {
+        self.origin_ns.map_or(0, |origin| at.as_nanos() as i128 - (origin + self.heard_ns()))
+    }
+
+    fn heard_ns(&self) -> i128 {
+        i128::from(self.taken) * 1_000_000_000 / i128::from(self.sample_rate)
     }
 
     fn mend(&mut self, value: f32) -> f32 {
@@ -287,5 +317,7 @@ impl Intake {
 /// Timestamps within this of the sample count are taken as equal: they are often rounded to
 /// milliseconds, and half a frame does no harm.
 const TIMESTAMP_TOLERANCE: Duration = Duration::from_millis(5);
+/// A thousand years: later than any calendar counts from its start, and far from the end of a sample count.
+const LATEST_TIMESTAMP: Duration = Duration::from_secs(1_000 * 365 * 86_400);
 /// Filling costs about 15 µs per 10 ms: at this length a second of work at most.
 const LONGEST_HOLE: Duration = Duration::from_secs(600);

@@ -113,11 +113,16 @@ impl GatePool {
     /// # Real-time
     /// Never allocates, frees, locks, logs, blocks or calls the system, unless `on_decision` does.
     pub fn decide(&mut self, mut on_decision: impl FnMut(GateId, &Gate, Decision)) {
+        self.decide_by(|id, gate| {
+            let decision = gate.decide();
+            on_decision(id, gate, decision);
+        });
+    }
+
+    /// Scores what is due, and has every gate that was pushed to [`decide`](Gate::decide), by `decide`.
+    pub(crate) fn decide_by(&mut self, mut decide: impl FnMut(GateId, &mut Gate)) {
         score_together(self.staged().flat_map(|seat| seat.gate.due()));
-        for seat in self.staged() {
-            let decision = seat.gate.decide();
-            on_decision(seat.id, &seat.gate, decision);
-        }
+        self.staged().for_each(|seat| decide(seat.id, &mut seat.gate));
         self.progress.fill(Progress::Decided);
     }
 
@@ -145,6 +150,14 @@ impl GatePool {
     pub fn leave(&mut self, id: GateId) -> Result<Gate, PoolError> {
         self.decided(id)?;
         self.seats[id.index].take().map(|seat| seat.gate).ok_or(PoolError::NotHere)
+    }
+
+    /// Takes a gate out wherever it stands: it has panicked.
+    #[cfg(feature = "stage")]
+    pub(crate) fn evict(&mut self, id: GateId) -> Option<Gate> {
+        self.seat(id).ok()?;
+        self.progress[id.index] = Progress::Decided;
+        self.seats[id.index].take().map(|seat| seat.gate)
     }
 
     /// How many gates are in.

@@ -63,9 +63,10 @@ impl Clock {
 pub struct ClockHand(Arc<AtomicU64>);
 
 impl ClockHand {
-    /// Lets so much time pass.
+    /// Lets so much time pass, up to 584 years in all.
     pub fn advance(&self, time: Duration) {
-        self.0.fetch_add(nanos(time), Ordering::AcqRel);
+        let later = |ns: u64| Some(ns.saturating_add(nanos(time)));
+        _ = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, later);
     }
 }
 

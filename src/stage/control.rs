@@ -92,6 +92,17 @@ impl Control {
         answer.await.map_err(|_| Busy::Over)?
     }
 
+    /// Waits until the worker has decided on all audio that came before and has obeyed every command: for tests, and
+    /// for simulations by a clock that is moved by hand. Events that find no room are waited for.
+    ///
+    /// # Errors
+    /// [`Busy`].
+    pub async fn caught_up(&self) -> Result<(), Busy> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::CaughtUp { reply })?;
+        answer.await.map_err(|_| Busy::Over)
+    }
+
     /// What became of the audio so far. It can still be asked when the stream is over.
     pub fn totals(&self) -> Totals {
         *self.totals.borrow()
@@ -123,6 +134,7 @@ pub enum Refused {
 #[derive(Debug)]
 pub(super) enum Command {
     Agent(Agent),
+    CaughtUp { reply: oneshot::Sender<()> },
     Heard(SttHeard),
     Interrupt { from: Moment },
     Mode(Mode),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::clock::Clock;
+use super::contain::contained;
 use super::lateness::{Lateness, LatenessCounts};
 use super::shared::Worker;
 use super::stream::{Parts, Step, Stream};
@@ -51,6 +52,7 @@ impl StageEngine {
         let (alive, ended) = watch::channel(());
         let lateness = Arc::new(LatenessCounts::new());
         let runner = Runner {
+            _last_words: LastWords { worker: Arc::clone(&worker), _alive: alive },
             worker: Arc::clone(&worker),
             arrivals,
             lateness: Arc::clone(&lateness),
@@ -59,13 +61,10 @@ impl StageEngine {
             open: 0,
             gates: HashMap::new(),
             busy: Vec::new(),
+            over: Vec::new(),
             looked: Moment::default(),
         };
-        let last_words = LastWords { worker: Arc::clone(&worker), alive };
-        let thread = thread::Builder::new().name("voxgate".to_owned()).spawn(move || {
-            let _last_words = last_words;
-            runner.run();
-        })?;
+        let thread = thread::Builder::new().name("voxgate".to_owned()).spawn(move || runner.run())?;
         worker.runs_on(thread.thread().clone());
         Ok(Self { worker, inbox, most_streams, lateness, ended })
     }
@@ -101,8 +100,7 @@ impl StageEngine {
 struct LastWords {
     worker: Arc<Worker>,
     /// Its drop is what ends waiting.
-    #[expect(dead_code, reason = "it is there to be dropped")]
-    alive: watch::Sender<()>,
+    _alive: watch::Sender<()>,
 }
 
 impl Drop for LastWords {
@@ -113,6 +111,8 @@ impl Drop for LastWords {
 
 /// What the thread owns.
 struct Runner {
+    /// Dropped before the streams, whose readers ask for it when their stream ends.
+    _last_words: LastWords,
     worker: Arc<Worker>,
     arrivals: mpsc::Receiver<Parts>,
     lateness: Arc<LatenessCounts>,
@@ -124,6 +124,8 @@ struct Runner {
     gates: HashMap<GateId, usize>,
     /// The seats whose streams may have something to do in this round.
     busy: Vec<usize>,
+    /// The seats whose streams are over, or have panicked.
+    over: Vec<usize>,
     /// When all streams were looked at last.
     looked: Moment,
 }
@@ -155,8 +157,11 @@ impl Runner {
         loop {
             match self.arrivals.try_recv() {
                 Ok(parts) => {
-                    let stream = Stream::new(parts, &mut self.pool);
-                    let seat = stream.seat();
+                    let seat = parts.shared.seat;
+                    let Some(stream) = contained(|| Stream::new(parts, &mut self.pool)) else {
+                        self.worker.seats.give_back(seat);
+                        continue;
+                    };
                     self.gates.extend(stream.gate().map(|gate| (gate, seat)));
                     self.streams.resize_with(self.streams.len().max(seat + 1), || None);
                     self.streams[seat] = Some(stream);
@@ -189,41 +194,65 @@ impl Runner {
             }
             moved = true;
         }
-        for seat in &self.busy {
-            self.streams[*seat].as_mut().into_iter().for_each(Stream::pause);
-            self.worker.seats.call(*seat);
-        }
+        self.pause_busy();
         true
     }
 
     /// Gives every busy stream its turn; who did nothing is busy no more. Says whether a gate must decide.
     fn step_busy(&mut self) -> bool {
-        let Self { busy, streams, pool, gates, open, worker, .. } = self;
+        let Self { busy, over, streams, pool, gates, worker, .. } = self;
         let (now, mut staged) = (worker.clock.now(), false);
         busy.retain(|seat| {
             let Some(stream) = streams.get_mut(*seat).and_then(Option::as_mut) else { return false };
             let gate = stream.gate();
-            let step = stream.step(pool, now);
-            staged |= step == Step::Staged;
+            let step = contained(|| stream.step(pool, now)).unwrap_or(Step::Over);
             if step == Step::Over {
-                gate.and_then(|gate| gates.remove(&gate));
-                streams[*seat] = None;
-                *open -= 1;
-                worker.seats.give_back(*seat);
+                over.push(*seat);
             }
+            if stream.gate().is_none() {
+                gate.and_then(|gate| gates.remove(&gate));
+            }
+            staged |= step == Step::Staged;
             matches!(step, Step::Moved | Step::Staged)
         });
+        self.let_go();
         staged
     }
 
     fn decide(&mut self) {
-        let Self { pool, streams, gates, worker, lateness, .. } = self;
-        pool.decide(|id, gate, decision| {
-            let stream = gates.get(&id).and_then(|seat| streams.get_mut(*seat)?.as_mut());
-            if let Some(stream) = stream {
-                stream.decided(gate, &decision, worker.clock.now(), lateness);
+        let Self { pool, streams, gates, worker, lateness, over, .. } = self;
+        pool.decide_by(|id, gate| {
+            let Some(seat) = gates.get(&id).copied() else { return };
+            let Some(stream) = streams.get_mut(seat).and_then(Option::as_mut) else { return };
+            if contained(|| stream.decide(gate, worker.clock.now(), lateness)).is_none() {
+                over.push(seat);
             }
         });
+        self.let_go();
+    }
+
+    /// The turn of those that are still busy is over.
+    fn pause_busy(&mut self) {
+        for seat in &self.busy {
+            let stream = self.streams[*seat].as_mut();
+            if stream.is_some_and(|stream| contained(|| stream.pause()).is_none()) {
+                self.over.push(*seat);
+            }
+            self.worker.seats.call(*seat);
+        }
+        self.let_go();
+    }
+
+    /// Lets those go that are over, or have panicked: the readers of these pass what is left.
+    fn let_go(&mut self) {
+        while let Some(seat) = self.over.pop() {
+            let Some(mut stream) = self.streams[seat].take() else { continue };
+            stream.gate().and_then(|gate| self.gates.remove(&gate));
+            contained(|| stream.drop_gate(&mut self.pool));
+            contained(|| drop(stream));
+            self.open -= 1;
+            self.worker.seats.give_back(seat);
+        }
     }
 }
 
@@ -240,3 +269,64 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 const PACE_A_STREAM: Duration = Duration::from_micros(2);
 /// Half a frame.
 const LONGEST_PACE: Duration = Duration::from_millis(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::GateConfig;
+    use crate::stage::event::{Event, Failure, Health, Totals};
+    use crate::stage::shared::Shared;
+    use crate::stage::teller::Teller;
+    use crate::stage::{GateStage, OpenError, StageOptions};
+    use crate::{Chunk, Gate, Samples};
+
+    #[tokio::test]
+    async fn when_the_worker_dies_the_audio_of_all_its_streams_passes() {
+        let engine = StageEngine::start(4).unwrap();
+        let minute = Duration::from_secs(60);
+        let roomy = StageOptions { mic_queue: minute, late_after: minute, event_queue: 4_096, ..Default::default() };
+        let sound: Vec<i16> = (1..=32_000).collect();
+        let chunk = |samples| Chunk::new(Samples::I16(samples), 16_000, 1);
+        let mut streams = Vec::new();
+        for _ in 0..2 {
+            let mut stream = engine.open(roomy.clone()).unwrap();
+            stream.mic.push(chunk(&sound[..16_000])).unwrap();
+            stream.control.caught_up().await.unwrap();
+            streams.push(stream);
+        }
+        kill(&engine).await;
+        for GateStage { mut mic, mut events, .. } in streams {
+            mic.push(chunk(&sound[16_000..])).unwrap();
+            assert_eq!(mic.lost(), Duration::ZERO);
+            mic.finish();
+            let (mut causes, mut passed) = (Vec::new(), Vec::new());
+            while let Some(event) = events.next().await {
+                match event {
+                    Event::Audio(audio) => passed.extend_from_slice(&audio.samples),
+                    Event::Health(Health::PassingThrough { cause }) => causes.push(cause),
+                    _ => {}
+                }
+            }
+            let from = 32_000 - passed.len();
+            assert!(causes == [Failure::WorkerDead] && from <= 16_000, "{causes:?}, from {from}");
+            let recorded: Vec<f32> = sound[from..].iter().map(|sample| f32::from(*sample) / 32_768.0).collect();
+            assert!(passed == recorded, "each sample once");
+        }
+        assert_eq!(engine.open(StageOptions::default()).unwrap_err(), OpenError::EngineDead);
+    }
+
+    /// By a stream whose seat there is not: nothing that a user can give does it.
+    async fn kill(engine: &StageEngine) {
+        let shared = Arc::new(Shared { seat: usize::MAX, ..Shared::default() });
+        let (mut ended, options) = (engine.ended.clone(), StageOptions::default());
+        let gate = Gate::new(&GateConfig::default()).map(Box::new).map_err(|_| unreachable!("the defaults are valid"));
+        let events = mpsc::channel(64);
+        let teller =
+            Teller::new(events.0, watch::channel(Totals::default()).0, Arc::clone(&shared), options.gate.forward);
+        let (mic, commands) = (rtrb::RingBuffer::new(1).1, mpsc::channel(1).1);
+        let parts = Parts { mic, commands, teller, shared, options, gate, opened: Moment::default() };
+        engine.inbox.send(parts).await.unwrap();
+        engine.worker.wake_all();
+        assert!(ended.changed().await.is_err(), "it lives");
+    }
+}

@@ -165,6 +165,8 @@ pub enum Failure {
     Model(ModelError),
     /// The detector panicked; this stream goes on without it. Open a new one to gate again.
     DetectorPanicked,
+    /// The worker panicked over this stream; its other streams go on. Open a new one to gate again.
+    StreamPanicked,
     /// Audio waited for longer than `late_after`. Gating goes on 2 s later, if the queue is empty.
     WorkerLate,
     /// The worker has not stirred for `late_after`. Gating goes on when it does.

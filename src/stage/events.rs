@@ -112,7 +112,9 @@ impl Events {
             }
             Poll::Ready(Some(Message::Back { .. })) => return Poll::Ready(None),
             Poll::Ready(None) if !self.all_told() => {
-                self.take_over(settled, Failure::WorkerDead, Phase::Orphaned);
+                let dead = self.worker.is_gone();
+                let cause = if dead { Failure::WorkerDead } else { Failure::StreamPanicked };
+                self.take_over(settled, cause, Phase::Orphaned);
                 return Poll::Ready(None);
             }
             Poll::Ready(None) => {
@@ -265,6 +267,7 @@ mod tests {
         shared.settled.store(100, Ordering::Release);
         shared.mic_ended.store(true, Ordering::Release);
         let worker = Arc::new(Worker::new(Clock::system(), 1));
+        worker.leave();
         let (told, messages) = mpsc::channel(1);
         let mut events = Events::new(messages, tap, shared, worker, Duration::from_secs(1));
         drop(told);

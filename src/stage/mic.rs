@@ -20,14 +20,14 @@ use crate::intake::{Chunk, Intake};
 pub struct MicIn {
     intake: Option<Intake>,
     channel: u16,
-    /// When the audio after the last chunk would begin, on the media clock.
-    expected: Option<Duration>,
+    /// When frame 0 was captured, in ns of the media clock, once a timestamp has told it.
+    origin_ns: Option<i128>,
     lane: Lane,
 }
 
 impl MicIn {
     pub(super) fn new(channel: u16, lane: Lane) -> Self {
-        Self { intake: None, channel, expected: None, lane }
+        Self { intake: None, channel, origin_ns: None, lane }
     }
 
     /// Takes a chunk of any length, rate and format; the first one settles rate and channels. With a timestamp
@@ -37,27 +37,29 @@ impl MicIn {
     /// ([`Health::MicOverflow`](super::Health::MicOverflow)); the time that it took stays, as a hole.
     ///
     /// # Errors
-    /// [`InputError`]: nothing of the chunk was taken.
+    /// [`InputError`]: nothing of the chunk was taken, and the stream is as it was before.
     pub fn push(&mut self, chunk: Chunk<'_>) -> Result<(), InputError> {
         let arrived = self.lane.worker.clock.now();
         let intake = match &mut self.intake {
             Some(intake) => intake,
-            none => none.insert(Intake::new(chunk.sample_rate, chunk.channels, self.channel)?),
+            none => {
+                let intake = Intake::new(chunk.sample_rate, chunk.channels, self.channel)?;
+                intake.accept(&chunk)?;
+                none.insert(intake)
+            }
         };
+        intake.accept(&chunk)?;
         let lane = &mut self.lane;
-        if let (Some(at), Some(expected)) = (chunk.at, self.expected)
-            && at > expected + LONGEST_HOLE
+        if let (Some(at), Some(origin_ns)) = (chunk.at, self.origin_ns)
+            && intake.hole_before(at) > LONGEST_HOLE
         {
             // Not filled sample by sample: this is no place to work for long.
+            let behind_it = frame_at(at, origin_ns);
             intake.finish(|frame| lane.take(frame, arrived));
-            lane.next += (at - expected).as_millis() as u64 / 10;
+            lane.next = lane.next.max(behind_it);
         }
         intake.push(chunk, |frame| lane.take(frame, arrived))?;
-        if let Some(at) = chunk.at {
-            let len = chunk.samples.len() / usize::from(chunk.channels);
-            let end = at + Duration::from_secs_f64(len as f64 / f64::from(chunk.sample_rate));
-            self.expected = self.expected.max(Some(end));
-        }
+        self.origin_ns = self.origin_ns.or(intake.origin_ns());
         lane.shared.stale_samples.store(intake.report().late, Ordering::Release);
         lane.shared.next_frame.store(lane.next, Ordering::Release);
         lane.worker.wake(lane.shared.seat);
@@ -105,7 +107,7 @@ impl Lane {
         }
         let tapped = self.tap.push(frame).is_ok();
         let queued = self.queue.push(frame).is_ok();
-        let passes = self.worker.is_gone() || self.shared.passing.load(Ordering::Acquire);
+        let passes = self.queue.is_abandoned() || self.shared.passing.load(Ordering::Acquire);
         if !(queued || tapped && passes) {
             self.shared.lost_frames.fetch_add(1, Ordering::AcqRel);
         }
@@ -116,6 +118,13 @@ impl std::fmt::Debug for MicIn {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("MicIn").field("next", &self.lane.next).field("lost", &self.lost()).finish_non_exhaustive()
     }
+}
+
+/// The number of the frame that begins nearest to `at`, if frame 0 began at `origin_ns`.
+fn frame_at(at: Duration, origin_ns: i128) -> u64 {
+    let frame_ns = duration_of(FRAME_LEN as u64).as_nanos() as i128;
+    // Timestamps are bounded, so this is far from what the numbers hold.
+    ((at.as_nanos() as i128 - origin_ns + frame_ns / 2) / frame_ns).max(0) as u64
 }
 
 /// Longer holes are skipped, not filled: 2 s.

@@ -39,7 +39,8 @@
 //!
 //! # What happens when something goes wrong
 //! Audio fails open: whenever no gate can be asked, the microphone's audio goes on as [`Passage::Ungated`], and
-//! [`Health::PassingThrough`] says why. A detector that panics costs its own stream the gate and no other; a worker
+//! [`Health::PassingThrough`] says why. Whatever panics for a stream, its detector above all, costs that stream the
+//! gate and no other; a worker
 //! that is late or stuck costs its streams the gate until it is not; a worker that is dead, for good; a model that
 //! cannot be read, from the start. What was accepted and not yet decided on passes too, and nothing twice.
 //!
@@ -48,10 +49,11 @@
 //! microphone's queue fills.
 //!
 //! # Cancel safety
-//! The only calls that wait are [`Events::next`], [`Control::reconfigure`] and [`StageEngine::shutdown`]. Dropping
-//! them loses nothing.
+//! The only calls that wait are [`Events::next`], [`Control::reconfigure`], [`Control::caught_up`] and
+//! [`StageEngine::shutdown`]. Dropping them loses nothing.
 
 mod clock;
+mod contain;
 mod control;
 mod engine;
 mod event;

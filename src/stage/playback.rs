@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::control::Command;
 use super::shared::{Shared, Worker};
 use crate::error::InputError;
-use crate::frame::{FRAME_LEN, Frame, SAMPLE_RATE, SampleIndex, duration_of, samples_in};
+use crate::frame::{FRAME_LEN, Frame, SampleIndex, duration_of, samples_in};
 use crate::guard::Moment;
 use crate::intake::{Chunk, Intake};
 
@@ -34,7 +34,7 @@ pub struct PlaybackIn {
 pub enum PlayAt {
     /// When what was given before has been played; at once if it has.
     Next,
-    /// From this moment on, by the clock of the engine. Chunks come in order of time.
+    /// From this moment on, by the clock of the engine, within the next hour. Chunks come in order of time.
     At(Moment),
 }
 
@@ -48,6 +48,24 @@ pub enum PlaybackError {
         /// What waits.
         unplayed: Duration,
         /// How much can.
+        limit: Duration,
+    },
+    /// A chunk longer than `playback_queue`.
+    #[error(
+        "the chunk lasts {given:?}, at most {limit:?} are kept; give it in parts, or open with a longer playback_queue"
+    )]
+    TooLong {
+        /// How long it lasts.
+        given: Duration,
+        /// How much can be kept.
+        limit: Duration,
+    },
+    /// A chunk that is to be played later than any playback is kept.
+    #[error("the chunk plays in {ahead:?}, at most {limit:?} ahead is kept; give it later, by the clock of the engine")]
+    TooEarly {
+        /// From now until it plays.
+        ahead: Duration,
+        /// As long as it could be kept.
         limit: Duration,
     },
     /// The worker is behind, or the stream is over.
@@ -83,8 +101,6 @@ impl<T> From<mpsc::error::TrySendError<T>> for Busy {
 #[derive(Debug)]
 struct Run {
     intake: Intake,
-    rate: u32,
-    channels: u16,
     start: Moment,
     /// Frames made of it.
     frames: u64,
@@ -116,13 +132,11 @@ impl PlaybackIn {
     /// Allocates; does not wait.
     pub fn push(&mut self, chunk: Chunk<'_>, at: PlayAt) -> Result<(), PlaybackError> {
         let room = self.commands.clone().try_reserve_owned().map_err(Busy::from)?;
-        let unplayed = self.shared.unplayed_frames.load(Ordering::Acquire);
-        if unplayed >= self.most_unplayed_frames {
-            let of = |frames| duration_of(frames * FRAME_LEN as u64);
-            return Err(PlaybackError::Full { unplayed: of(unplayed), limit: of(self.most_unplayed_frames) });
-        }
+        Intake::accept_format(chunk.sample_rate, chunk.channels, self.channel)?;
+        let now = self.worker.clock.now();
+        self.refuse_what_is_not_kept(&chunk, at, now)?;
+        let (mut run, ended) = self.run_for(&chunk, at, now)?;
         let mut frames = Vec::new();
-        let (mut run, ended) = self.run_for(&chunk, at)?;
         ended.into_iter().for_each(|ended: Run| ended.finish(&mut frames));
         let taken = run.take(chunk, &mut frames);
         self.run = Some(run);
@@ -132,19 +146,37 @@ impl PlaybackIn {
         Ok(taken?)
     }
 
+    /// What is not played yet, this chunk with it, is bounded in length and in time.
+    fn refuse_what_is_not_kept(&self, chunk: &Chunk<'_>, at: PlayAt, now: Moment) -> Result<(), PlaybackError> {
+        let frames_last = |frames: u64| duration_of(frames * FRAME_LEN as u64);
+        let unplayed = frames_last(self.shared.unplayed_frames.load(Ordering::Acquire));
+        let (given, limit) = (length(chunk), frames_last(self.most_unplayed_frames));
+        if given > limit {
+            return Err(PlaybackError::TooLong { given, limit });
+        }
+        if unplayed + given > limit {
+            return Err(PlaybackError::Full { unplayed, limit });
+        }
+        match at {
+            PlayAt::At(at) if at.since(now) > FARTHEST => {
+                Err(PlaybackError::TooEarly { ahead: at.since(now), limit: FARTHEST })
+            }
+            PlayAt::At(_) | PlayAt::Next => Ok(()),
+        }
+    }
+
     /// The run that the chunk belongs to, and the one that it ends.
-    fn run_for(&mut self, chunk: &Chunk<'_>, at: PlayAt) -> Result<(Run, Option<Run>), InputError> {
+    fn run_for(&mut self, chunk: &Chunk<'_>, at: PlayAt, now: Moment) -> Result<(Run, Option<Run>), InputError> {
         let interrupts = self.shared.interrupts.load(Ordering::Acquire);
         if std::mem::replace(&mut self.interrupts, interrupts) != interrupts {
             self.run = None;
         }
-        let now = self.worker.clock.now();
         let goes_on = |run: &mut Run| {
             let on_time = match at {
                 PlayAt::Next => now.since(run.end) <= UNDERRUN,
                 PlayAt::At(at) => at.since(run.end).max(run.end.since(at)) <= SAME_TIME,
             };
-            on_time && (run.rate, run.channels) == (chunk.sample_rate, chunk.channels)
+            on_time && run.intake.accept(chunk).is_ok()
         };
         if let Some(run) = self.run.take_if(goes_on) {
             return Ok((run, None));
@@ -155,17 +187,16 @@ impl PlaybackIn {
             (PlayAt::Next, None) => now,
         };
         let intake = Intake::new(chunk.sample_rate, chunk.channels, self.channel)?;
-        let run = Run { intake, rate: chunk.sample_rate, channels: chunk.channels, start, frames: 0, end: start };
-        Ok((run, self.run.take()))
+        intake.accept(chunk)?;
+        Ok((Run { intake, start, frames: 0, end: start }, self.run.take()))
     }
 }
 
 impl Run {
     fn take(&mut self, chunk: Chunk<'_>, out: &mut Vec<Playing>) -> Result<(), InputError> {
-        let (start, frames, len) = (self.start, &mut self.frames, chunk.samples.len());
+        let (start, frames) = (self.start, &mut self.frames);
         self.intake.push(Chunk { at: None, ..chunk }, |frame| out.push(Playing::nth(start, frames, frame)))?;
-        let sample_frames = len as f64 / f64::from(self.channels);
-        self.end = self.end + Duration::from_secs_f64(sample_frames / f64::from(self.rate));
+        self.end = self.end + length(&chunk);
         Ok(())
     }
 
@@ -216,7 +247,7 @@ impl Unplayed {
         // Within a run the microphone's own samples are counted: a reference that jitters is a bad one.
         let at = match self.last {
             Some((played, at)) => {
-                let counted = at + samples_in(next.at.since(played));
+                let counted = SampleIndex(at.0.saturating_add(samples_in(next.at.since(played))));
                 if counted.0.abs_diff(fitted.0) <= LARGEST_DRIFT && next.at.since(played) <= SAME_RUN {
                     counted
                 } else {
@@ -225,7 +256,7 @@ impl Unplayed {
             }
             None => fitted,
         };
-        if at.0 + FRAME_LEN as u64 > now.0 + AHEAD {
+        if at - now > AHEAD - FRAME_LEN as u64 {
             return None;
         }
         self.last = Some((next.at, at));
@@ -264,10 +295,18 @@ impl ClockFit {
     fn sample(&self, at: Moment) -> Option<SampleIndex> {
         let start = self.earliest.iter().flatten().min()?;
         let since = at.since_start().as_nanos() as i128 - start;
-        Some(SampleIndex((since.max(0) * i128::from(SAMPLE_RATE) / 1_000_000_000) as u64))
+        Some(SampleIndex(samples_in(Duration::from_nanos_u128(since.max(0).unsigned_abs()))))
     }
 }
 
+/// How long a chunk of an accepted format plays.
+fn length(chunk: &Chunk<'_>) -> Duration {
+    let samples = chunk.samples.len() as f64 / f64::from(chunk.channels);
+    Duration::from_secs_f64(samples / f64::from(chunk.sample_rate))
+}
+
+/// The longest `playback_queue`: an hour.
+const FARTHEST: Duration = Duration::from_secs(3_600);
 /// As much as the gate takes in advance: 200 ms.
 const AHEAD: u64 = 3_200;
 /// A player with the usual buffer bridges a chunk that comes so much too late.

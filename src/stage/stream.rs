@@ -1,21 +1,23 @@
 //! One stream on the worker's side: frames to its gate, or around it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+mod path;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use rtrb::Consumer;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
+use super::contain::contained;
 use super::control::{Command, Refused, SttHeard};
-use super::event::{Failure, Health, Passage, Queue, TurnEnd};
+use super::event::{Failure, Health, Queue, TurnEnd};
 use super::lateness::LatenessCounts;
 use super::options::{Mode, StageOptions};
 use super::playback::Unplayed;
 use super::shared::{MicFrame, Shared};
 use super::teller::Teller;
 use super::watch::Watch;
-use crate::decision::{Decision, TurnState};
+use crate::decision::TurnState;
 use crate::echo::Arrival;
 use crate::error::ModelError;
 use crate::feedback::SttResult;
@@ -44,6 +46,8 @@ pub(super) struct Stream {
     takeovers: u32,
     /// The reader stood still until this moment: what waited did not wait for the worker.
     reader_slow_until: Option<Moment>,
+    /// Who waits until everything that came is done.
+    waiting: Vec<oneshot::Sender<()>>,
     /// When the frame that is being decided on came, and in shadow mode what it is.
     arrived: Moment,
     heard: Frame,
@@ -59,6 +63,8 @@ enum Path {
     Late {
         until: u64,
     },
+    /// Around it, as soon as what it holds has passed: it has panicked.
+    Broken,
     /// Around it for good.
     NoGate,
 }
@@ -118,14 +124,10 @@ impl Stream {
             late_playback: 0,
             takeovers: 0,
             reader_slow_until: None,
+            waiting: Vec::new(),
             arrived: opened,
             heard: Frame::gap(),
         }
-    }
-
-    /// Its place.
-    pub(super) fn seat(&self) -> usize {
-        self.shared.seat
     }
 
     /// Its gate, if it has one.
@@ -136,13 +138,16 @@ impl Stream {
     /// Takes the stream's next frame to its gate, or around it.
     pub(super) fn step(&mut self, pool: &mut GatePool, now: Moment) -> Step {
         if self.teller.is_unread() {
-            return self.leave(pool);
+            return self.leave();
         }
         if !self.teller.has_room() {
             self.reader_slow_until = Some(now);
             return Step::Rests;
         }
         self.report(now);
+        if self.path == Path::Broken {
+            self.lose_gate(pool, self.next);
+        }
         self.meet_takeover(pool);
         let obeyed = self.obey(pool);
         let ended = self.shared.mic_ended.load(Ordering::Acquire);
@@ -152,6 +157,9 @@ impl Stream {
             None => {
                 self.rest(pool, now);
                 self.teller.publish();
+                if obeyed == Step::Rests {
+                    self.waiting.drain(..).for_each(|waiting| _ = waiting.send(()));
+                }
                 obeyed
             }
         }
@@ -162,10 +170,15 @@ impl Stream {
         self.teller.publish();
     }
 
-    /// The gate has decided on the frame that was staged.
-    pub(super) fn decided(&mut self, gate: &Gate, decision: &Decision, now: Moment, lateness: &LatenessCounts) {
+    /// Has the gate decide on the frame that was staged.
+    pub(super) fn decide(&mut self, gate: &mut Gate, now: Moment, lateness: &LatenessCounts) {
+        // A detector of the caller's own is asked what it is, and may panic.
+        let Some(decision) = contained(|| gate.decide()) else {
+            self.path = Path::Broken;
+            return;
+        };
         self.turn = decision.turn;
-        self.teller.decided(gate, decision, &self.heard, self.options.mode);
+        self.teller.decided(gate, &decision, &self.heard, self.options.mode);
         lateness.note(now.since(self.arrived));
     }
 
@@ -192,16 +205,12 @@ impl Stream {
             self.heard = mic.frame;
         }
         // A detector of the caller's own is called here, and may panic.
-        match catch_unwind(AssertUnwindSafe(|| pool.push(id, &mic.frame))) {
-            Ok(Ok(())) => Step::Staged,
-            Ok(Err(_)) | Err(_) => {
-                self.go_around(pool, number, Path::NoGate, Some(Failure::DetectorPanicked));
-                self.gate = None;
-                drop(catch_unwind(AssertUnwindSafe(|| pool.leave(id))));
-                self.teller.pass(at, &mic.frame);
-                Step::Moved
-            }
+        if let Some(Ok(())) = contained(|| pool.push(id, &mic.frame)) {
+            return Step::Staged;
         }
+        self.lose_gate(pool, number);
+        self.teller.pass(at, &mic.frame);
+        Step::Moved
     }
 
     /// The next frame; in the place of those that never came, gaps.
@@ -212,11 +221,8 @@ impl Stream {
                 _ = self.mic.pop(); // the reader has passed it
                 continue;
             }
-            if waiting - self.next > LONGEST_HOLE && self.path == Path::Gate {
-                // A gate that slept so long knows nothing of the room.
-                self.go_around(pool, self.next, Path::Bypass, None);
-                self.next = waiting;
-                self.enter_gate(pool);
+            if waiting - self.next > LONGEST_HOLE {
+                self.skip_to(waiting, pool);
             }
             let number = self.next;
             self.next += 1;
@@ -260,10 +266,16 @@ impl Stream {
         let reader_was_slow = self.reader_slow_until.is_some_and(|until| now.since(until) < self.options.mic_queue);
         let slow = if reader_was_slow { Queue::Events } else { Queue::Mic };
         let (waiting, capacity) = (self.mic.slots(), self.mic.buffer().capacity());
-        let lost = self.shared.lost_frames.load(Ordering::Acquire);
         let teller = &mut self.teller;
         self.watch.queue(waiting, capacity, slow, &mut |health| teller.health(health));
-        let lost = self.watch.losses(self.next, lost, self.late_playback, &mut |health| teller.health(health));
+        self.report_losses(self.next);
+    }
+
+    /// Once a second of audio, and at its end.
+    fn report_losses(&mut self, number: u64) {
+        let lost = self.shared.lost_frames.load(Ordering::Acquire);
+        let teller = &mut self.teller;
+        let lost = self.watch.losses(number, lost, self.late_playback, &mut |health| teller.health(health));
         self.teller.lost(lost * FRAME_LEN as u64);
     }
 
@@ -280,6 +292,7 @@ impl Stream {
                     let teller = &mut self.teller;
                     self.watch.agent(agent, self.next, &mut |health| teller.health(health));
                 }
+                Command::CaughtUp { reply } => self.waiting.push(reply),
                 Command::Reconfigure { config, reply } => {
                     let gate = self.gate.and_then(|id| pool.gate_mut(id).ok()).ok_or(Refused::NoGate);
                     // The caller may have stopped waiting.
@@ -311,74 +324,18 @@ impl Stream {
         }
     }
 
-    fn change_mode(&mut self, pool: &mut GatePool, mode: Mode) {
-        let was = std::mem::replace(&mut self.options.mode, mode);
-        match (self.path, mode) {
-            (Path::Gate, Mode::Bypass) => self.go_around(pool, self.next, Path::Bypass, None),
-            (Path::Late { .. }, Mode::Bypass) => self.path = Path::Bypass,
-            (Path::Bypass, Mode::Gate | Mode::Shadow) => self.enter_gate(pool),
-            (Path::Gate, Mode::Shadow) if was != mode => self.pass_held(pool, self.next, Passage::Shadowed),
-            _ => {}
-        }
-    }
-
-    /// The gate stops listening before frame `next`; what it holds goes out.
-    fn go_around(&mut self, pool: &mut GatePool, next: u64, path: Path, failure: Option<Failure>) {
-        self.path = path;
-        self.pass_held(pool, next, Passage::Ungated);
-        self.end_turn(pool, TurnEnd::GateLeft);
-        self.teller.gate_left();
-        failure.into_iter().for_each(|cause| self.teller.health(Health::PassingThrough { cause }));
-    }
-
-    /// The gate listens again, as a new one.
-    fn enter_gate(&mut self, pool: &mut GatePool) {
-        let Some(gate) = self.gate.and_then(|id| pool.gate_mut(id).ok()) else { return };
-        gate.reset();
-        (self.path, self.origin, self.turn) = (Path::Gate, self.next, TurnState::Quiet);
-        self.teller.gate_begins(start_of(self.origin));
-        self.teller.health(Health::Gating { from: start_of(self.origin) });
-    }
-
-    fn pass_held(&mut self, pool: &GatePool, next: u64, passage: Passage) {
-        if let Some(gate) = self.gate.and_then(|id| pool.gate(id).ok()) {
-            self.teller.pass_held(gate, start_of(next), passage);
-        }
-    }
-
-    fn end_turn(&mut self, pool: &mut GatePool, cause: TurnEnd) {
-        self.turn = TurnState::Quiet;
-        let edge = self.gate.and_then(|id| pool.gate_mut(id).ok()).and_then(Gate::finish);
-        edge.iter().for_each(|edge| self.teller.turn_ended(edge, cause));
-    }
-
-    /// The reader took over while the worker was stuck: what waits has been handed out.
-    fn meet_takeover(&mut self, pool: &mut GatePool) {
-        let takeovers = self.shared.takeovers.load(Ordering::Acquire);
-        if std::mem::replace(&mut self.takeovers, takeovers) == takeovers {
-            return;
-        }
-        while self.mic.pop().is_ok() {}
-        self.next = self.next.max(self.shared.next_frame.load(Ordering::Acquire));
-        self.teller.gate_left();
-        self.teller.back(takeovers, self.next);
-        if matches!(self.path, Path::Gate | Path::Late { .. }) {
-            self.enter_gate(pool);
-        }
-    }
-
     fn finish(&mut self, pool: &mut GatePool) -> Step {
         if self.path == Path::Gate
             && let Some(gate) = self.gate.and_then(|id| pool.gate_mut(id).ok())
         {
             self.teller.finish(gate);
         }
-        self.leave(pool)
+        self.report_losses(u64::MAX);
+        self.leave()
     }
 
-    fn leave(&mut self, pool: &mut GatePool) -> Step {
+    fn leave(&mut self) -> Step {
         self.teller.publish();
-        self.gate.take().into_iter().for_each(|id| drop(pool.leave(id)));
         self.shared.finished.store(true, Ordering::Release);
         Step::Over
     }
@@ -390,5 +347,5 @@ fn start_of(frame: u64) -> SampleIndex {
 
 /// 2 s of frames: a worker that has too much to do is not given more of it at once.
 const LATE_AT_LEAST: u64 = 200;
-/// 10 s of frames: the noise floor and the echo path may be others by then.
+/// 10 s of frames: longer holes are not filled frame by frame.
 const LONGEST_HOLE: u64 = 1_000;

@@ -25,6 +25,8 @@ pub(super) struct Teller {
     forward: ForwardConfig,
     forwarder: Forwarder,
     connection: Connection,
+    /// Where the turn began that was told and is under way.
+    speaking: Option<SampleIndex>,
     ledger: Ledger,
     totals: Totals,
     /// When the gate's time began, in the stream's.
@@ -71,6 +73,7 @@ impl Teller {
             forwarder: Forwarder::new(&forward),
             forward,
             connection: Connection::Open,
+            speaking: None,
             ledger: Ledger::new(),
             totals: Totals::default(),
             origin: SampleIndex::default(),
@@ -113,7 +116,8 @@ impl Teller {
 
     /// Hands out audio that no gate decided on.
     pub(super) fn pass(&mut self, at: SampleIndex, frame: &Frame) {
-        self.audio(at, frame.samples(), &[], Passage::Ungated);
+        let from = at.max(self.handed);
+        self.audio(from, frame.samples().get((from - at) as usize..).unwrap_or(&[]), &[], Passage::Ungated);
         self.totals.ungated += FRAME_LEN as u64;
         self.settled = self.settled.max(self.handed);
     }
@@ -132,6 +136,7 @@ impl Teller {
     pub(super) fn turn_ended(&mut self, edge: &Edge, cause: TurnEnd) {
         let Edge::SpeechEnd { speech, voiced, .. } = *edge else { return };
         let speech = shifted(speech, self.origin);
+        self.speaking = None;
         self.event(Event::SpeechEnded { speech, voiced, cause });
         if edge.is_misfire() {
             self.totals.misfires += 1;
@@ -145,6 +150,15 @@ impl Teller {
         let last = self.ledger.finish(|row, ended| settled.push((row.released.is_some(), row.reason, ended)));
         settled.into_iter().for_each(|(sent, reason, ended)| self.count(sent, reason, ended));
         last.into_iter().for_each(|run| self.suppressed(run));
+    }
+
+    /// The gate cannot be asked any more: a turn that it left open ends with what was handed out.
+    pub(super) fn gate_broke(&mut self) {
+        if let Some(start) = self.speaking.take() {
+            let speech = Span::new(start, self.handed);
+            self.event(Event::SpeechEnded { speech, voiced: speech.len(), cause: TurnEnd::GateLeft });
+        }
+        self.gate_left();
     }
 
     /// A gate hears from `origin` on, as a new one.
@@ -166,9 +180,10 @@ impl Teller {
 
     /// Shadow: speech-to-text found words in `span`.
     pub(super) fn heard_words(&mut self, span: Span) {
-        if self.results.len() < MOST_RESULTS {
-            self.results.push_back(span);
+        if self.results.len() == MOST_RESULTS {
+            self.results.pop_front();
         }
+        self.results.push_back(span);
     }
 
     pub(super) fn health(&mut self, health: Health) {
@@ -182,6 +197,7 @@ impl Teller {
     /// The worker tells again what begins with `from`; before it the reader passed everything.
     pub(super) fn back(&mut self, takeover: u32, from: u64) {
         self.publish();
+        self.speaking = None;
         self.handed = SampleIndex(from * FRAME_LEN as u64);
         self.settled = self.handed;
         _ = self.events.try_send(Message::Back { takeover, from });
@@ -239,6 +255,7 @@ impl Teller {
     fn started(&mut self, speech: SampleIndex, audio: Audio, evidence: Evidence) {
         self.totals.turns += 1;
         let speech = later(speech, self.origin);
+        self.speaking = Some(speech);
         self.event(Event::SpeechStarted { speech, audio, evidence: moved(evidence, self.origin) });
     }
 
@@ -305,9 +322,13 @@ impl Teller {
     }
 
     fn judge_results(&mut self, settled: SampleIndex) {
-        while let Some(words) = self.results.pop_front_if(|words| words.end <= settled) {
+        // Each once, in order: those whose audio is still to come go to the end.
+        for _ in 0..self.results.len() {
+            let Some(words) = self.results.pop_front() else { return };
             let overlaps = |span: &Span| span.start < words.end && words.start < span.end;
-            if !self.would_forward.iter().any(overlaps) {
+            if words.end > settled {
+                self.results.push_back(words);
+            } else if !self.would_forward.iter().any(overlaps) {
                 self.totals.would_lose += 1;
                 self.event(Event::WouldLose { words });
             }

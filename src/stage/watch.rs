@@ -112,7 +112,7 @@ impl Watch {
             tell(Health::PlaybackLate { frames: late - self.late_playback });
         }
         if new > 0 || late > self.late_playback {
-            self.report_at = number + LOSS_REPORT_FRAMES;
+            self.report_at = number.saturating_add(LOSS_REPORT_FRAMES);
         }
         (self.lost_frames, self.late_playback) = (lost, late);
         new

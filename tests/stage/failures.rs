@@ -1,14 +1,19 @@
 //! Audio fails open: whoever dies, what the user says goes on, once.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
-use voxgate::stage::{Event, Events, Failure, GateStage, Health, Mode, Passage, StageEngine, StageOptions, TurnEnd};
+use voxgate::stage::{
+    Busy, Event, Events, Failure, GateStage, Health, Mode, Passage, StageEngine, StageOptions, TurnEnd,
+};
 use voxgate::vad::{ModelId, Score, Vad, from_config};
 use voxgate::{Frame, Gate, GateConfig, VadChoice, Verdict};
 
-use super::support::{all, audio, check_audio, chunk, feed, frames, plain, roomy, sample};
+use super::support::{
+    all, assert_turns_alternate, audio, by_hand, check_audio, chunk, feed, frames, plain, roomy, sample,
+};
 
 /// The default detector, until something is done to it.
 struct Sick {
@@ -17,103 +22,201 @@ struct Sick {
     ill: Ill,
 }
 
-#[derive(Clone)]
 enum Ill {
-    PanicsAt(usize),
-    KillsWorkerAt(usize),
-    StuckAt(usize, Arc<AtomicBool>),
-    Slow(Arc<AtomicBool>),
+    PanicsIn(Method, usize),
+    /// At this frame it says that it holds, and holds until the other side is dropped.
+    HoldsAt(usize, SyncSender<()>, Receiver<()>),
+}
+
+/// What a detector of one's own can be called for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Method {
+    Drop,
+    Model,
+    Reset,
+    Score,
+}
+
+impl Sick {
+    fn panic_in(&self, method: Method) {
+        match self.ill {
+            Ill::PanicsIn(ill, at) if ill == method && self.frames >= at => {
+                std::panic::panic_any(Relapse(format!("{method:?} is ill, as the test wants it")))
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What the panic carries panics again.
+#[expect(dead_code, reason = "the text is for whoever reads a backtrace")]
+struct Relapse(String);
+
+impl Drop for Relapse {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            panic!("what a panic carries is dropped");
+        }
+    }
 }
 
 impl Vad for Sick {
     fn score(&mut self, frame: &Frame) -> Score {
         self.frames += 1;
-        match &self.ill {
-            Ill::PanicsAt(at) if self.frames == *at => panic!("the detector is ill, as the test wants it"),
-            Ill::StuckAt(at, held) if self.frames == *at => {
-                while held.load(Ordering::Acquire) {
-                    std::thread::sleep(Duration::from_millis(1));
-                }
-            }
-            Ill::Slow(slow) if slow.load(Ordering::Acquire) => std::thread::sleep(Duration::from_millis(30)),
-            _ => {}
+        self.panic_in(Method::Score);
+        if let Ill::HoldsAt(at, holds, held) = &self.ill
+            && *at == self.frames
+        {
+            holds.send(()).unwrap();
+            assert!(held.recv().is_err(), "it is let go by a drop");
         }
         self.healthy.score(frame)
     }
 
     fn reset(&mut self) {
+        self.panic_in(Method::Reset);
         self.healthy.reset();
     }
 
-    /// Asked for with every decision, outside of the calls to a detector that are guarded.
     fn model(&self) -> Option<ModelId> {
-        match self.ill {
-            Ill::KillsWorkerAt(at) if self.frames >= at => panic!("the worker dies, as the test wants it"),
-            _ => self.healthy.model(),
-        }
+        self.panic_in(Method::Model);
+        self.healthy.model()
+    }
+
+    fn failed_windows(&self) -> u64 {
+        panic!("nobody asks for this")
     }
 }
 
-fn open(engine: &StageEngine, ill: &Ill, options: StageOptions) -> GateStage {
+impl Drop for Sick {
+    fn drop(&mut self) {
+        self.panic_in(Method::Drop);
+    }
+}
+
+fn open(engine: &StageEngine, ill: Ill, options: StageOptions) -> GateStage {
     let config = GateConfig::default();
-    let sick = Sick { healthy: from_config(&config).unwrap(), frames: 0, ill: ill.clone() };
+    let sick = Sick { healthy: from_config(&config).unwrap(), frames: 0, ill };
     engine.open_with(Gate::with_vad(&config, Box::new(sick)).unwrap(), options).unwrap()
 }
 
+/// A detector that holds at this frame; the first side says when it does, the drop of the second lets it go.
+fn holding_at(frame: usize) -> (Ill, Receiver<()>, SyncSender<()>) {
+    let ((holds, told), (lets_go, held)) = (sync_channel(1), sync_channel(1));
+    (Ill::HoldsAt(frame, holds, held), told, lets_go)
+}
+
 #[tokio::test]
-async fn a_detector_that_panics_costs_its_own_stream_the_gate_and_no_other() {
+async fn a_detector_that_panics_in_any_method_costs_its_own_stream_the_gate_and_no_other() {
     let engine = StageEngine::start(8).unwrap();
     let mic = sample("clean_turn");
     // In silence, in a turn, and while a turn may be beginning.
     for at in [1, 20, speaking_at(&mic) + 30, speaking_at(&mic) - 2] {
-        let sound = feed(engine.open(roomy()).unwrap(), &mic);
-        let events = all(feed(open(&engine, &Ill::PanicsAt(at), roomy()), &mic)).await;
-        let from = passes_from(&events, Failure::DetectorPanicked);
-        assert_passed(&events, &mic, from);
-        let held = if at > speaking_at(&mic) { 0 } else { 4_800 }; // what may become pre-roll, if no turn is under way
-        assert!(from <= ((at as u64 - 1) * 160).saturating_sub(held), "from {from}, and it died at frame {at}");
-        assert_eq!(check_audio(&all(sound).await, &mic), plain(&GateConfig::default(), &mic).0);
+        for method in [Method::Score, Method::Model] {
+            let sound = feed(engine.open(roomy()).unwrap(), &mic);
+            let events = all(feed(open(&engine, Ill::PanicsIn(method, at), roomy()), &mic)).await;
+            let from = passes_from(&events, Failure::DetectorPanicked);
+            assert_passed(&events, &mic, from);
+            // What may become pre-roll, if no turn is under way.
+            let held = if at > speaking_at(&mic) { 0 } else { 4_800 };
+            assert!(
+                from <= ((at as u64 - 1) * 160).saturating_sub(held),
+                "{method:?}: from {from}, died at frame {at}"
+            );
+            assert_turns_alternate(&events);
+            assert_eq!(check_audio(&all(sound).await, &mic), plain(&GateConfig::default(), &mic).0);
+        }
     }
-    let events = all(feed(open(&engine, &Ill::PanicsAt(speaking_at(&mic) + 30), roomy()), &mic)).await;
-    let left = |event: &&Event| matches!(event, Event::SpeechEnded { cause: TurnEnd::GateLeft, .. });
-    assert_eq!(events.iter().filter(left).count(), 1, "the turn that was under way");
+    for method in [Method::Score, Method::Model] {
+        let ill = Ill::PanicsIn(method, speaking_at(&mic) + 30);
+        let events = all(feed(open(&engine, ill, roomy()), &mic)).await;
+        let left = |event: &&Event| matches!(event, Event::SpeechEnded { cause: TurnEnd::GateLeft, .. });
+        assert_eq!(events.iter().filter(left).count(), 1, "the turn that was under way");
+    }
 }
 
 #[tokio::test]
-async fn when_the_worker_dies_the_audio_of_all_its_streams_passes() {
+async fn a_detector_that_panics_when_it_is_reset_costs_its_stream_the_gate() {
+    let engine = StageEngine::start(8).unwrap();
     let mic = sample("clean_turn");
-    for at in [20, speaking_at(&mic) + 30, speaking_at(&mic) - 2] {
-        let engine = StageEngine::start(8).unwrap();
-        let (mut bystander, mut reader) = halves(engine.open(StageOptions::default()).unwrap());
-        mic[..32_000].chunks(320).for_each(|packet| bystander.push(chunk(packet)).unwrap());
-        let (mut dying, mut events) = halves(open(&engine, &Ill::KillsWorkerAt(at), roomy()));
-        mic.chunks(320).for_each(|packet| dying.push(chunk(packet)).unwrap());
-        dying.finish();
-        let events = rest(&mut events).await;
-        let from = passes_from(&events, Failure::WorkerDead);
-        assert_passed(&events, &mic, from);
-        assert!(from <= (at as u64 - 1) * 160);
+    let sound = feed(engine.open(roomy()).unwrap(), &mic);
+    let options = StageOptions { mode: Mode::Bypass, ..roomy() };
+    let GateStage { mic: mut input, control, events, .. } = open(&engine, Ill::PanicsIn(Method::Reset, 0), options);
+    control.set_mode(Mode::Gate).unwrap();
+    control.caught_up().await.unwrap();
+    mic.chunks(320).for_each(|packet| input.push(chunk(packet)).unwrap());
+    input.finish();
+    let events = all(events).await;
+    assert_eq!(passes_from(&events, Failure::DetectorPanicked), 0);
+    assert_passed(&events, &mic, 0);
+    assert_eq!(check_audio(&all(sound).await, &mic), plain(&GateConfig::default(), &mic).0);
+}
 
-        mic[32_000..].chunks(320).for_each(|packet| bystander.push(chunk(packet)).unwrap());
-        let lost = bystander.lost();
-        bystander.finish();
-        let events = rest(&mut reader).await;
-        let from = passes_from(&events, Failure::WorkerDead);
-        assert!(from <= 32_000 && audio(&events).len() > 100, "{from}");
-        assert!(lost > Duration::ZERO, "8 s at once are more than its queues hold, and it says so");
-        check_audio(&events, &mic);
-        assert!(engine.open(StageOptions::default()).unwrap_err().to_string().contains("start a new engine"));
+#[tokio::test]
+async fn a_detector_that_panics_when_it_is_dropped_costs_nothing() {
+    let engine = StageEngine::start(8).unwrap();
+    let mic = sample("clean_turn");
+    let events = all(feed(open(&engine, Ill::PanicsIn(Method::Drop, 0), roomy()), &mic)).await;
+    assert_eq!(check_audio(&events, &mic), plain(&GateConfig::default(), &mic).0);
+    let sound = feed(engine.open(roomy()).unwrap(), &mic);
+    assert_eq!(check_audio(&all(sound).await, &mic), plain(&GateConfig::default(), &mic).0);
+}
+
+/// Of whoever waits for events, whose executor is broken.
+struct PanickingWaker;
+
+impl Wake for PanickingWaker {
+    fn wake(self: Arc<Self>) {
+        panic!("the reader cannot be woken, as the test wants it");
     }
+}
+
+#[tokio::test]
+async fn when_the_worker_panics_over_a_stream_its_audio_passes_and_the_others_are_gated() {
+    let whole = sample("clean_turn");
+    let engine = StageEngine::start(8).unwrap();
+    for at in [20, speaking_at(&whole) + 30, speaking_at(&whole) - 2] {
+        let sound = feed(engine.open(roomy()).unwrap(), &whole);
+        let options = StageOptions { mic_queue: Duration::from_secs(1), ..roomy() };
+        let GateStage { mic: mut input, mut events, control, .. } = engine.open(options).unwrap();
+        let mic = &whole[..(at + 200) * 160];
+        let (before, after) = mic.split_at(at * 160);
+        for packet in before.chunks(320) {
+            input.push(chunk(packet)).unwrap();
+            control.caught_up().await.unwrap();
+        }
+        let waker = Waker::from(Arc::new(PanickingWaker));
+        let mut got = Vec::new();
+        while let std::task::Poll::Ready(event) =
+            std::pin::pin!(tokio::task::unconstrained(events.next())).poll(&mut Context::from_waker(&waker))
+        {
+            got.extend(event);
+        }
+        let mut over = false;
+        for packet in after.chunks(320) {
+            input.push(chunk(packet)).unwrap();
+            over |= control.caught_up().await == Err(Busy::Over);
+        }
+        assert!(over, "it was not woken");
+        assert_eq!(input.lost(), Duration::ZERO, "2 s, of which the queue holds one: the reader has the rest");
+        input.finish();
+        got.extend(rest(&mut events).await);
+        let from = passes_from(&got, Failure::StreamPanicked);
+        assert_passed(&got, mic, from);
+        assert_turns_alternate(&got);
+        assert_eq!(check_audio(&all(sound).await, &whole), plain(&GateConfig::default(), &whole).0);
+    }
+    assert!(engine.open(StageOptions::default()).is_ok());
 }
 
 #[tokio::test]
 async fn while_the_worker_is_stuck_audio_passes_and_then_is_gated_again() {
     let engine = StageEngine::start(8).unwrap();
     let mic = sample("clean_turn");
-    let held = Arc::new(AtomicBool::new(true));
+    // A thread is stuck in real time, whatever the clock of the engine does.
     let options = StageOptions { late_after: Duration::from_millis(100), ..roomy() };
-    let ill = Ill::StuckAt(speaking_at(&mic) + 10, Arc::clone(&held));
-    let (mut input, mut events) = halves(open(&engine, &ill, options));
+    let (ill, _told, lets_go) = holding_at(speaking_at(&mic) + 10);
+    let GateStage { mic: mut input, mut events, .. } = open(&engine, ill, options);
     let (first, second) = mic.split_at(64_000);
     first.chunks(320).for_each(|packet| input.push(chunk(packet)).unwrap());
     let mut got = Vec::new();
@@ -122,7 +225,7 @@ async fn while_the_worker_is_stuck_audio_passes_and_then_is_gated_again() {
     }
     let from = passes_from(&got, Failure::WorkerStuck);
     assert_passed(&got, first, from);
-    held.store(false, Ordering::Release);
+    drop(lets_go);
     while !got.iter().any(|event| matches!(event, Event::Health(Health::Gating { .. }))) {
         got.extend(events.next().await);
     }
@@ -138,22 +241,24 @@ async fn while_the_worker_is_stuck_audio_passes_and_then_is_gated_again() {
 
 #[tokio::test]
 async fn a_worker_that_is_late_lets_audio_pass_until_it_has_caught_up() {
-    let engine = StageEngine::start(8).unwrap();
+    let (engine, hand) = by_hand();
     let mic = sample("clean_turn");
-    let slow = Arc::new(AtomicBool::new(true));
-    let options = StageOptions { late_after: Duration::from_millis(200), ..StageOptions::default() };
-    let (mut input, events) = halves(open(&engine, &Ill::Slow(Arc::clone(&slow)), options));
-    let reader = tokio::spawn(all(events));
-    for (n, packet) in mic.chunks(320).enumerate() {
+    let options = StageOptions { late_after: Duration::from_secs(2), ..roomy() };
+    let (ill, holds, lets_go) = holding_at(20);
+    let GateStage { mic: mut input, events, control, .. } = open(&engine, ill, options);
+    let (first, second) = mic.split_at(60 * 320);
+    first.chunks(320).for_each(|packet| input.push(chunk(packet)).unwrap());
+    holds.recv().unwrap();
+    hand.advance(Duration::from_millis(2_001));
+    drop(lets_go);
+    for packet in second.chunks(320) {
+        control.caught_up().await.unwrap();
+        hand.advance(Duration::from_millis(20));
         input.push(chunk(packet)).unwrap();
-        tokio::time::sleep(Duration::from_millis(10)).await;
-        if n == 150 {
-            slow.store(false, Ordering::Release);
-        }
     }
     assert_eq!(input.lost(), Duration::ZERO);
     input.finish();
-    let events = reader.await.unwrap();
+    let events = all(events).await;
     check_audio(&events, &mic);
     let from = passes_from(&events, Failure::WorkerLate);
     let mut again = events.iter().filter_map(|event| match event {
@@ -161,9 +266,10 @@ async fn a_worker_that_is_late_lets_audio_pass_until_it_has_caught_up() {
         _ => None,
     });
     let again = again.next_back().unwrap();
-    assert!(from < again && again < mic.len() as u64, "{from} {again}");
+    assert!(from < 20 * 160 && 220 * 160 <= again && again < mic.len() as u64 - 16_000, "{from} {again}");
     let later = audio(&events).into_iter().filter(|audio| audio.span.start.0 >= again);
-    assert!(later.map(|audio| audio.passage).all(|passage| passage == Passage::Gated));
+    let passages: Vec<Passage> = later.map(|audio| audio.passage).collect();
+    assert!(!passages.is_empty() && passages.iter().all(|passage| *passage == Passage::Gated), "{passages:?}");
 }
 
 #[tokio::test]
@@ -176,10 +282,6 @@ async fn without_its_model_a_stream_passes_everything_and_says_why() {
         assert!(matches!(events[0], Event::Health(Health::PassingThrough { cause: Failure::Model(_) })), "{events:?}");
         assert_passed(&events, &mic, 0);
     }
-}
-
-fn halves(stage: GateStage) -> (voxgate::stage::MicIn, Events) {
-    (stage.mic, stage.events)
 }
 
 async fn rest(events: &mut Events) -> Vec<Event> {

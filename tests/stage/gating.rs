@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use tokio::time::timeout;
 use voxgate::stage::{Event, GateStage, Health, OpenError, Queue, StageEngine, StageOptions, SttStep};
 use voxgate::{Forwarder, Gate, GateConfig, Preset, Reason, SttInput, samples_in};
 
-use super::support::{all, audio, check_audio, chunk, feed, frames, plain, roomy, sample, turns};
+use super::support::{
+    Live, all, at_once, audio, check_audio, check_audio_with_losses, chunk, feed, frames, plain, roomy, sample, turns,
+};
 
 #[tokio::test]
 async fn the_stage_says_what_the_gate_says_however_the_audio_is_cut() {
@@ -87,23 +88,19 @@ async fn streams_of_one_engine_do_not_touch_each_other() {
 async fn a_call_to_next_that_is_dropped_loses_nothing() {
     let engine = StageEngine::start(1).unwrap();
     let mic = sample("clean_turn");
-    let GateStage { mic: mut input, mut events, .. } = engine.open(roomy()).unwrap();
-    let packets = mic.clone();
-    tokio::spawn(async move {
-        for packet in packets.chunks(320) {
-            input.push(chunk(packet)).unwrap();
-            tokio::time::sleep(Duration::from_micros(300)).await;
-        }
-    });
+    let GateStage { mic: mut input, mut events, control, .. } = engine.open(roomy()).unwrap();
     let (mut got, mut dropped) = (Vec::new(), 0);
-    loop {
-        match timeout(Duration::from_micros(50), events.next()).await {
-            Ok(Some(event)) => got.push(event),
-            Ok(None) => break,
-            Err(_) => dropped += 1,
+    for packet in mic.chunks(320) {
+        while let Some(event) = at_once(events.next()).await {
+            got.extend(event);
         }
+        dropped += 1; // the last call waited when it was dropped, and what it waits for comes now
+        input.push(chunk(packet)).unwrap();
+        control.caught_up().await.unwrap();
     }
-    assert!(dropped > 20, "{dropped}");
+    input.finish();
+    got.extend(all(events).await);
+    assert_eq!(dropped, mic.len().div_ceil(320));
     assert_eq!((check_audio(&got, &mic), turns(&got)), plain(&GateConfig::default(), &mic));
 }
 
@@ -124,23 +121,38 @@ async fn a_reader_that_is_slow_holds_up_its_own_stream_and_loses_what_finds_no_r
     let options = StageOptions { event_queue: 64, late_after: Duration::from_secs(60), ..StageOptions::default() };
     let GateStage { mic: mut slow, events, control, .. } = engine.open(options).unwrap();
     let mic = sample("clean_turn");
-    let packets = |from: usize| mic.chunks(320).skip(from);
-    for packet in packets(0).take(350) {
+    let long = [&mic[..], &mic].concat();
+    let (first, second) = long.split_at(500 * 320);
+    let full_with = packets_until_more_than(32, &mic).await;
+    for (n, packet) in first.chunks(320).enumerate() {
+        let before = control.totals();
         slow.push(chunk(packet)).unwrap();
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        match n + 1 {
+            n if n < full_with => control.caught_up().await.unwrap(),
+            // It has told as much as it may: from here on it stands still.
+            n if n == full_with => while control.totals() == before {},
+            _ => {}
+        }
     }
     assert!(slow.lost() > Duration::from_secs(2), "{:?}", slow.lost());
     let other = feed(engine.open(roomy()).unwrap(), &mic);
     assert_eq!(check_audio(&all(other).await, &mic), plain(&GateConfig::default(), &mic).0, "it was not held up");
 
     let reader = tokio::spawn(all(events));
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    packets(350).for_each(|packet| slow.push(chunk(packet)).unwrap());
+    control.caught_up().await.unwrap();
+    for part in second[..200 * 320].chunks(40 * 320) {
+        part.chunks(320).for_each(|packet| slow.push(chunk(packet)).unwrap());
+        control.caught_up().await.unwrap();
+    }
+    // What is lost at the very end is told as well.
+    second[200 * 320..].chunks(320).for_each(|packet| slow.push(chunk(packet)).unwrap());
     let lost = slow.lost();
     slow.finish();
     let events = reader.await.unwrap();
-    check_audio(&events, &mic); // the time that was lost stays: what follows is where it was recorded
-    assert!(audio(&events).last().unwrap().span.end.0 > 350 * 320, "it goes on");
+    // The time that was lost stays: what follows is where it was recorded.
+    let (_, zeros) = check_audio_with_losses(&events, &long);
+    assert!(0 < zeros && zeros * 160 <= samples_in(lost), "{zeros} frames of {lost:?}");
+    assert!(audio(&events).last().unwrap().span.end.0 > first.len() as u64, "it goes on");
     let growing = |event: &Event| matches!(event, Event::Health(Health::QueueGrowing { queue: Queue::Events, .. }));
     assert!(events.iter().any(growing));
     assert!(events.contains(&Event::Health(Health::QueueEmpty)));
@@ -171,7 +183,17 @@ async fn what_no_stream_can_have_is_refused() {
     assert_eq!(refused(|_| ()), OpenError::TooMany { most: 1 });
     drop(one);
     while engine.streams() > 0 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        std::thread::yield_now();
     }
     assert!(engine.open(StageOptions::default()).is_ok());
+}
+
+/// How many packets make so many events, and more, if they are heard one by one.
+async fn packets_until_more_than(events: usize, mic: &[i16]) -> usize {
+    let (mut live, mut packets) = (Live::open(roomy()), 0);
+    while live.got.len() <= events {
+        live.hear(&mic[packets * 320..][..320]).await;
+        packets += 1;
+    }
+    packets
 }

@@ -2,6 +2,7 @@
 
 #![cfg(feature = "stage")]
 
+mod abuse;
 mod failures;
 mod gating;
 mod modes;

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use voxgate::stage::{
-    Control, Event, Events, GateStage, Health, MicIn, Mode, Passage, Refused, StageEngine, StageOptions, SttHeard,
-};
+use voxgate::stage::{Event, GateStage, Health, Mode, Passage, Refused, StageEngine, StageOptions, SttHeard};
 use voxgate::{GateConfig, Reason, ReconfigureError, SampleIndex, Span, VadChoice};
 
-use super::support::{all, audio, check_audio, chunk, feed, plain, roomy, sample, turns};
+use super::support::{Live, all, assert_turns_alternate, audio, check_audio, chunk, feed, plain, roomy, sample, turns};
 
 #[tokio::test]
 async fn shadow_forwards_everything_and_tells_what_the_gate_would_do() {
@@ -52,6 +50,22 @@ async fn shadow_tells_of_words_that_would_be_lost() {
 }
 
 #[tokio::test]
+async fn a_result_of_words_that_nobody_can_have_said_yet_does_not_hold_up_the_others() {
+    let mic = sample("clean_turn");
+    let (spans, _) = plain(&GateConfig::default(), &mic);
+    let mut live = Live::open(StageOptions { mode: Mode::Shadow, ..roomy() });
+    let pause = Span::new(spans[0].end + 160, spans[1].start.back(160));
+    for _ in 0..100 {
+        let never = Span::new(SampleIndex(u64::MAX - 1), SampleIndex(u64::MAX));
+        live.control.heard(SttHeard { text: "soon".into(), confidence: None, span: Some(never) }).unwrap();
+    }
+    live.control.heard(SttHeard { text: "sotto voce".into(), confidence: None, span: Some(pause) }).unwrap();
+    live.hear(&mic).await;
+    let lost = live.got.iter().filter(|event| matches!(event, Event::WouldLose { .. })).collect::<Vec<_>>();
+    assert_eq!(lost, [&Event::WouldLose { words: pause }]);
+}
+
+#[tokio::test]
 async fn bypass_asks_no_gate() {
     let engine = StageEngine::start(2).unwrap();
     let mic = sample("clean_turn");
@@ -66,11 +80,10 @@ async fn bypass_asks_no_gate() {
 
 #[tokio::test]
 async fn whenever_the_mode_changes_nothing_is_sent_twice() {
-    let engine = StageEngine::start(2).unwrap();
     let mic = sample("clean_turn");
     let modes = [Mode::Shadow, Mode::Gate, Mode::Bypass, Mode::Shadow, Mode::Bypass, Mode::Gate, Mode::Gate];
     for (step, offset) in [(13, 0), (29, 2), (61, 4), (97, 1)] {
-        let mut live = Live::open(&engine, roomy());
+        let mut live = Live::open(roomy());
         for (n, packets) in mic.chunks(320 * step).enumerate() {
             live.hear(packets).await;
             live.control.set_mode(modes[(n + offset) % modes.len()]).unwrap();
@@ -79,12 +92,7 @@ async fn whenever_the_mode_changes_nothing_is_sent_twice() {
         let events = live.end().await;
         let spans = check_audio(&events, &mic);
         assert!(spans.iter().map(|span| span.len()).sum::<u64>() > mic.len() as u64 / 2);
-        let open = events.iter().fold(0, |open, event| match event {
-            Event::SpeechStarted { .. } => open + 1,
-            Event::SpeechEnded { .. } => open - 1,
-            _ => open,
-        });
-        assert_eq!(open, 0, "each turn that began ended");
+        assert_turns_alternate(&events);
         assert!(events.iter().any(|event| matches!(event, Event::Health(Health::Gating { .. }))));
         assert!(control.totals().ungated > 0);
     }
@@ -92,11 +100,10 @@ async fn whenever_the_mode_changes_nothing_is_sent_twice() {
 
 #[tokio::test]
 async fn settings_change_in_a_turn_and_what_cannot_is_named() {
-    let engine = StageEngine::start(2).unwrap();
     let mic: Vec<i16> = sample("clean_turn").into_iter().chain([0; 64_000]).collect();
     let mut patient = GateConfig::default();
     patient.turn.min_silence_duration = Duration::from_secs(3);
-    let mut live = Live::open(&engine, StageOptions { gate: patient.clone(), ..roomy() });
+    let mut live = Live::open(StageOptions { gate: patient.clone(), ..roomy() });
     live.hear(&mic[..48_000]).await;
     let refused = live.control.reconfigure(GateConfig { vad: VadChoice::Webrtc, ..patient.clone() }).await;
     assert_eq!(refused, Err(Refused::Settings(ReconfigureError::Fixed { section: "vad" })));
@@ -111,44 +118,7 @@ async fn settings_change_in_a_turn_and_what_cannot_is_named() {
 
 #[tokio::test]
 async fn a_stream_without_a_gate_has_no_settings_to_change() {
-    let engine = StageEngine::start(2).unwrap();
     let gate = GateConfig { vad: VadChoice::Onnx, ..GateConfig::default() };
-    let live = Live::open(&engine, StageOptions { gate, ..roomy() });
+    let live = Live::open(StageOptions { gate, ..roomy() });
     assert_eq!(live.control.reconfigure(GateConfig::default()).await, Err(Refused::NoGate));
-}
-
-/// A stream that is heard step by step: a step is over when the worker has come to its end.
-struct Live {
-    mic: MicIn,
-    control: Control,
-    events: Events,
-    got: Vec<Event>,
-}
-
-impl Live {
-    fn open(engine: &StageEngine, options: StageOptions) -> Self {
-        let GateStage { mic, control, events, .. } = engine.open(options).unwrap();
-        Self { mic, control, events, got: Vec::new() }
-    }
-
-    async fn hear(&mut self, samples: &[i16]) {
-        samples.chunks(320).for_each(|packet| self.mic.push(chunk(packet)).unwrap());
-        // A command is obeyed after the audio that came before it: an answer means that it was heard.
-        loop {
-            let before = self.got.len();
-            while let Ok(event) = tokio::time::timeout(Duration::from_millis(20), self.events.next()).await {
-                self.got.extend(event);
-            }
-            if self.got.len() == before {
-                return;
-            }
-        }
-    }
-
-    async fn end(self) -> Vec<Event> {
-        let Self { mic, events, mut got, .. } = self;
-        mic.finish();
-        got.extend(all(events).await);
-        got
-    }
 }

@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use voxgate::guard::Moment;
-use voxgate::stage::{Clock, ClockHand, Event, GateStage, Mode, PlayAt, PlaybackError, StageEngine, StageOptions};
+use voxgate::stage::{Event, GateStage, Mode, PlayAt, PlaybackError, StageOptions};
 use voxgate::{Chunk, Gate, GateConfig, Reason, SampleIndex, Samples, Span, Verdict, echo};
 
-use super::support::{all, as_recorded, check_audio, chunk, frames, roomy, sample};
+use super::support::{Live, all, as_recorded, by_hand, check_audio, chunk, frames, roomy, sample};
 
 /// The microphone hears the agent 180 ms late; the user barges in at 7 s.
 #[tokio::test]
 async fn playback_given_at_once_does_what_aligned_playback_does() {
     let (mic, tts) = (sample("echo_mic"), sample("echo_playback"));
     let aligned = with_aligned_playback(&mic, &tts);
-    let (engine, hand) = engine();
+    let (engine, hand) = by_hand();
     // The network brings the microphone 35 ms late, and the player's clock says when it plays.
     let GateStage { mic: mut input, mut playback, events, .. } = engine.open(as_recorded()).unwrap();
     hand.advance(Duration::from_millis(500));
@@ -41,7 +41,7 @@ async fn playback_given_at_once_does_what_aligned_playback_does() {
 #[tokio::test]
 async fn shadow_forwards_what_was_recorded() {
     let (mic, tts) = (sample("echo_mic"), sample("echo_playback"));
-    let (engine, hand) = engine();
+    let (engine, hand) = by_hand();
     let options = StageOptions { mode: Mode::Shadow, ..roomy() };
     let GateStage { mic: mut input, mut playback, control, events } = engine.open(options).unwrap();
     playback.push(chunk(&tts), PlayAt::At(ms(0))).unwrap();
@@ -57,7 +57,7 @@ async fn shadow_forwards_what_was_recorded() {
 
 #[tokio::test]
 async fn without_the_playback_the_agent_would_be_taken_for_the_user() {
-    let (mic, (engine, _)) = (sample("echo_mic"), engine());
+    let (mic, (engine, _)) = (sample("echo_mic"), by_hand());
     let GateStage { mic: mut input, events, .. } = engine.open(roomy()).unwrap();
     mic.chunks(320).for_each(|packet| input.push(chunk(packet)).unwrap());
     input.finish();
@@ -68,7 +68,7 @@ async fn without_the_playback_the_agent_would_be_taken_for_the_user() {
 #[tokio::test]
 async fn an_interrupted_agent_leaves_no_reference() {
     let (mic, tts) = (sample("echo_mic"), sample("echo_playback"));
-    let (engine, hand) = engine();
+    let (engine, hand) = by_hand();
     let GateStage { mic: mut input, mut playback, control, events } = engine.open(roomy()).unwrap();
     for (n, part) in tts.chunks(4_000).enumerate() {
         playback.push(chunk(part), PlayAt::At(ms(250 * n as u64))).unwrap();
@@ -85,42 +85,41 @@ async fn an_interrupted_agent_leaves_no_reference() {
 
 #[tokio::test]
 async fn the_unplayed_queue_is_bounded_and_empties_as_it_is_played() {
-    let (engine, hand) = engine();
-    let options = StageOptions { playback_queue: Duration::from_secs(2), ..roomy() };
-    let GateStage { mic: mut input, mut playback, control, events: _events } = engine.open(options).unwrap();
+    let mut live = Live::open(StageOptions { playback_queue: Duration::from_secs(2), ..roomy() });
     let second = vec![0_i16; 24_000];
     let tts = || Chunk::new(Samples::I16(&second), 24_000, 1);
-    playback.push(tts(), PlayAt::Next).unwrap();
-    playback.push(tts(), PlayAt::Next).unwrap();
-    playback.push(tts(), PlayAt::Next).unwrap(); // 10 ms of the resampler's delay are left
-    let full = playback.push(tts(), PlayAt::Next).unwrap_err();
+    live.playback.push(tts(), PlayAt::Next).unwrap();
+    live.playback.push(tts(), PlayAt::Next).unwrap();
+    let full = live.playback.push(tts(), PlayAt::Next).unwrap_err();
     assert!(matches!(full, PlaybackError::Full { limit, .. } if limit == Duration::from_secs(2)), "{full}");
-    let mut hear = |packets: u64| {
-        for _ in 0..packets {
-            hand.advance(Duration::from_millis(20));
-            input.push(chunk(&[1; 320])).unwrap();
-        }
-    };
-    hear(100);
-    let mut taken = Err(full);
-    for _ in 0..200 {
-        std::thread::sleep(Duration::from_millis(5));
-        taken = playback.push(tts(), PlayAt::Next);
-        if taken.is_ok() {
-            break;
-        }
-    }
-    taken.unwrap();
-    control.interrupt().unwrap();
-    hear(1);
-    std::thread::sleep(Duration::from_millis(100));
-    playback.push(tts(), PlayAt::Next).unwrap();
-    playback.push(tts(), PlayAt::Next).unwrap();
+    live.hear(&[1; 320 * 40]).await;
+    let full = live.playback.push(tts(), PlayAt::Next).unwrap_err();
+    assert!(matches!(full, PlaybackError::Full { .. }), "0.8 s, and 200 ms in advance, make no room for 1 s: {full}");
+    live.hear(&[1; 320 * 2]).await;
+    live.playback.push(tts(), PlayAt::Next).unwrap();
+    live.control.interrupt().unwrap();
+    live.settle().await;
+    live.playback.push(tts(), PlayAt::Next).unwrap();
+    live.playback.push(tts(), PlayAt::Next).unwrap();
 }
 
-fn engine() -> (StageEngine, ClockHand) {
-    let (clock, hand) = Clock::by_hand();
-    (StageEngine::with_clock(2, clock).unwrap(), hand)
+#[tokio::test]
+async fn no_chunk_is_kept_that_is_longer_than_the_queue_or_plays_in_a_day() {
+    let mut live = Live::open(StageOptions { playback_queue: Duration::from_secs(1), ..roomy() });
+    let minutes = vec![0_i16; 20 * 60 * 16_000];
+    let refused = live.playback.push(chunk(&minutes), PlayAt::Next).unwrap_err();
+    let (given, limit) = (Duration::from_secs(1_200), Duration::from_secs(1));
+    assert_eq!(refused, PlaybackError::TooLong { given, limit });
+    assert!(refused.to_string().contains("give it in parts"), "{refused}");
+    for day in [Duration::from_secs(86_400), Duration::MAX] {
+        let refused = live.playback.push(chunk(&minutes[..320]), PlayAt::At(day.into())).unwrap_err();
+        assert_eq!(refused, PlaybackError::TooEarly { ahead: day, limit: Duration::from_secs(3_600) });
+    }
+    let stereo = Chunk::new(Samples::I16(&minutes[..321]), 16_000, 2);
+    assert!(matches!(live.playback.push(stereo, PlayAt::Next), Err(PlaybackError::Input(_))));
+    live.playback.push(chunk(&minutes[..16_000]), PlayAt::Next).unwrap();
+    live.hear(&[1; 320 * 50]).await;
+    live.playback.push(chunk(&minutes[..16_000]), PlayAt::Next).unwrap();
 }
 
 /// What a gate forwards that is given each frame of playback with the microphone's of the same time.

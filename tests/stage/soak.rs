@@ -1,4 +1,4 @@
-//! The soak of `examples/soak.rs`, for a few seconds: nothing is lost and every frame is decided.
+//! The soak of `examples/soak.rs`, for a few seconds of the calls: nothing is lost and every frame is decided.
 
 #[path = "../../examples/soak.rs"]
 #[allow(dead_code, reason = "its main is the example's")]
@@ -7,8 +7,8 @@ mod example;
 use std::time::Duration;
 
 #[test]
-fn calls_at_real_time_are_all_decided() {
-    let report = example::soak(Duration::from_secs(4), 30, 2).unwrap();
+fn calls_are_all_decided() {
+    let report = example::soak(Duration::from_secs(4), 30, 2, example::Pace::by_hand()).unwrap();
     assert_eq!(report.lost, Duration::ZERO, "{report:?}");
     let decided: u64 = report.lateness.iter().map(|lateness| lateness.frames).sum();
     let ungated = voxgate::samples_in(report.ungated) / 160;

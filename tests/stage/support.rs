@@ -1,8 +1,13 @@
 //! Audio, a plain gate to compare with, and readers.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
-use voxgate::stage::{Audio, Event, GateStage, StageOptions};
+use voxgate::stage::{
+    Audio, Clock, ClockHand, Control, Event, Events, GateStage, MicIn, PlaybackIn, StageEngine, StageOptions,
+};
 use voxgate::{
     Chunk, Decision, EchoConfig, Edge, FRAME_LEN, ForwardAudio, Frame, Gate, GateConfig, Samples, Span, Verdict,
 };
@@ -38,14 +43,14 @@ pub(crate) fn chunk(samples: &[i16]) -> Chunk<'_> {
 }
 
 /// All of it in packets of 20 ms, then the end.
-pub(crate) fn feed(stage: GateStage, samples: &[i16]) -> voxgate::stage::Events {
+pub(crate) fn feed(stage: GateStage, samples: &[i16]) -> Events {
     let GateStage { mut mic, events, .. } = stage;
     samples.chunks(320).for_each(|packet| mic.push(chunk(packet)).unwrap());
     mic.finish();
     events
 }
 
-pub(crate) async fn all(mut events: voxgate::stage::Events) -> Vec<Event> {
+pub(crate) async fn all(mut events: Events) -> Vec<Event> {
     let mut all = Vec::new();
     while let Some(event) = events.next().await {
         all.push(event);
@@ -62,16 +67,27 @@ pub(crate) fn audio(events: &[Event]) -> Vec<&Audio> {
     events.iter().filter_map(audio).filter(|audio| !audio.samples.is_empty()).collect()
 }
 
-/// Each sample once, in order, and as the microphone recorded it, or zero where it was lost. Gives the spans, joined.
+/// Each sample once, in order, and as the microphone recorded it. Gives the spans, joined.
 pub(crate) fn check_audio(events: &[Event], mic: &[i16]) -> Vec<Span> {
+    let (spans, lost) = check_audio_with_losses(events, mic);
+    assert_eq!(lost, 0, "frames that are zeros, and were not");
+    spans
+}
+
+/// The same where so many frames may have been lost: they are zeros. Says how many are.
+pub(crate) fn check_audio_with_losses(events: &[Event], mic: &[i16]) -> (Vec<Span>, u64) {
     let mic = floats(mic);
-    let mut spans: Vec<Span> = Vec::new();
+    let (mut spans, mut lost): (Vec<Span>, u64) = (Vec::new(), 0);
     for audio in audio(events) {
         let Span { start, end } = audio.span;
+        assert_eq!(audio.samples.len() as u64, audio.span.len());
         let recorded: Vec<f32> = (start.0..end.0).map(|at| mic.get(at as usize).copied().unwrap_or(0.0)).collect();
-        let lost = |frame: &[f32]| frame.iter().all(|sample| *sample == 0.0);
-        let same = audio.samples.chunks(FRAME_LEN).zip(recorded.chunks(FRAME_LEN)).all(|(a, b)| a == b || lost(a));
-        assert!(same, "{:?} is not what was recorded then", audio.span);
+        for (told, recorded) in audio.samples.chunks(FRAME_LEN).zip(recorded.chunks(FRAME_LEN)) {
+            let is_lost = told != recorded;
+            lost += u64::from(is_lost);
+            let zeros = told.iter().all(|sample| *sample == 0.0);
+            assert!(!is_lost || zeros, "{:?} is not what was recorded then", audio.span);
+        }
         match spans.last_mut() {
             Some(last) if last.end == start => last.end = end,
             Some(last) => {
@@ -81,7 +97,7 @@ pub(crate) fn check_audio(events: &[Event], mic: &[i16]) -> Vec<Span> {
             None => spans.push(audio.span),
         }
     }
-    spans
+    (spans, lost)
 }
 
 /// What a gate that is called directly forwards, and its turns.
@@ -120,4 +136,93 @@ pub(crate) fn frames(samples: &[i16]) -> Vec<Frame> {
         Frame::new(std::array::from_fn(|i| part.get(i).map_or(0.0, |s| f32::from(*s) / 32_768.0))).unwrap()
     };
     samples.chunks(FRAME_LEN).map(frame).collect()
+}
+
+/// What a future says if it is asked once, and dropped.
+pub(crate) async fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(tokio::task::unconstrained(future));
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(said) => Poll::Ready(Some(said)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
+
+/// A stream that is heard step by step, by a clock that is moved by hand: a step is over when the worker has nothing
+/// left to do.
+pub(crate) struct Live {
+    pub(crate) hand: ClockHand,
+    pub(crate) mic: MicIn,
+    pub(crate) playback: PlaybackIn,
+    pub(crate) control: Control,
+    pub(crate) events: Events,
+    pub(crate) got: Vec<Event>,
+    _engine: StageEngine,
+}
+
+impl Live {
+    pub(crate) fn open(options: StageOptions) -> Self {
+        let (engine, hand) = by_hand();
+        let GateStage { mic, playback, control, events } = engine.open(options).unwrap();
+        Self { hand, mic, playback, control, events, got: Vec::new(), _engine: engine }
+    }
+
+    /// Packets of 20 ms, each at its time.
+    pub(crate) async fn hear(&mut self, samples: &[i16]) {
+        for packet in samples.chunks(320) {
+            self.mic.push(chunk(packet)).unwrap();
+            self.hand.advance(Duration::from_millis(20));
+        }
+        self.settle().await;
+    }
+
+    /// Packets with the timestamps of a media clock.
+    pub(crate) async fn hear_at(&mut self, samples: &[i16], at: impl Fn(u64) -> Duration) {
+        for (n, packet) in samples.chunks(320).enumerate() {
+            self.mic.push(chunk(packet).at(at(n as u64))).unwrap();
+            self.hand.advance(Duration::from_millis(20));
+        }
+        self.settle().await;
+    }
+
+    pub(crate) async fn pause(&mut self, time: Duration) {
+        self.hand.advance(time);
+        self.settle().await;
+    }
+
+    /// Until the worker has nothing more to say.
+    pub(crate) async fn settle(&mut self) {
+        self.control.caught_up().await.unwrap();
+        while let Some(event) = at_once(self.events.next()).await {
+            self.got.extend(event);
+        }
+    }
+
+    pub(crate) async fn end(self) -> Vec<Event> {
+        let Self { mic, events, mut got, .. } = self;
+        mic.finish();
+        got.extend(all(events).await);
+        got
+    }
+}
+
+/// An engine for a few streams whose time is moved by hand.
+pub(crate) fn by_hand() -> (StageEngine, ClockHand) {
+    let (clock, hand) = Clock::by_hand();
+    (StageEngine::with_clock(4, clock).unwrap(), hand)
+}
+
+/// Each turn that began ended, before the next one began.
+pub(crate) fn assert_turns_alternate(events: &[Event]) {
+    let mut speaking = false;
+    for event in events {
+        let begins = match event {
+            Event::SpeechStarted { .. } => true,
+            Event::SpeechEnded { .. } => false,
+            _ => continue,
+        };
+        assert_ne!(begins, speaking, "{event:?}");
+        speaking = begins;
+    }
+    assert!(!speaking, "the last turn did not end");
 }

@@ -3,99 +3,38 @@
 use std::time::Duration;
 
 use voxgate::Samples;
-use voxgate::stage::{
-    Agent, Clock, ClockHand, Control, Event, Events, GateStage, Health, MicCondition, MicIn, PlayAt, PlaybackIn,
-    StageEngine, TurnEnd,
-};
+use voxgate::stage::{Agent, Event, Health, MicCondition, PlayAt, TurnEnd};
 
-use super::support::{check_audio, chunk, roomy, sample};
+use super::support::{Live, check_audio, chunk, roomy, sample};
 
-/// Time is moved by hand, and tokio's own stands still: nothing here waits for a clock.
-struct Room {
-    hand: ClockHand,
-    mic: MicIn,
-    playback: PlaybackIn,
-    control: Control,
-    events: Events,
-    got: Vec<Event>,
-    heard: usize,
-    _engine: StageEngine,
+fn conditions(live: &Live) -> Vec<MicCondition> {
+    let condition = |event: &Event| match event {
+        Event::Health(Health::Mic(condition)) => Some(*condition),
+        _ => None,
+    };
+    live.got.iter().filter_map(condition).collect()
 }
 
-impl Room {
-    fn new() -> Self {
-        let (clock, hand) = Clock::by_hand();
-        let engine = StageEngine::with_clock(1, clock).unwrap();
-        let GateStage { mic, playback, control, events } = engine.open(roomy()).unwrap();
-        Self { hand, mic, playback, control, events, got: Vec::new(), heard: 0, _engine: engine }
-    }
-
-    /// Packets of 20 ms, each at its time.
-    async fn hear(&mut self, samples: &[i16]) {
-        for packet in samples.chunks(320) {
-            self.mic.push(chunk(packet)).unwrap();
-            self.heard += packet.len();
-            self.hand.advance(Duration::from_millis(20));
-        }
-        self.settle().await;
-    }
-
-    /// Packets with the timestamps of a media clock.
-    async fn hear_at(&mut self, samples: &[i16], at: impl Fn(u64) -> Duration) {
-        for (n, packet) in samples.chunks(320).enumerate() {
-            self.mic.push(chunk(packet).at(at(n as u64))).unwrap();
-            self.hand.advance(Duration::from_millis(20));
-        }
-        self.settle().await;
-    }
-
-    async fn pause(&mut self, time: Duration) {
-        self.hand.advance(time);
-        self.settle().await;
-    }
-
-    /// Until the worker has nothing more to say, in real time.
-    async fn settle(&mut self) {
-        let mut quiet = 0;
-        while quiet < 4 {
-            let before = self.got.len();
-            std::thread::sleep(Duration::from_millis(15));
-            while let Ok(event) = tokio::time::timeout(Duration::from_micros(1), self.events.next()).await {
-                self.got.extend(event);
-            }
-            quiet = if self.got.len() == before { quiet + 1 } else { 0 };
-        }
-    }
-
-    fn conditions(&self) -> Vec<MicCondition> {
-        let condition = |event: &Event| match event {
-            Event::Health(Health::Mic(condition)) => Some(*condition),
-            _ => None,
-        };
-        self.got.iter().filter_map(condition).collect()
-    }
-
-    fn count(&self, health: &Health) -> usize {
-        self.got.iter().filter(|event| matches!(event, Event::Health(other) if other == health)).count()
-    }
+fn count(live: &Live, health: &Health) -> usize {
+    live.got.iter().filter(|event| matches!(event, Event::Health(other) if other == health)).count()
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_turn_whose_audio_stops_ends_after_the_timeout() {
-    let mut room = Room::new();
+    let mut room = Live::open(roomy());
     let mic = sample("clean_turn");
     room.hear(&mic[..32_000]).await;
     assert!(room.got.iter().any(|event| matches!(event, Event::SpeechStarted { .. })));
     room.pause(Duration::from_millis(900)).await;
-    assert_eq!(room.conditions(), []);
+    assert_eq!(conditions(&room), []);
     room.pause(Duration::from_millis(200)).await;
     let ends =
-        |room: &Room| room.got.iter().filter(|e| matches!(e, Event::SpeechEnded { cause: TurnEnd::Idle, .. })).count();
-    assert_eq!((ends(&room), room.conditions()), (1, vec![MicCondition::Stopped]));
+        |room: &Live| room.got.iter().filter(|e| matches!(e, Event::SpeechEnded { cause: TurnEnd::Idle, .. })).count();
+    assert_eq!((ends(&room), conditions(&room)), (1, vec![MicCondition::Stopped]));
     room.pause(Duration::from_secs(10)).await;
     assert_eq!(ends(&room), 1, "said once");
     room.hear(&mic[32_000..]).await;
-    assert_eq!(room.conditions(), [MicCondition::Stopped, MicCondition::Flowing]);
+    assert_eq!(conditions(&room), [MicCondition::Stopped, MicCondition::Flowing]);
     assert!(
         room.got.iter().filter(|event| matches!(event, Event::SpeechStarted { .. })).count() >= 2,
         "the next begins"
@@ -103,54 +42,54 @@ async fn a_turn_whose_audio_stops_ends_after_the_timeout() {
     check_audio(&room.got, &mic);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn mute_loss_a_frozen_clock_and_silence_are_told_apart() {
-    let mut room = Room::new();
+    let mut room = Live::open(roomy());
     let hiss: Vec<i16> = (0..48_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 29) as i16 - 4).collect();
     room.hear(&hiss).await;
-    assert_eq!(room.conditions(), [], "silence is a room's");
+    assert_eq!(conditions(&room), [], "silence is a room's");
     room.hear(&[0; 24_000]).await;
     room.hear(&hiss).await;
-    assert_eq!(room.conditions(), [MicCondition::Zeros, MicCondition::Flowing]);
+    assert_eq!(conditions(&room), [MicCondition::Zeros, MicCondition::Flowing]);
 
-    let mut room = Room::new();
+    let mut room = Live::open(roomy());
     let ms = Duration::from_millis;
     // Every third packet is missing.
     room.hear_at(&hiss, |n| ms(20 * (n + n / 2))).await;
-    assert_eq!(room.conditions(), [MicCondition::Lossy]);
+    assert_eq!(conditions(&room), [MicCondition::Lossy]);
 
-    let mut room = Room::new();
+    let mut room = Live::open(roomy());
     room.hear_at(&hiss, |n| ms(20 * n.min(50))).await;
     room.pause(ms(100)).await;
-    assert_eq!(room.conditions(), [MicCondition::Frozen]);
+    assert_eq!(conditions(&room), [MicCondition::Frozen]);
     room.hear_at(&hiss, |n| ms(1_020 + 20 * n)).await;
-    assert_eq!(room.conditions(), [MicCondition::Frozen, MicCondition::Flowing]);
+    assert_eq!(conditions(&room), [MicCondition::Frozen, MicCondition::Flowing]);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn an_agent_that_says_it_speaks_and_is_not_heard_is_told_once() {
-    let mut room = Room::new();
+    let mut room = Live::open(roomy());
     let quiet = vec![3_i16; 16_000];
     room.control.agent(Agent::Speaking).unwrap();
     room.hear(&quiet).await;
-    assert_eq!(room.count(&Health::PlaybackMissing), 0, "after a second it may still come");
+    assert_eq!(count(&room, &Health::PlaybackMissing), 0, "after a second it may still come");
     room.hear(&quiet).await;
     room.hear(&quiet).await;
-    assert_eq!((room.count(&Health::PlaybackMissing), room.count(&Health::PlaybackFound)), (1, 0));
+    assert_eq!((count(&room, &Health::PlaybackMissing), count(&room, &Health::PlaybackFound)), (1, 0));
     let tts = sample("echo_playback");
     room.playback.push(chunk(&tts[..48_000]), PlayAt::Next).unwrap();
     room.hear(&quiet).await;
-    assert_eq!(room.count(&Health::PlaybackFound), 1);
+    assert_eq!(count(&room, &Health::PlaybackFound), 1);
     room.control.agent(Agent::Silent).unwrap();
     for _ in 0..5 {
         room.hear(&quiet).await;
     }
-    assert_eq!(room.count(&Health::PlaybackMissing), 1, "who is silent is not missed");
+    assert_eq!(count(&room, &Health::PlaybackMissing), 1, "who is silent is not missed");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_hole_of_an_hour_costs_nothing_and_time_goes_on() {
-    let mut room = Room::new();
+    let mut room = Live::open(roomy());
     let mic = sample("clean_turn");
     room.hear_at(&mic[..32_000], |n| Duration::from_millis(20 * n)).await;
     let hour = Duration::from_secs(3_600);
@@ -164,9 +103,9 @@ async fn a_hole_of_an_hour_costs_nothing_and_time_goes_on() {
     assert!(room.got.iter().any(|event| matches!(event, Event::SpeechEnded { cause: TurnEnd::GateLeft, .. })));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_chunk_that_changes_its_format_is_refused_and_the_stream_goes_on() {
-    let mut room = Room::new();
+    let mut room = Live::open(roomy());
     let mic = sample("clean_turn");
     room.hear(&mic[..1_600]).await;
     let stereo = voxgate::Chunk::new(Samples::I16(&mic[..320]), 48_000, 2);

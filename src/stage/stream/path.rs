@@ -1,0 +1,98 @@
+//! When a stream's audio leaves the gate, and when it comes back.
+
+use std::sync::atomic::Ordering;
+
+use super::{Path, Stream, start_of};
+use crate::decision::TurnState;
+use crate::gate::Gate;
+use crate::pool::GatePool;
+use crate::stage::contain::contained;
+use crate::stage::event::{Failure, Health, Passage, TurnEnd};
+use crate::stage::options::Mode;
+
+impl Stream {
+    pub(super) fn change_mode(&mut self, pool: &mut GatePool, mode: Mode) {
+        let was = std::mem::replace(&mut self.options.mode, mode);
+        match (self.path, mode) {
+            (Path::Gate, Mode::Bypass) => self.go_around(pool, self.next, Path::Bypass, None),
+            (Path::Late { .. }, Mode::Bypass) => self.path = Path::Bypass,
+            (Path::Bypass, Mode::Gate | Mode::Shadow) => self.enter_gate(pool),
+            (Path::Gate, Mode::Shadow) if was != mode => self.pass_held(pool, self.next, Passage::Shadowed),
+            _ => {}
+        }
+    }
+
+    /// The gate stops listening before frame `next`; what it holds goes out.
+    pub(super) fn go_around(&mut self, pool: &mut GatePool, next: u64, path: Path, failure: Option<Failure>) {
+        self.path = path;
+        self.pass_held(pool, next, Passage::Ungated);
+        self.end_turn(pool, TurnEnd::GateLeft);
+        self.teller.gate_left();
+        failure.into_iter().for_each(|cause| self.teller.health(Health::PassingThrough { cause }));
+    }
+
+    /// The gate listens again, as a new one.
+    pub(super) fn enter_gate(&mut self, pool: &mut GatePool) {
+        let Some(gate) = self.gate.and_then(|id| pool.gate_mut(id).ok()) else { return };
+        if contained(|| gate.reset()).is_none() {
+            return self.lose_gate(pool, self.next);
+        }
+        (self.path, self.origin, self.turn) = (Path::Gate, self.next, TurnState::Quiet);
+        self.teller.gate_begins(start_of(self.origin));
+        self.teller.health(Health::Gating { from: start_of(self.origin) });
+    }
+
+    fn pass_held(&mut self, pool: &GatePool, next: u64, passage: Passage) {
+        if let Some(gate) = self.gate.and_then(|id| pool.gate(id).ok()) {
+            self.teller.pass_held(gate, start_of(next), passage);
+        }
+    }
+
+    pub(super) fn end_turn(&mut self, pool: &mut GatePool, cause: TurnEnd) {
+        self.turn = TurnState::Quiet;
+        let edge = self.gate.and_then(|id| pool.gate_mut(id).ok()).and_then(Gate::finish);
+        edge.iter().for_each(|edge| self.teller.turn_ended(edge, cause));
+    }
+
+    /// The reader took over while the worker was stuck: what waits has been handed out.
+    pub(super) fn meet_takeover(&mut self, pool: &mut GatePool) {
+        let takeovers = self.shared.takeovers.load(Ordering::Acquire);
+        if std::mem::replace(&mut self.takeovers, takeovers) == takeovers {
+            return;
+        }
+        while self.mic.pop().is_ok() {}
+        self.next = self.next.max(self.shared.next_frame.load(Ordering::Acquire));
+        self.teller.gate_left();
+        self.teller.back(takeovers, self.next);
+        if matches!(self.path, Path::Gate | Path::Late { .. }) {
+            self.enter_gate(pool);
+        }
+    }
+
+    /// Leaves the hole before frame `number` out. A gate that slept through it would know nothing of the room: it
+    /// begins anew.
+    pub(super) fn skip_to(&mut self, number: u64, pool: &mut GatePool) {
+        let gated = self.path == Path::Gate;
+        if gated {
+            self.go_around(pool, self.next, Path::Bypass, None);
+        }
+        self.next = number;
+        if gated {
+            self.enter_gate(pool);
+        }
+    }
+
+    /// The gate has panicked before it decided on frame `next`: what it holds passes, and it is asked no more.
+    pub(super) fn lose_gate(&mut self, pool: &mut GatePool, next: u64) {
+        (self.path, self.turn) = (Path::NoGate, TurnState::Quiet);
+        self.pass_held(pool, next, Passage::Ungated);
+        self.teller.gate_broke();
+        self.teller.health(Health::PassingThrough { cause: Failure::DetectorPanicked });
+        contained(|| self.drop_gate(pool));
+    }
+
+    /// Gives the gate up, and with it a detector that may panic once more.
+    pub(in crate::stage) fn drop_gate(&mut self, pool: &mut GatePool) {
+        drop(self.gate.take().and_then(|id| pool.evict(id)));
+    }
+}
