@@ -179,6 +179,8 @@ mod tests {
             for (gated, &(mic, _)) in plain.iter().enumerate().skip(at as usize) {
                 prop_assert_eq!(map.mic(SampleIndex(gated as u64)), SampleIndex(mic));
             }
+            let behind = map.pieces.iter().filter(|piece| piece.gated.0 + piece.len <= at).count();
+            prop_assert!(behind == 0 || map.pieces.len() == 1, "{} pieces behind {} are kept", behind, at);
         }
     }
 }

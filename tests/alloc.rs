@@ -31,12 +31,13 @@ fn push_and_reset_never_allocate() {
         for preset in Preset::ALL {
             let config = GateConfig { vad, ..GateConfig::preset(preset) };
             let mut gate = Gate::new(&config).unwrap();
-            let frames = frames();
+            let (frames, mut forwarded) = (frames(), 0);
             let counts = count(|| {
                 for frame in &frames {
                     let decision = gate.push(frame);
                     if let voxgate::Verdict::Forward(span) = decision.verdict {
                         assert!(gate.audio(span).is_some());
+                        forwarded += 1;
                     }
                     let text = if decision.frame.start.0.is_multiple_of(320) { "" } else { "four, queen of clubs" };
                     gate.feedback(&SttResult { text, confidence: None, span: None });
@@ -46,6 +47,7 @@ fn push_and_reset_never_allocate() {
                 frames.iter().take(200).for_each(|frame| _ = gate.push(frame));
             });
             assert_eq!(counts, (0, 0), "{vad:?}, {preset:?}");
+            assert!(forwarded > 100, "{vad:?}, {preset:?}: {forwarded} frames were forwarded");
         }
     }
 }

@@ -55,7 +55,7 @@ proptest! {
                 Step::Join { config, from } if twins.len() < 16 => {
                     let config = &configs()[config];
                     let id = pool.join(Gate::new(config).unwrap());
-                    twins.push(Twin { id, alone: Gate::new(config).unwrap(), at: from });
+                    twins.push(Twin { id, alone: Gate::new(config).unwrap(), at: from, heard: 0 });
                 }
                 Step::Leave { which } if which < twins.len() => {
                     let gate = pool.leave(twins[which].id).unwrap();
@@ -69,6 +69,7 @@ proptest! {
                 Step::Reset { which } if which < twins.len() => {
                     pool.gate_mut(twins[which].id).unwrap().reset();
                     twins[which].alone.reset();
+                    twins[which].heard = 0;
                 }
                 Step::Hear { who, frames } => {
                     for _ in 0..frames {
@@ -87,13 +88,20 @@ struct Twin {
     id: GateId,
     alone: Gate,
     at: usize,
+    /// Frames since it was new, or reset.
+    heard: u64,
 }
 
 fn hear(pool: &mut GatePool, twins: &mut [Twin], who: u16, audio: &[Frame]) -> Result<(), TestCaseError> {
     let mut expected = HashMap::new();
-    for (_, twin) in twins.iter_mut().enumerate().filter(|(n, _)| who >> n & 1 == 1) {
+    for (n, twin) in twins.iter_mut().enumerate().filter(|(n, _)| who >> n & 1 == 1) {
         let frame = &audio[twin.at % audio.len()];
-        twin.at += 1;
+        // The agent is heard by every second, a while later.
+        if n % 2 == 0 {
+            let (said, now) = (&audio[(twin.at + 9) % audio.len()], SampleIndex(twin.heard * FRAME_LEN as u64));
+            prop_assert_eq!(pool.playback(twin.id, said, now), Ok(twin.alone.playback(said, now)));
+        }
+        (twin.at, twin.heard) = (twin.at + 1, twin.heard + 1);
         pool.push(twin.id, frame).unwrap();
         expected.insert(twin.id, twin.alone.push(frame));
     }
@@ -119,7 +127,14 @@ fn alike(a: &Decision, b: &Decision) -> bool {
     {
         *a = b;
     }
-    same_score == *b && (a.evidence.speech.get() - b.evidence.speech.get()).abs() <= IN_A_POOL
+    let mut near = true;
+    if let (Some(mine), Some(other)) = (&mut same_score.evidence.echo, b.evidence.echo) {
+        for (mine, other) in [(&mut mine.near, other.near), (&mut mine.likelihood, other.likelihood)] {
+            near &= (mine.get() - other.get()).abs() <= IN_A_POOL;
+            *mine = other;
+        }
+    }
+    near && same_score == *b && (a.evidence.speech.get() - b.evidence.speech.get()).abs() <= IN_A_POOL
 }
 
 #[test]
@@ -161,11 +176,16 @@ fn a_detector_of_ones_own_scores_by_itself() {
     let config = GateConfig::default();
     let own = pool.join(Gate::with_vad(&config, Box::new(Loud)).unwrap());
     let silero = pool.join(Gate::new(&config).unwrap());
+    let mut decided = 0;
     for _ in 0..8 {
         pool.push(own, &Frame::gap()).unwrap();
         pool.push(silero, &Frame::gap()).unwrap();
-        pool.decide(|id, _, decision| assert_eq!(decision.evidence.speech.get() == 0.9, id == own));
+        pool.decide(|id, _, decision| {
+            assert_eq!(decision.evidence.speech.get() == 0.9, id == own);
+            decided += 1;
+        });
     }
+    assert_eq!(decided, 16);
 }
 
 fn configs() -> Vec<GateConfig> {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use voxgate::{
-    Chunk, Decision, Frame, Gate, GateConfig, InputError, Intake, Preset, Samples, Span, VadChoice, Verdict,
+    Chunk, Decision, FRAME_LEN, Frame, Gate, GateConfig, InputError, Intake, Preset, SampleIndex, Samples, Span,
+    VadChoice, Verdict,
 };
 
 /// Everything that a config can make different, short enough to run often.
@@ -17,24 +18,32 @@ fn configs() -> Vec<GateConfig> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_chunking_gives_the_same_decisions(
         sizes in prop::collection::vec(prop_oneof![1_usize..50, 100_usize..2_000, Just(80_000)], 1..40),
         rate in prop::sample::select(vec![8_000_u32, 16_000, 22_050, 44_100, 48_000]),
         which in 0_usize..7,
+        scene in prop::sample::select(vec![Scene::user(), Scene::agent()]),
     ) {
         let config = &configs()[which];
-        let audio = &speech()[..rate as usize * 2];
-        prop_assert_eq!(decide(config, rate, audio, &sizes), decide(config, rate, audio, &[audio.len()]));
+        let scene = scene.cut(rate as usize * 2);
+        let whole = decide(config, rate, &scene, &[usize::MAX]);
+        prop_assert_eq!(&decide(config, rate, &scene, &sizes), &whole);
+        let echo = whole.iter().filter(|decision| decision.evidence.echo.is_some()).count();
+        prop_assert_eq!(echo > 100, !scene.playback.is_empty(), "{} frames with an agent to be heard", echo);
     }
 
     #[test]
-    fn a_decision_does_not_depend_on_what_follows(cut in 1_usize..400, which in 0_usize..7) {
+    fn a_decision_does_not_depend_on_what_follows(
+        cut in 1_usize..400,
+        which in 0_usize..7,
+        scene in prop::sample::select(vec![Scene::user(), Scene::agent()]),
+    ) {
         let config = &configs()[which];
-        let whole = decide(config, 16_000, speech(), &[1_600]);
-        let part = decide(config, 16_000, &speech()[..cut * 160], &[1_600]);
+        let whole = decide(config, 16_000, &scene, &[1_600]);
+        let part = decide(config, 16_000, &scene.cut(cut * 160), &[1_600]);
         prop_assert_eq!(&whole[..cut], &part[..cut]);
     }
 }
@@ -51,15 +60,17 @@ fn gates_move_between_threads_and_decisions_are_plain_data() {
 #[test]
 fn reset_equals_fresh() {
     for config in configs() {
-        let frames = frames(16_000, speech());
-        let mut gate = Gate::new(&config).unwrap();
-        let fresh: Vec<Decision> = frames.iter().map(|frame| gate.push(frame)).collect();
-        for dirty in [7, 150, 511] {
-            gate.reset();
-            frames[100..100 + dirty].iter().for_each(|frame| _ = gate.push(frame));
-            gate.reset();
-            let again: Vec<Decision> = frames.iter().map(|frame| gate.push(frame)).collect();
-            assert_eq!(fresh, again, "after {dirty} frames, {config:?}");
+        for scene in [Scene::user(), Scene::agent()] {
+            let (frames, playback) = (frames(16_000, scene.mic), frames(16_000, scene.playback));
+            let mut gate = Gate::new(&config).unwrap();
+            let fresh = hear(&mut gate, &frames, &playback);
+            assert!(fresh.iter().any(|decision| decision.evidence.speech.get() > 0.8), "there is something to forget");
+            for dirty in [7, 150, 511] {
+                gate.reset();
+                hear(&mut gate, &frames[100..100 + dirty], &playback);
+                gate.reset();
+                assert!(fresh == hear(&mut gate, &frames, &playback), "after {dirty} frames, {config:?}");
+            }
         }
     }
 }
@@ -91,10 +102,10 @@ fn no_sample_is_handed_out_twice_and_each_can_be_had() {
 fn a_segment_that_is_too_long_is_cut_without_a_gap() {
     let mut config = GateConfig::default();
     config.turn.max_speech_duration = Duration::from_secs(1);
-    let decisions = decide(&config, 16_000, speech(), &[1_600]);
+    let decisions = decide(&config, 16_000, &Scene::user(), &[1_600]);
     let spans: Vec<Span> =
         decisions.iter().filter_map(|d| if let Verdict::Forward(s) = d.verdict { Some(s) } else { None }).collect();
-    let plain = decide(&GateConfig::default(), 16_000, speech(), &[1_600]);
+    let plain = decide(&GateConfig::default(), 16_000, &Scene::user(), &[1_600]);
     let same = plain.iter().filter(|d| matches!(d.verdict, Verdict::Forward(_))).count();
     assert_eq!(spans.len(), same, "cutting changes what is a segment, not what is sent");
     let starts =
@@ -174,44 +185,105 @@ fn a_chunk_that_does_not_fit_is_refused_and_disturbs_nothing() {
 }
 
 #[test]
+fn a_timestamp_that_no_clock_shows_is_refused_and_any_other_is_met() {
+    let packet = [0.5_f32; 320];
+    let years = |years: u64| Duration::from_secs(years * 365 * 86_400);
+    for rate in [8_000, 16_000, 192_000] {
+        let chunk = |at| Chunk::new(Samples::F32(&packet), rate, 1).at(at);
+        let mut intake = Intake::new(rate, 1, 0).unwrap();
+        for given in [Duration::MAX, Duration::from_secs(u64::MAX), years(1_001)] {
+            let refused = intake.push(chunk(given), |_| panic!("no frame may come")).unwrap_err();
+            assert_eq!(refused, InputError::Timestamp { given, limit: years(1_000) });
+        }
+        intake.push(chunk(years(1_000)), |_| ()).unwrap();
+        // A thousand years too late is too late as a whole.
+        intake.push(chunk(Duration::ZERO), |_| panic!("no frame may come")).unwrap();
+        assert_eq!((intake.report().received, intake.report().late), (320, 320), "{rate} Hz");
+    }
+}
+
+#[test]
 fn spans_map_back_to_the_input_without_a_gap() {
     let intake = Intake::new(44_100, 1, 0).unwrap();
     let mut end = 0;
     for frame in 0..1_000_u64 {
-        let span = Span::new(voxgate::SampleIndex(frame * 160), voxgate::SampleIndex(frame * 160 + 160));
+        let span = Span::new(SampleIndex(frame * 160), SampleIndex(frame * 160 + 160));
         let input = intake.input_span(span);
         assert_eq!(input.start, end);
         end = input.end;
     }
     assert_eq!(end, 441_000);
+    let beyond = Span::new(SampleIndex(u64::MAX - 160), SampleIndex(u64::MAX));
+    assert_eq!(intake.input_span(beyond), u64::MAX..u64::MAX, "no number wraps around");
 }
 
-fn decide(config: &GateConfig, rate: u32, audio: &[f32], sizes: &[usize]) -> Vec<Decision> {
-    let mut gate = Gate::new(config).unwrap();
+/// What the microphone hears, and what the agent says meanwhile.
+#[derive(Clone, Debug)]
+struct Scene {
+    mic: &'static [f32],
+    playback: &'static [f32],
+}
+
+impl Scene {
+    /// Two turns and a pause.
+    fn user() -> Self {
+        Self { mic: speech(), playback: &[] }
+    }
+
+    /// The agent, whose echo the microphone hears; the user cuts in after 7 s.
+    fn agent() -> Self {
+        static ECHO: OnceLock<[Vec<f32>; 2]> = OnceLock::new();
+        let [mic, playback] = ECHO.get_or_init(|| ["echo_mic", "echo_playback"].map(sample));
+        Self { mic, playback }
+    }
+
+    /// So many samples of both.
+    fn cut(&self, len: usize) -> Self {
+        Self { mic: &self.mic[..len], playback: &self.playback[..len.min(self.playback.len())] }
+    }
+}
+
+/// Microphone and playback are both cut into chunks, and each frame of the playback comes before the microphone's of
+/// the same time.
+fn decide(config: &GateConfig, rate: u32, scene: &Scene, sizes: &[usize]) -> Vec<Decision> {
+    let (mic, playback) = (cut_up(rate, scene.mic, sizes), cut_up(rate, scene.playback, &sizes[sizes.len() / 2..]));
+    hear(&mut Gate::new(config).unwrap(), &mic, &playback)
+}
+
+fn hear(gate: &mut Gate, mic: &[Frame], playback: &[Frame]) -> Vec<Decision> {
+    let mut playback = playback.iter();
+    let mut hear = |(n, frame): (usize, &Frame)| {
+        playback.next().map(|said| gate.playback(said, SampleIndex((n * FRAME_LEN) as u64)));
+        gate.push(frame)
+    };
+    mic.iter().enumerate().map(&mut hear).collect()
+}
+
+/// Frames of audio that comes in chunks of these sizes, over and over.
+fn cut_up(rate: u32, audio: &[f32], sizes: &[usize]) -> Vec<Frame> {
     let mut intake = Intake::new(rate, 1, 0).unwrap();
     let mut found = Vec::new();
     let (mut rest, mut sizes) = (audio, sizes.iter().cycle());
     while !rest.is_empty() {
         let (chunk, later) = rest.split_at((*sizes.next().unwrap()).min(rest.len()));
-        intake.push(Chunk::new(Samples::F32(chunk), rate, 1), |frame| found.push(gate.push(frame))).unwrap();
+        intake.push(Chunk::new(Samples::F32(chunk), rate, 1), |frame| found.push(*frame)).unwrap();
         rest = later;
     }
-    intake.finish(|frame| found.push(gate.push(frame)));
+    intake.finish(|frame| found.push(*frame));
     found
 }
 
 fn frames(rate: u32, audio: &[f32]) -> Vec<Frame> {
-    let mut intake = Intake::new(rate, 1, 0).unwrap();
-    let mut found = Vec::new();
-    intake.push(Chunk::new(Samples::F32(audio), rate, 1), |frame| found.push(*frame)).unwrap();
-    found
+    cut_up(rate, audio, &[usize::MAX])
 }
 
 /// A shipped sample with two turns and a pause.
 fn speech() -> &'static [f32] {
     static SPEECH: OnceLock<Vec<f32>> = OnceLock::new();
-    SPEECH.get_or_init(|| {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/clean_turn.wav");
-        hound::WavReader::open(path).unwrap().samples::<i16>().map(|s| f32::from(s.unwrap()) / 32_768.0).collect()
-    })
+    SPEECH.get_or_init(|| sample("clean_turn"))
+}
+
+fn sample(name: &str) -> Vec<f32> {
+    let path = format!("{}/samples/{name}.wav", env!("CARGO_MANIFEST_DIR"));
+    hound::WavReader::open(path).unwrap().samples::<i16>().map(|s| f32::from(s.unwrap()) / 32_768.0).collect()
 }

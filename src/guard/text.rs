@@ -285,7 +285,7 @@ mod tests {
                 prop_assert_eq!(agent.utterances.iter().map(|(_, n)| n).sum::<usize>(), agent.chars.len());
                 let all: Vec<char> = plain(&text).chain([' ']).collect();
                 let last = &all[all.len().saturating_sub(LONGEST)..];
-                prop_assert!(agent.chars.iter().rev().zip(last.iter().rev()).all(|(a, b)| a == b));
+                prop_assert!(agent.chars.iter().rev().take(last.len()).eq(last.iter().rev()));
             }
             prop_assert_eq!((agent.chars.capacity(), agent.utterances.capacity()), (capacity, count));
         }

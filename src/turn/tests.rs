@@ -161,18 +161,26 @@ fn the_tail_lasts_while_it_sounds_and_breaks_once() {
 
 #[test]
 fn nothing_is_reached_that_was_settled() {
-    let mut bench = Bench::new(|_| ());
-    let mut settled = SampleIndex(0);
-    let scores = [0.0, 0.4, 0.1, 0.7, 0.0, 0.0, 0.5, 0.36, 0.2, 0.9];
-    for i in 0..2_000_usize {
-        let before = settled;
-        let step = bench.push(scores[(i / 3 * 7 + i) % scores.len()], 5.0);
-        if let Some(from) = step.open_from {
-            let first_unsent = from.max(before);
-            assert!(at(bench.frames) - first_unsent <= bench.turn.reach() + FRAME_LEN as u64);
-            settled = at(bench.frames);
+    for window in [FRAME_LEN as u64, 512] {
+        let mut bench = Bench::new(|_| ());
+        bench.window = window;
+        let (mut sent, mut given_up, mut openings) = (SampleIndex(0), SampleIndex(0), 0);
+        let scores = [0.0, 0.4, 0.1, 0.7, 0.0, 0.0, 0.5, 0.36, 0.2, 0.9];
+        for i in 0..4_000_usize {
+            let silence = i % 400 > 300;
+            let some = (i as u32 / 3).wrapping_mul(2_654_435_761) >> 16;
+            let score = if silence { 0.0 } else { scores[some as usize % scores.len()] };
+            let step = bench.push(score, 5.0);
+            if let Some(from) = step.open_from {
+                let first_unsent = from.max(sent);
+                assert!(first_unsent >= given_up, "frame {i}: from {first_unsent:?}, {given_up:?} was settled");
+                assert!(at(bench.frames) - first_unsent <= bench.turn.reach() + FRAME_LEN as u64);
+                openings += u32::from(first_unsent > sent);
+                sent = at(bench.frames);
+            }
+            given_up = given_up.max(step.settled);
         }
-        settled = settled.max(step.settled);
+        assert!(openings > 5, "{openings} openings after a pause");
     }
 }
 

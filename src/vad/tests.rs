@@ -59,6 +59,7 @@ fn a_reset_detector_answers_as_a_new_one() {
     for (name, mut vad) in detectors() {
         let audio = audio();
         let fresh: Vec<Score> = audio.iter().map(|frame| vad.score(frame)).collect();
+        assert!(fresh[100..].iter().any(|score| score.speech.get() > 0.2), "{name}: there is something to forget");
         audio[..77].iter().for_each(|frame| _ = vad.score(frame));
         vad.reset();
         let again: Vec<Score> = audio.iter().map(|frame| vad.score(frame)).collect();
@@ -69,12 +70,14 @@ fn a_reset_detector_answers_as_a_new_one() {
 #[test]
 fn the_score_stands_until_the_next_window() {
     for (name, mut vad) in detectors() {
-        let mut last = Probability::default();
+        let (mut last, mut changes) = (Probability::default(), 0);
         for frame in &audio() {
             let score = vad.score(frame);
             assert!(score.window.is_some() || score.speech == last, "{name}");
+            changes += u32::from(score.speech != last);
             last = score.speech;
         }
+        assert!(changes > 1, "{name}: a score that never changes stands anyhow");
     }
 }
 
