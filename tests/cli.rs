@@ -16,6 +16,8 @@ mod first_tries;
 mod formats;
 #[path = "cli/full_disk.rs"]
 mod full_disk;
+#[path = "cli/inputs.rs"]
+mod inputs;
 #[path = "cli/live.rs"]
 mod live;
 #[path = "cli/long.rs"]

@@ -192,7 +192,7 @@ fn arguments_that_are_missing() {
 }
 
 /// A second of `mic.wav` and of `stereo.wav`.
-fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     let dir = TempDir::new().unwrap();
     let (mic, _) = read_channel(&sample("clean_turn"), 0);
     write_16_bit(&dir.path().join("mic.wav"), 16_000, &mic[..16_000]);
@@ -200,7 +200,7 @@ fn folder() -> TempDir {
     dir
 }
 
-fn refused(case: &str, dir: &Path, args: &[&str], exit_code: i32) {
+pub(crate) fn refused(case: &str, dir: &Path, args: &[&str], exit_code: i32) {
     let output = voxgate().args(args).current_dir(dir).output().unwrap();
     told(case, &output, exit_code);
 }

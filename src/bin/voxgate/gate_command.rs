@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use voxgate::vad::ModelId;
 use voxgate::{
     Chunk, Decision, Forwarder, Frame, Gate, GateConfig, Intake, IntakeReport, Ledger, Preset, SAMPLE_RATE,
-    SampleIndex, TurnConfig, Verdict,
+    SampleIndex, Samples, TurnConfig, Verdict,
 };
 
 use crate::config_command::ConfigSource;
@@ -21,14 +21,15 @@ use crate::interrupt::Interrupt;
 use crate::outputs::{Came, OutputArgs, Outputs};
 use crate::paint::{Usage, warn};
 use crate::playback::Playback;
-use crate::source::{Encoding, RawFormat, Source};
+use crate::source::{RawArgs, Source};
 use crate::stdout::say;
 use crate::summary::{self, Summary};
 
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct GateArgs {
-    /// The microphone: a WAV file (8 to 192 kHz, 1 to 8 channels), or - for raw samples on standard input.
+    /// The microphone: WAV, FLAC, MP3, Ogg Vorbis, M4A or AAC of 8 to 192 kHz and 1 to 8 channels, or raw samples;
+    /// - for standard input, where what has no header is raw.
     #[arg(value_name = "MIC.wav")]
     mic: PathBuf,
     /// What the agent played, on the same clock: same rate and length as the microphone.
@@ -47,24 +48,16 @@ pub(crate) struct GateArgs {
     /// Print no summary and no progress.
     #[arg(long, short, help_heading = "Output")]
     quiet: bool,
-    /// Sample rate of raw samples on standard input.
-    #[arg(long, value_name = "HZ", default_value_t = 16_000, value_parser = clap::value_parser!(u32).range(8_000..=192_000), help_heading = "Raw input")]
-    raw_rate: u32,
-    /// Channels of raw samples on standard input.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=8), help_heading = "Raw input")]
-    raw_channels: u16,
-    /// Encoding of raw samples on standard input.
-    #[arg(long, value_enum, default_value = "s16le", help_heading = "Raw input")]
-    raw_format: Encoding,
+    #[command(flatten)]
+    raw: RawArgs,
 }
 
 /// Reads, gates and writes; what was read before an error or a signal is gated and written all the same.
 pub(crate) fn run(args: &GateArgs) -> anyhow::Result<()> {
     let config = args.config.read()?;
     refuse_wrong_files(args, &config)?;
-    let raw = RawFormat { sample_rate: args.raw_rate, channels: args.raw_channels, encoding: args.raw_format };
     let interrupt = Interrupt::default();
-    let mut source = Source::open(&args.mic, raw, &interrupt)?;
+    let mut source = Source::open(&args.mic, args.raw.mic(&args.mic), &interrupt)?;
     let channels = choose_channels(args, &source)?;
     let mut intake =
         Intake::new(source.sample_rate, source.channels, channels.mic).with_context(|| source.name().to_string())?;
@@ -81,6 +74,7 @@ pub(crate) fn run(args: &GateArgs) -> anyhow::Result<()> {
     session.end_at(received, source.sample_rate);
     intake.finish(|frame| session.step(frame));
     progress.finish_and_clear();
+    let read = read.and(session.broken.take().map_or(Ok(()), Err));
 
     let length = Duration::from_secs_f64(received as f64 / f64::from(source.sample_rate));
     let failed = session.gate.failed_windows();
@@ -88,7 +82,7 @@ pub(crate) fn run(args: &GateArgs) -> anyhow::Result<()> {
     let title = summary::title(&source.name().to_string(), length, source.sample_rate, source.channels, &vad);
     let explained = std::mem::take(&mut session.explainer).finish();
     let summary = session.finish(&config, &intake.report())?;
-    report_input(&intake.report());
+    report_input(&intake.report(), source.damaged());
     if failed > 0 {
         warn(format_args!("{failed} windows could not be scored: the score before stood; try vad=silero"));
     }
@@ -101,7 +95,7 @@ pub(crate) fn run(args: &GateArgs) -> anyhow::Result<()> {
     }
     read?;
     if received == 0 {
-        bail!("{} holds no audio; check the recording", args.mic.display());
+        bail!("{} holds no audio; check the recording", source.name());
     }
     Ok(())
 }
@@ -129,8 +123,9 @@ fn pump(
     let (sample_rate, channels, waits) = (source.sample_rate, source.channels, source.waits());
     // Input that waits ends by itself, after what had already come.
     let stopped = || !waits && interrupt.signal().is_some();
-    while !stopped() && !session.outputs.deserted() {
-        let Some(samples) = source.read().context("the audio before it was gated and written")? else { break };
+    while !stopped() && !session.outputs.deserted() && session.broken.is_none() {
+        let Some(samples) = source.read().context(GATED_BEFORE)? else { break };
+        let samples = Samples::F32(samples);
         if let Some(playback) = &mut session.playback {
             playback.push(samples, sample_rate, channels)?;
         }
@@ -150,6 +145,8 @@ struct Session {
     artefacts: events::ArtefactRun,
     explainer: Explainer,
     outputs: Outputs,
+    /// Why the playback ends before the microphone: what follows cannot be gated.
+    broken: Option<anyhow::Error>,
     /// The samples of the file at 16 kHz, once its end is known.
     samples: u64,
 }
@@ -170,6 +167,7 @@ impl Session {
             artefacts: events::ArtefactRun::default(),
             explainer,
             outputs,
+            broken: None,
             samples: u64::MAX,
         }
     }
@@ -182,8 +180,16 @@ impl Session {
 
     /// Gates one frame and hands everything on.
     fn step(&mut self, frame: &Frame) {
-        if let Some((frame, at)) = self.playback.as_mut().and_then(|playback| playback.advance(&mut self.gate)) {
-            self.outputs.summary.note_playback(&frame, at);
+        if self.broken.is_some() {
+            return;
+        }
+        match self.playback.as_mut().map(|playback| playback.advance(&mut self.gate)) {
+            Some(Ok(Some((frame, at)))) => self.outputs.summary.note_playback(&frame, at),
+            Some(Err(error)) => {
+                self.broken = Some(error.context(GATED_BEFORE));
+                return;
+            }
+            Some(Ok(None)) | None => {}
         }
         let decision = self.gate.push(frame);
         self.explainer.push(&decision, &self.gate);
@@ -278,7 +284,7 @@ fn open_playback(args: &GateArgs, channels: Channels, mic: &Source) -> anyhow::R
         (Some(_), Some(_)) => {
             bail!(Usage("--playback and --channels playback=… both name the playback; give one".into()))
         }
-        (Some(path), None) => Playback::open(path, mic).map(Some),
+        (Some(path), None) => Playback::open(path, mic, args.raw.playback()).map(Some),
         (None, Some(channel)) => Ok(Some(Playback::channel(mic, channel)?)),
         (None, None) => Ok(None),
     }
@@ -308,7 +314,10 @@ fn progress_bar(args: &GateArgs, source: &Source) -> ProgressBar {
 }
 
 /// What the intake had to mend.
-fn report_input(report: &IntakeReport) {
+fn report_input(report: &IntakeReport, damaged_packets: u64) {
+    if damaged_packets > 0 {
+        warn(format_args!("{damaged_packets} packets are damaged and were taken as silence"));
+    }
     if report.not_finite > 0 {
         warn(format_args!("{} samples were not numbers and were taken as 0", report.not_finite));
     }
@@ -336,6 +345,7 @@ Examples:
   voxgate gate call.wav --playback agent.wav --explain 6900
                                                           why the frame at 6.9 s was decided so
   voxgate gate call.wav --preset telephony --set turn.hangover_duration=200ms
+  ffmpeg -v error -i call.webm -f wav - | voxgate gate -  what is not read here, through a pipe
   arecord -f S16_LE -r 16000 -t raw | voxgate gate - --out - | aplay -f S16_LE -r 16000
 
 Files: an output that was there before is replaced when the run ends, also by ctrl-c or SIGTERM; until then, and if \
@@ -344,5 +354,7 @@ the run is refused, gets no audio, or cannot write, it stays as it was, with wha
 
 Exit codes: 0 done; 1 audio or files could not be read or written (what was read is still gated and written); \
 2 wrong arguments or settings; 130 and 143 ended by ctrl-c and SIGTERM (all files are whole).";
+/// What an error of the input leaves whole.
+const GATED_BEFORE: &str = "the audio before it was gated and written";
 /// Longer input than this gets a progress bar.
 const LONG_S: u64 = 120;

@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 use std::path::Path;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use voxgate::{Chunk, FRAME_LEN, Frame, Gate, Intake, SampleIndex, Samples};
 
 use crate::interrupt::Interrupt;
-use crate::paint::{Usage, warn};
-use crate::source::{Encoding, RawFormat, Source};
+use crate::paint::Usage;
+use crate::source::{Headerless, Source};
 
 /// The other side of the call, on the microphone's clock.
 pub(crate) struct Playback {
@@ -26,13 +26,12 @@ impl Playback {
         Ok(Self::new(Intake::new(mic.sample_rate, mic.channels, channel)?, None))
     }
 
-    /// A file that must fit the microphone's.
-    pub(crate) fn open(path: &Path, mic: &Source) -> anyhow::Result<Self> {
+    /// A file that must fit the microphone's; `headerless` is what samples without a header are.
+    pub(crate) fn open(path: &Path, mic: &Source, headerless: Headerless) -> anyhow::Result<Self> {
         if path.as_os_str() == "-" {
             bail!(Usage("the playback must be a file".into()));
         }
-        let raw = RawFormat { sample_rate: mic.sample_rate, channels: 1, encoding: Encoding::S16le };
-        let file = Source::open(path, raw, &Interrupt::default())?;
+        let file = Source::open(path, headerless, &Interrupt::default())?;
         refuse_unfit(&file, mic)?;
         Ok(Self::new(Intake::new(file.sample_rate, file.channels, 0)?, Some(file)))
     }
@@ -51,28 +50,29 @@ impl Playback {
 
     /// Hands the gate the frame that is played while the microphone records its next; which, and when. What is
     /// missing at the end is silence.
-    pub(crate) fn advance(&mut self, gate: &mut Gate) -> Option<(Frame, SampleIndex)> {
-        if self.frames.is_empty()
-            && let Err(error) = self.read()
-        {
-            warn(format_args!("the playback ends at {:.2} s: {error:#}", self.next.as_ms() / 1000.0));
-            self.file = None;
-        }
+    ///
+    /// # Errors
+    /// If the file was cut off: what was played at that time is not known.
+    pub(crate) fn advance(&mut self, gate: &mut Gate) -> anyhow::Result<Option<(Frame, SampleIndex)>> {
         let at = self.next;
+        let end_s = at.as_ms() / 1000.0;
+        // A packet may hold less than a frame.
+        while self.frames.is_empty()
+            && self.read().with_context(|| format!("the playback is known until {end_s:.2} s only"))?
+        {}
         self.next = at + FRAME_LEN as u64;
-        let frame = self.frames.pop_front()?;
+        let Some(frame) = self.frames.pop_front() else { return Ok(None) };
         gate.playback(&frame, at);
-        Some((frame, at))
+        Ok(Some((frame, at)))
     }
 
-    /// Reads the next block of the file.
-    fn read(&mut self) -> anyhow::Result<()> {
-        let Some(file) = &mut self.file else { return Ok(()) };
+    /// Reads the next block of the file; `false` at its end.
+    fn read(&mut self) -> anyhow::Result<bool> {
+        let Some(file) = &mut self.file else { return Ok(false) };
         let (sample_rate, channels) = (file.sample_rate, file.channels);
-        match file.read()? {
-            Some(samples) => take(&mut self.intake, Chunk::new(samples, sample_rate, channels), &mut self.frames),
-            None => Ok(()),
-        }
+        let Some(samples) = file.read()? else { return Ok(false) };
+        take(&mut self.intake, Chunk::new(Samples::F32(samples), sample_rate, channels), &mut self.frames)?;
+        Ok(true)
     }
 }
 

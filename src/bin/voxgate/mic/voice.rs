@@ -8,11 +8,10 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use audioadapter_buffers::direct::SequentialSlice;
 use rubato::{Async, FixedAsync, Resampler, SincInterpolationParameters, SincInterpolationType, WindowFunction};
-use voxgate::{SAMPLE_RATE, Samples};
 
 use crate::interrupt::Interrupt;
 use crate::paint::Usage;
-use crate::source::{Encoding, RawFormat, Source};
+use crate::source::{RawArgs, Source};
 
 /// A voice, and how far it has been played.
 pub(crate) struct Voice {
@@ -29,8 +28,7 @@ impl Voice {
     /// [`Usage`] names what does not fit.
     pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
         let name = path.display();
-        let raw = RawFormat { sample_rate: SAMPLE_RATE, channels: 1, encoding: Encoding::S16le };
-        let mut source = Source::open(path, raw, &Interrupt::default())?;
+        let mut source = Source::open(path, RawArgs::default().mic(path), &Interrupt::default())?;
         if source.channels != 1 {
             let n = source.channels;
             bail!(Usage(format!(
@@ -44,7 +42,7 @@ impl Voice {
         let sample_rate = source.sample_rate;
         let mut samples = Vec::new();
         while let Some(block) = source.read()? {
-            extend(&mut samples, block);
+            samples.extend(block.iter().map(|x| if x.is_finite() { x.clamp(-1.0, 1.0) } else { 0.0 }));
         }
         Ok(Self { samples, sample_rate, next: Arc::default(), paused: Arc::default() })
     }
@@ -62,19 +60,6 @@ impl Voice {
             samples.extend(resample(&self.samples, self.sample_rate, sample_rate)?);
         }
         Ok(samples.into())
-    }
-}
-
-fn extend(samples: &mut Vec<f32>, block: Samples<'_>) {
-    match block {
-        Samples::F32(block) => {
-            samples.extend(block.iter().map(|x| if x.is_finite() { x.clamp(-1.0, 1.0) } else { 0.0 }))
-        }
-        Samples::I16(block) => samples.extend(block.iter().map(|x| f32::from(*x) / 32_768.0)),
-        Samples::Int { samples: block, bits } => {
-            let full = (1_u64 << (bits - 1)) as f64;
-            samples.extend(block.iter().map(|x| (f64::from(*x) / full) as f32));
-        }
     }
 }
 
