@@ -1,4 +1,8 @@
-//! What a frame costs: each stage alone, and the whole gate on silence, speech and noise, and on echo.
+//! What a frame costs: each stage alone, the whole gate on silence, speech and noise, and on echo; and every call of
+//! a gate at its worst.
+
+#[path = "frame/worst.rs"]
+mod worst;
 
 mod sounds;
 
@@ -108,5 +112,5 @@ fn birth(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, intake, vads, gate, echo, birth);
+criterion_group!(benches, intake, vads, gate, echo, worst::calls, birth);
 criterion_main!(benches);

@@ -117,10 +117,10 @@ impl Gate {
     /// whomever, before the gate can [`decide`](Self::decide).
     pub(crate) fn stage(&mut self, mic: &Frame) {
         self.vad.stage(mic);
-        let forwarded = self.echo.as_mut().and_then(|echo| echo.stage(mic)).unwrap_or(*mic.samples());
+        let artefact = self.artefacts.step(mic);
+        let forwarded = self.echo.as_mut().and_then(|echo| echo.stage(mic, artefact)).unwrap_or(*mic.samples());
         let frame = self.history.record(&forwarded);
         let level = self.level.step(mic, if mic.is_gap() { Content::Foreign } else { self.content });
-        let artefact = self.artefacts.step(mic);
         let sounding = self.sounds.step(frame.start, mic, &level, artefact);
         let sound = Sound { scored_from: self.vad.awake_since(), ..*sounding };
         self.staged = Staged { frame, gap: mic.is_gap(), around: Around { level, artefact, sound } };

@@ -84,16 +84,21 @@ fn guards_and_meter_never_allocate() {
 fn playback_never_allocates() {
     let frames = frames();
     let mut gate = Gate::new(&GateConfig::default()).unwrap();
-    let mut found = 0;
+    let (mut found, lost) = (0, Frame::gap());
     let counts = count(|| {
         for (n, frame) in frames.iter().enumerate() {
             let at = |n: usize| SampleIndex((n * FRAME_LEN) as u64);
-            gate.playback(frame, at(n));
+            // Some of it comes 400 ms late.
+            match n % 200 {
+                160..199 => (),
+                199 => (n - 39..=n).for_each(|late| _ = gate.playback(&frames[late], at(late))),
+                _ => _ = gate.playback(frame, at(n)),
+            }
             if n % 97 == 0 {
                 gate.playback_clear(at(n + 5));
             }
             let echo = &frames[n.saturating_sub(if n < frames.len() / 2 { 7 } else { 30 })];
-            let decision = gate.push(echo);
+            let decision = gate.push(if n % 41 == 0 { &lost } else { echo });
             found += usize::from(decision.evidence.echo.is_some_and(|echo| echo.delay.is_some()));
         }
         gate.reset();

@@ -1,6 +1,8 @@
 //! The agent's voice from the loudspeaker stays out, the user's goes through: on a sample, and through
 //! simulated rooms, devices and networks.
 
+#[path = "echo/disturbed.rs"]
+mod disturbed;
 mod echo_support;
 
 use echo_support::{AGENT, Path, Scene, USER, clip};
@@ -264,15 +266,19 @@ impl Run {
                 assert_eq!(gate.playback(&playback[given], SampleIndex((given * FRAME_LEN) as u64)), Arrival::Accepted);
                 given += 1;
             }
-            let decision = gate.push(&frame);
-            run.sent.push(false);
-            if let Verdict::Forward(span) = decision.verdict {
-                let first = span.start.0 as usize / FRAME_LEN;
-                run.sent[first..=n].fill(true);
-            }
-            run.decisions.push(decision);
+            run.push(gate, &frame);
         }
         run
+    }
+
+    fn push(&mut self, gate: &mut Gate, mic: &Frame) {
+        let decision = gate.push(mic);
+        self.sent.push(false);
+        if let Verdict::Forward(span) = decision.verdict {
+            let first = span.start.0 as usize / FRAME_LEN;
+            self.sent[first..].fill(true);
+        }
+        self.decisions.push(decision);
     }
 
     /// The share of the frames that went out.

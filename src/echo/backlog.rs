@@ -1,41 +1,56 @@
 //! The microphone's last frames, for playback that comes later than its echo.
 
-use super::canceller::{HEAD, SLACK};
+use super::path::Capture;
 use crate::decision::Probability;
 use crate::frame::{FRAME_LEN, Frame};
 
 /// A ring of frames and their scores, and which of them is to be assessed next.
 #[derive(Debug)]
 pub(crate) struct Backlog {
-    frames: Box<[Frame; KEPT]>,
-    speech: [Probability; KEPT],
+    heard: Box<[Heard; KEPT]>,
     /// Frames pushed.
     pushed: u64,
     /// The next frame to be assessed.
     next: u64,
 }
 
+/// A frame, whether it arrived, and the score that was in force after it.
+#[derive(Clone, Copy, Debug)]
+struct Heard {
+    frame: Frame,
+    capture: Capture,
+    speech: Probability,
+}
+
+/// A frame of the microphone and the one before it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MicWindow {
+    /// `None` if it never arrived.
+    pub(crate) before: Option<[f32; FRAME_LEN]>,
+    pub(crate) frame: Frame,
+    pub(crate) capture: Capture,
+}
+
 impl Backlog {
     pub(crate) fn new() -> Self {
-        Self { frames: Box::new([Frame::gap(); KEPT]), speech: [Probability::default(); KEPT], pushed: 0, next: 0 }
+        let nothing = Heard { frame: Frame::gap(), capture: Capture::Torn, speech: Probability::default() };
+        Self { heard: Box::new([nothing; KEPT]), pushed: 0, next: 0 }
     }
 
-    pub(crate) fn push(&mut self, frame: &Frame) {
-        self.frames[self.pushed as usize % KEPT] = *frame;
+    pub(crate) fn push(&mut self, frame: &Frame, capture: Capture) {
+        self.heard[self.pushed as usize % KEPT] = Heard { frame: *frame, capture, speech: Probability::default() };
         self.pushed += 1;
     }
 
     /// The score in force after the newest frame.
     pub(crate) fn remember(&mut self, speech: Probability) {
-        self.speech[(self.pushed - 1) as usize % KEPT] = speech;
+        self.heard[(self.pushed - 1) as usize % KEPT].speech = speech;
     }
 
-    /// The frame whose playback is all here, if playback comes `lateness` samples after it is played and
-    /// its echo `delay` samples. Frames are assessed once each, some never when playback catches up.
-    pub(crate) fn next(&mut self, lateness: u64, delay: Option<i32>) -> Option<u64> {
-        let early = delay.map_or(0, |delay| u64::try_from(delay - FILTER_HEAD).unwrap_or(0));
-        let behind = lateness.saturating_sub(early).div_ceil(FRAME_LEN as u64).min(KEPT as u64 - 2);
-        let wanted = (self.pushed - 1).checked_sub(behind)?;
+    /// The frame whose playback is all here, if that comes `behind` frames later than the frame. Frames are
+    /// assessed once each, some never when playback catches up.
+    pub(crate) fn next(&mut self, behind: u64) -> Option<u64> {
+        let wanted = (self.pushed - 1).checked_sub(behind.min(KEPT as u64 - 2))?;
         if wanted < self.next {
             return None;
         }
@@ -53,21 +68,26 @@ impl Backlog {
         self.pushed
     }
 
-    pub(crate) fn frame(&self, number: u64) -> &Frame {
-        &self.frames[number as usize % KEPT]
+    pub(crate) fn window(&self, number: u64) -> MicWindow {
+        let before =
+            number.checked_sub(1).map(|before| self.at(before)).filter(|heard| heard.capture == Capture::Whole);
+        let Heard { frame, capture, .. } = *self.at(number);
+        MicWindow { before: before.map(|heard| *heard.frame.samples()), frame, capture }
     }
 
     /// The score that was in force after that frame.
     pub(crate) fn speech(&self, number: u64) -> Probability {
-        self.speech[number as usize % KEPT]
+        self.at(number).speech
     }
 
     pub(crate) fn reset(&mut self) {
         (self.pushed, self.next) = (0, 0);
     }
+
+    fn at(&self, number: u64) -> &Heard {
+        &self.heard[number as usize % KEPT]
+    }
 }
 
-/// The canceller reads playback up to this much before its echo, in samples.
-const FILTER_HEAD: i32 = (HEAD + SLACK + 1) * FRAME_LEN as i32;
 /// As many frames as playback may be late, and two.
 const KEPT: usize = 52;

@@ -22,9 +22,17 @@ impl Filterbank {
         Self { fft: two_frames(), hann: hann(2 * FRAME_LEN), edges: edges() }
     }
 
-    /// The levels over `before` and `frame`.
-    pub(crate) fn levels(&mut self, before: &[f32; FRAME_LEN], frame: &[f32; FRAME_LEN]) -> Levels {
-        let samples = before.iter().chain(frame);
+    /// The levels over `before` and `frame`. What was before and never arrived is taken for the frame backwards:
+    /// that has the same levels, and no edge where the two meet.
+    pub(crate) fn levels(&mut self, before: Option<&[f32; FRAME_LEN]>, frame: &[f32; FRAME_LEN]) -> Levels {
+        match before {
+            Some(before) => self.levels_of(before.iter().chain(frame)),
+            None => self.levels_of(frame.iter().rev().chain(frame)),
+        }
+    }
+
+    /// The levels over the samples of two frames.
+    pub(crate) fn levels_of<'a>(&mut self, samples: impl Iterator<Item = &'a f32>) -> Levels {
         for ((x, sample), weight) in self.fft.time.iter_mut().zip(samples).zip(&self.hann) {
             *x = sample * weight;
         }

@@ -19,6 +19,8 @@ pub(crate) struct BargeIn {
     waited: u64,
     /// It was not found though it was waited for: there may be no echo at all.
     refuted: bool,
+    /// What the last frame with evidence meant, since playback is in the room.
+    before: Option<Passage>,
 }
 
 /// What the turn is to make of a frame.
@@ -62,6 +64,7 @@ impl BargeIn {
             voice: 0.0,
             waited: 0,
             refuted: false,
+            before: None,
         }
     }
 
@@ -70,24 +73,47 @@ impl BargeIn {
         self.rules = Rules::new(config, turn);
     }
 
-    /// Weighs the detector's `score` against what is known about the echo, while the turn stands at `turn`
-    /// and playback comes so late that the evidence is `behind` the newest frame by so many samples.
-    pub(crate) fn step(&mut self, score: Score, echo: Option<&EchoEvidence>, behind: u64, turn: TurnState) -> Passage {
+    /// Weighs the detector's `score` against what is known about the echo, while the turn stands at `turn`.
+    pub(crate) fn step(&mut self, score: Score, echo: &EchoEvidence, turn: TurnState) -> Passage {
         self.hear(score);
-        match echo {
-            None => self.pass_unless_late(score, behind),
-            Some(echo) if echo.quality == DelayQuality::Locked => {
-                (self.waited, self.refuted) = (0, false);
-                self.judge(score, echo, turn)
-            }
-            Some(echo) => self.wait(score, echo),
+        let passage = if echo.quality == DelayQuality::Locked {
+            (self.waited, self.refuted) = (0, false);
+            self.judge(score, echo, turn)
+        } else {
+            self.wait(score, echo)
+        };
+        self.before = Some(passage);
+        passage
+    }
+
+    /// No playback is known to be in the room; as much of it as comes late, `behind` samples, may be.
+    pub(crate) fn pass_unless_late(&mut self, score: Score, behind: u64) -> Passage {
+        self.hear(score);
+        self.before = None;
+        let speech = score.speech >= WORTH_WAITING;
+        self.waited = if speech { self.waited + score.window.map_or(0, Span::len) } else { 0 };
+        if speech && self.waited < behind {
+            return self.pass(score, Admission::Wait, Some(Reason::Echo));
         }
+        self.pass(score, Admission::Usual, None)
     }
 
     /// Nothing is known about this frame yet: nothing opens, and what is open stays so.
     pub(crate) fn suspend(&mut self, score: Score) -> Passage {
         self.hear(score);
         self.pass(Score { window: None, ..score }, Admission::Wait, Some(Reason::Echo))
+    }
+
+    /// The frame did not arrive, and says nothing of who speaks: what held before it holds until no voice is heard.
+    pub(crate) fn hold(&mut self, score: Score, frame: Span) -> Passage {
+        let Some(before) = self.before else { return self.suspend(score) };
+        self.hear(score);
+        let score = match before.admission {
+            Admission::Certain if self.voice >= WORTH_WAITING.get() => Score { window: None, ..score },
+            Admission::Certain => Score { speech: Probability::default(), window: Some(frame) },
+            Admission::Usual | Admission::Wait | Admission::Agent => score,
+        };
+        Passage { score, ..before }
     }
 
     /// How long a candidate may be held beyond the turn's own rules, in samples.
@@ -97,21 +123,11 @@ impl BargeIn {
 
     pub(crate) fn reset(&mut self) {
         (self.agent_until, self.voice) = (SampleIndex::default(), 0.0);
-        (self.waited, self.refuted) = (0, false);
+        (self.waited, self.refuted, self.before) = (0, false, None);
     }
 
     fn hear(&mut self, score: Score) {
         self.voice = (self.voice * VOICE_KEPT).max(score.speech.get());
-    }
-
-    /// No playback is known to be in the room; as much of it as comes late may be.
-    fn pass_unless_late(&mut self, score: Score, behind: u64) -> Passage {
-        let speech = score.speech >= WORTH_WAITING;
-        self.waited = if speech { self.waited + score.window.map_or(0, Span::len) } else { 0 };
-        if speech && self.waited < behind {
-            return self.pass(score, Admission::Wait, Some(Reason::Echo));
-        }
-        self.pass(score, Admission::Usual, None)
     }
 
     /// The delay is known: only the user counts as speech.

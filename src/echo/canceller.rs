@@ -7,10 +7,12 @@
 //! detector.
 
 use fearless_simd::{Level, Simd, dispatch};
-use realfft::num_complex::Complex;
 
+use super::backlog::MicWindow;
+use super::path::{Capture, PathChange};
 use super::plans::{two_frames, two_frames_back};
 use super::reference::Reference;
+use super::spectra::{BINS, Plain, Spectra};
 use crate::fft::{Forward, Inverse};
 use crate::frame::FRAME_LEN;
 
@@ -19,12 +21,7 @@ pub(crate) struct Canceller {
     simd: Level,
     forward: Forward,
     inverse: Inverse,
-    /// Spectra of the playback, the newest at `newest`.
-    playback: Box<[Bins; PARTS]>,
-    /// Which of them are not silent.
-    sounding: [bool; PARTS],
-    newest: usize,
-    path: Box<[Bins; PARTS]>,
+    path: Box<[Plain; PARTS]>,
     /// How far each bin of the path may be off, squared.
     doubt: Box<[[f32; BINS]; PARTS]>,
     /// What the microphone has beside the echo, as power.
@@ -41,10 +38,7 @@ impl Canceller {
             simd: Level::new(),
             forward: two_frames(),
             inverse: two_frames_back(),
-            playback: Box::new([Bins::SILENT; PARTS]),
-            sounding: [false; PARTS],
-            newest: 0,
-            path: Box::new([Bins::SILENT; PARTS]),
+            path: Box::new([Plain::SILENT; PARTS]),
             doubt: Box::new(FIRST_DOUBTS.map(|doubt| [doubt; BINS])),
             near: [0.0; BINS],
             next_cut: 0,
@@ -53,51 +47,52 @@ impl Canceller {
     }
 
     /// Takes the microphone's frame number `frame`, with the echo `delay` samples behind the playback.
-    /// Returns the frame without the echo that was found in it.
+    /// Returns the frame without the echo that was found in it; one that did not arrive holds none.
     pub(crate) fn step(
         &mut self,
         frame: u64,
-        mic: &[f32; FRAME_LEN],
+        mic: &MicWindow,
         delay: i32,
-        reference: &Reference,
+        change: &PathChange,
+        (playback, reference): (&mut Spectra, &Reference),
     ) -> [f32; FRAME_LEN] {
-        self.align(frame, delay, reference);
-        self.load(frame, 0, reference);
-        let residual = self.subtract(mic);
-        if self.sounding.contains(&true) {
-            self.learn(&residual);
+        if change.mic == Capture::Torn {
+            return *mic.frame.samples();
+        }
+        self.align(delay);
+        let newest = frame as i64 - i64::from(self.offset.unwrap_or(0));
+        playback.prepare(newest - PARTS as i64 + 1, reference);
+        let parts = std::array::from_fn(|part| playback.plain(newest - part as i64));
+        let residual = self.subtract(mic.frame.samples(), &parts);
+        if change.teaches() && parts.iter().any(|part| !part.is_silent()) {
+            self.learn(&residual, &parts);
         }
         residual
     }
 
+    /// By how many frames the playback that is read first lies before the echo, if any was looked for.
+    pub(crate) fn offset(&self) -> Option<i32> {
+        self.offset
+    }
+
     pub(crate) fn reset(&mut self) {
-        self.path.fill(Bins::SILENT);
-        self.playback.fill(Bins::SILENT);
-        self.sounding = [false; PARTS];
+        self.path.fill(Plain::SILENT);
         *self.doubt = FIRST_DOUBTS.map(|doubt| [doubt; BINS]);
         self.near.fill(0.0);
-        (self.newest, self.next_cut, self.offset) = (0, 0, None);
+        (self.next_cut, self.offset) = (0, None);
     }
 
     /// Moves the filter so that the echo's first sound falls into its second partition.
-    fn align(&mut self, frame: u64, delay: i32, reference: &Reference) {
+    fn align(&mut self, delay: i32) {
         let delay = delay.div_euclid(FRAME_LEN as i32);
         // Playback that is not played yet may not be known yet.
         let wanted = (delay - HEAD).max(delay.min(0));
-        let moved = match self.offset {
-            Some(offset) if (offset - 1..=offset + SLACK).contains(&wanted) => {
-                self.newest = (self.newest + PARTS - 1) % PARTS;
-                return;
-            }
-            Some(offset) => wanted - offset,
-            None => PARTS as i32,
-        };
-        self.offset = Some(wanted);
-        self.shift_path(moved);
-        self.newest = 0;
-        for part in 1..PARTS {
-            self.load(frame, part, reference);
+        match self.offset {
+            Some(offset) if (offset - 1..=offset + SLACK).contains(&wanted) => return,
+            Some(offset) => self.shift_path(wanted - offset),
+            None => self.shift_path(PARTS as i32),
         }
+        self.offset = Some(wanted);
     }
 
     /// Partition `p` becomes what `p + moved` was; what is new is unknown.
@@ -110,29 +105,20 @@ impl Canceller {
         for part in order {
             match was(part) {
                 Some(old) => (self.path[part], self.doubt[part]) = (self.path[old], self.doubt[old]),
-                None => (self.path[part], self.doubt[part]) = (Bins::SILENT, [FIRST_DOUBTS[part]; BINS]),
+                None => (self.path[part], self.doubt[part]) = (Plain::SILENT, [FIRST_DOUBTS[part]; BINS]),
             }
         }
     }
 
-    /// Reads the playback of partition `part` at the microphone's frame `frame`.
-    fn load(&mut self, frame: u64, part: usize, reference: &Reference) {
-        let behind = i64::from(self.offset.unwrap_or(0)) + part as i64;
-        reference.read((frame as i64 - behind - 1) * FRAME_LEN as i64, &mut self.forward.time);
-        let slot = (self.newest + part) % PARTS;
-        self.sounding[slot] = self.forward.time.iter().any(|x| x.abs() >= INAUDIBLE);
-        self.playback[slot] = if self.sounding[slot] { Bins::of(&mut self.forward) } else { Bins::SILENT };
-    }
-
     /// The microphone without the estimated echo.
-    fn subtract(&mut self, mic: &[f32; FRAME_LEN]) -> [f32; FRAME_LEN] {
-        let Self { simd, playback, newest, path, inverse, .. } = self;
-        let mut echo = Bins::SILENT;
+    fn subtract(&mut self, mic: &[f32; FRAME_LEN], playback: &Parts<'_>) -> [f32; FRAME_LEN] {
+        let Self { simd, path, inverse, .. } = self;
+        let mut echo = Plain::SILENT;
         dispatch!(*simd, simd => simd.vectorize(
             #[inline(always)]
             || {
-                for (part, path) in path.iter().enumerate() {
-                    echo.add_product(&playback[(*newest + part) % PARTS], path);
+                for (playback, path) in playback.iter().zip(path.iter()) {
+                    echo.add_product(playback, path);
                 }
             }
         ));
@@ -141,17 +127,16 @@ impl Canceller {
     }
 
     /// Moves the path towards what would have left less residual.
-    fn learn(&mut self, residual: &[f32; FRAME_LEN]) {
+    fn learn(&mut self, residual: &[f32; FRAME_LEN], playback: &Parts<'_>) {
         self.forward.time[..FRAME_LEN].fill(0.0);
         self.forward.time[FRAME_LEN..].copy_from_slice(residual);
-        let error = Bins::of(&mut self.forward);
-        let Self { simd, playback, newest, path, doubt, near, .. } = self;
+        let error = Plain::of(&mut self.forward);
+        let Self { simd, path, doubt, near, .. } = self;
         dispatch!(*simd, simd => simd.vectorize(
             #[inline(always)]
             || {
                 let mut total = [0.0; BINS];
-                for (part, doubt) in doubt.iter().enumerate() {
-                    let x = &playback[(*newest + part) % PARTS];
+                for (x, doubt) in playback.iter().zip(doubt.iter()) {
                     for k in 0..BINS {
                         total[k] += doubt[k] * (x.re[k] * x.re[k] + x.im[k] * x.im[k]);
                     }
@@ -163,7 +148,7 @@ impl Canceller {
                 }
                 for (part, (path, doubt)) in path.iter_mut().zip(doubt.iter_mut()).enumerate() {
                     let unheard = DOUBT_RETURNS * FIRST_DOUBTS[part];
-                    path.follow(doubt, &playback[(*newest + part) % PARTS], &error, &total, unheard);
+                    path.follow(doubt, playback[part], &error, &total, unheard);
                 }
             }
         ));
@@ -178,7 +163,7 @@ impl Canceller {
         let (kept, cut) = self.forward.time.split_at_mut(FRAME_LEN);
         kept.iter_mut().zip(&self.inverse.time).for_each(|(kept, x)| *kept = x * SCALE);
         cut.fill(0.0);
-        *path = Bins::of(&mut self.forward);
+        *path = Plain::of(&mut self.forward);
     }
 }
 
@@ -188,34 +173,12 @@ impl std::fmt::Debug for Canceller {
     }
 }
 
-/// The spectrum of two frames; padded so that it fills whole vectors.
-#[derive(Clone, Copy)]
-struct Bins {
-    re: [f32; BINS],
-    im: [f32; BINS],
-}
+/// The playback of every partition.
+type Parts<'a> = [&'a Plain; PARTS];
 
-impl Bins {
-    const SILENT: Self = Self { re: [0.0; BINS], im: [0.0; BINS] };
-
-    /// The spectrum of the transform's samples.
-    fn of(forward: &mut Forward) -> Self {
-        forward.run();
-        let mut bins = Self::SILENT;
-        for (k, x) in forward.spectrum.iter().enumerate() {
-            (bins.re[k], bins.im[k]) = (x.re, x.im);
-        }
-        bins
-    }
-
-    /// The samples of this spectrum, times their number, are in the transform's `time`.
-    fn back(&self, inverse: &mut Inverse) {
-        for (k, x) in inverse.spectrum.iter_mut().enumerate() {
-            *x = Complex::new(self.re[k], self.im[k]);
-        }
-        let last = inverse.spectrum.len() - 1;
-        (inverse.spectrum[0].im, inverse.spectrum[last].im) = (0.0, 0.0);
-        inverse.run();
+impl Plain {
+    fn is_silent(&self) -> bool {
+        self.re.iter().chain(&self.im).all(|x| *x == 0.0)
     }
 
     #[inline(always)]
@@ -256,13 +219,11 @@ const fn first_doubts() -> [f32; PARTS] {
 }
 
 /// Partitions of 10 ms: a room's first 120 ms behind a head of 20.
-const PARTS: usize = 14;
+pub(super) const PARTS: usize = 14;
 /// Partitions before the estimated delay, because the peak is not always the first sound.
 pub(super) const HEAD: i32 = 2;
 /// The delay may grow by this many partitions before the filter moves.
 pub(super) const SLACK: i32 = 2;
-/// 161 of them hold something.
-const BINS: usize = 168;
 /// The transform back is not normalised.
 const SCALE: f32 = 1.0 / (2 * FRAME_LEN) as f32;
 /// Half of the transformed block is the frame, half zeros.
@@ -284,5 +245,3 @@ const DOUBT_BEFORE: f32 = 0.009;
 const FIRST_DOUBTS: [f32; PARTS] = first_doubts();
 /// What is silent at first may yet be heard: doubt settles at no less than this share of the first.
 const DOUBT_RETURNS: f32 = 0.02;
-/// Quieter samples (-100 dBFS) are silence.
-const INAUDIBLE: f32 = 1e-5;

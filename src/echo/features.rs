@@ -1,9 +1,11 @@
 //! What is known about a frame while the agent's voice is in the room, as the numbers that are weighed.
 
+use super::backlog::MicWindow;
 use super::bands::{BANDS, Filterbank, Levels};
 use super::explain::Cue;
 use super::leak::{Leak, settle, smear};
 use super::lock::DelayQuality;
+use super::path::{DelayChange, PathChange};
 use crate::decision::Probability;
 use crate::frame::FRAME_LEN;
 
@@ -12,7 +14,8 @@ pub(crate) struct Meter {
     filterbank: Filterbank,
     mic: Signal,
     residual: Signal,
-    playback: Signal,
+    /// The residual's frame before, if it was the one before.
+    residual_before: Option<[f32; FRAME_LEN]>,
     /// The playback as a room spreads it.
     spread: Levels,
     mean: Means,
@@ -22,10 +25,11 @@ pub(crate) struct Meter {
 /// What there is to measure.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Heard<'a> {
-    pub(crate) mic: &'a [f32; FRAME_LEN],
+    pub(crate) mic: &'a MicWindow,
     pub(crate) residual: &'a [f32; FRAME_LEN],
-    /// The playback that the echo in this frame comes from.
-    pub(crate) playback: &'a [f32; FRAME_LEN],
+    /// The playback that the echo in this frame and the one before comes from.
+    pub(crate) playback: &'a [f32; 2 * FRAME_LEN],
+    pub(crate) change: PathChange,
     pub(crate) mic_speech: Probability,
     pub(crate) residual_speech: Probability,
     pub(crate) knowledge: Knowledge,
@@ -52,7 +56,7 @@ impl Meter {
             filterbank: Filterbank::new(),
             mic: Signal::new(),
             residual: Signal::new(),
-            playback: Signal::new(),
+            residual_before: None,
             spread: [SILENT_DB; BANDS],
             mean: Means::default(),
             audible: 0.0,
@@ -61,19 +65,26 @@ impl Meter {
 
     /// Takes the next frame.
     pub(crate) fn step(&mut self, heard: &Heard<'_>) -> Features {
-        let mic = self.mic.levels(&mut self.filterbank, heard.mic);
-        let residual = self.residual.levels(&mut self.filterbank, heard.residual);
-        let playback = self.playback.levels(&mut self.filterbank, heard.playback);
-        settle(&mut self.mic.floor, &mic);
-        settle(&mut self.residual.floor, &residual);
-        smear(&mut self.spread, &playback);
-        self.mean.step(heard);
+        let change = heard.change;
+        if change.delay == DelayChange::New {
+            self.forget_leak();
+        }
+        let residual_before = self.residual_before.filter(|_| change.skipped == 0);
+        let mic = self.filterbank.levels(heard.mic.before.as_ref(), heard.mic.frame.samples());
+        let residual = self.filterbank.levels(residual_before.as_ref(), heard.residual);
+        let playback = self.pass_over(heard.playback);
+        self.residual_before = Some(*heard.residual);
+        self.mean.step(heard.mic, heard.residual, residual_before.as_ref());
+        if change.teaches() {
+            settle(&mut self.mic.floor, &mic);
+            settle(&mut self.residual.floor, &residual);
+        }
         self.audible = (above(&mic, &self.mic.floor) / AUDIBLE_DB).min(1.0);
         let Knowledge { strength: (height, clarity), frames_since_lock, frames_of_playback, quality } = heard.knowledge;
         let mut out = Writer::new();
         if frames_since_lock.is_some() {
-            out.levels(&self.mic.leak.excess(&mic, &self.spread, &self.mic.floor));
-            out.levels(&self.residual.leak.excess(&residual, &self.spread, &self.residual.floor));
+            out.levels(&self.mic.excess(&mic, &self.spread, change));
+            out.levels(&self.residual.excess(&residual, &self.spread, change));
             out.levels(&std::array::from_fn(|band| mic[band] - residual[band]));
         } else {
             (0..3).for_each(|_| out.levels(&[0.0; BANDS]));
@@ -98,6 +109,14 @@ impl Meter {
         out.done()
     }
 
+    /// Takes playback whose echo nobody looked for: the room spreads it all the same. Returns its levels.
+    pub(crate) fn pass_over(&mut self, playback: &[f32; 2 * FRAME_LEN]) -> Levels {
+        self.residual_before = None;
+        let levels = self.filterbank.levels_of(playback.iter());
+        smear(&mut self.spread, &levels);
+        levels
+    }
+
     /// How plainly anything is heard in the last frame, 0 to 1.
     pub(crate) fn audible(&self) -> f32 {
         self.audible
@@ -109,14 +128,14 @@ impl Meter {
     }
 
     /// Another delay: what was learnt about the leak is about the wrong sounds.
-    pub(crate) fn forget_leak(&mut self) {
+    fn forget_leak(&mut self) {
         self.mic.leak = Leak::new();
         self.residual.leak = Leak::new();
         self.spread = [SILENT_DB; BANDS];
     }
 
     pub(crate) fn reset(&mut self) {
-        (self.mic, self.residual, self.playback) = (Signal::new(), Signal::new(), Signal::new());
+        (self.mic, self.residual, self.residual_before) = (Signal::new(), Signal::new(), None);
         (self.spread, self.mean) = ([SILENT_DB; BANDS], Means::default());
     }
 }
@@ -153,28 +172,28 @@ fn cue_of(index: usize) -> Cue {
 /// What is remembered of one signal.
 #[derive(Clone, Copy, Debug)]
 struct Signal {
-    before: [f32; FRAME_LEN],
     floor: Levels,
     leak: Leak,
 }
 
 impl Signal {
     const fn new() -> Self {
-        Self { before: [0.0; FRAME_LEN], floor: [0.0; BANDS], leak: Leak::new() }
+        Self { floor: [0.0; BANDS], leak: Leak::new() }
     }
 
-    fn levels(&mut self, filterbank: &mut Filterbank, frame: &[f32; FRAME_LEN]) -> Levels {
-        let levels = filterbank.levels(&self.before, frame);
-        self.before = *frame;
-        levels
+    /// How far `levels` lie over what the playback explains, in dB.
+    fn excess(&mut self, levels: &Levels, spread: &Levels, change: PathChange) -> Levels {
+        let excess = self.leak.excess(levels, spread, &self.floor);
+        if change.teaches() {
+            self.leak.learn(levels, spread, &self.floor, &excess);
+        }
+        excess
     }
 }
 
 /// Averages over about 50 ms of the signals without their rumble.
 #[derive(Clone, Copy, Debug, Default)]
 struct Means {
-    /// The last samples of microphone and residual.
-    last: (f32, f32),
     mic: f32,
     residual: f32,
     echo: f32,
@@ -182,16 +201,24 @@ struct Means {
 }
 
 impl Means {
-    fn step(&mut self, heard: &Heard<'_>) {
-        let (mut mic, mut residual, mut echo, mut both) = (0.0, 0.0, 0.0, 0.0);
-        for (m, r) in heard.mic.iter().zip(heard.residual) {
-            let (m, r) = (m - EMPHASIS * self.last.0, r - EMPHASIS * std::mem::replace(&mut self.last, (*m, *r)).1);
+    fn step(&mut self, heard: &MicWindow, residual: &[f32; FRAME_LEN], residual_before: Option<&[f32; FRAME_LEN]>) {
+        let mic = heard.frame.samples();
+        // Without a frame before there is no step up to the first sample.
+        let mut last = match (&heard.before, residual_before) {
+            (Some(mic), Some(residual)) => (mic[FRAME_LEN - 1], residual[FRAME_LEN - 1]),
+            _ => (mic[0], residual[0]),
+        };
+        let (mut mic_power, mut residual_power, mut echo, mut both) = (0.0, 0.0, 0.0, 0.0);
+        for (&m, &r) in mic.iter().zip(residual) {
+            let before = std::mem::replace(&mut last, (m, r));
+            let (m, r) = (m - EMPHASIS * before.0, r - EMPHASIS * before.1);
             let e = m - r;
-            (mic, residual, echo, both) = (mic + m * m, residual + r * r, echo + e * e, both + m * e);
+            (mic_power, residual_power) = (mic_power + m * m, residual_power + r * r);
+            (echo, both) = (echo + e * e, both + m * e);
         }
         let keep = |mean: &mut f32, now: f32| *mean = MEAN_KEPT * *mean + (1.0 - MEAN_KEPT) * now;
-        keep(&mut self.mic, mic);
-        keep(&mut self.residual, residual);
+        keep(&mut self.mic, mic_power);
+        keep(&mut self.residual, residual_power);
         keep(&mut self.echo, echo);
         keep(&mut self.both, both);
     }

@@ -15,17 +15,15 @@ impl Leak {
         Self { usual: [FIRST_LEAK_DB; BANDS], heard: 0 }
     }
 
-    /// How far `signal` lies over what `playback` explains, in dB; takes it into account.
-    pub(crate) fn excess(&mut self, signal: &Levels, playback: &Levels, floor: &Levels) -> Levels {
+    /// How far `signal` lies over what `playback` explains, in dB.
+    pub(crate) fn excess(&self, signal: &Levels, playback: &Levels, floor: &Levels) -> Levels {
         let explained: Levels =
             std::array::from_fn(|band| (playback[band] + self.usual[band]).max(floor[band] + ABOVE_FLOOR_DB));
-        let excess = std::array::from_fn(|band| signal[band] - explained[band]);
-        self.learn(signal, playback, floor, &excess);
-        excess
+        std::array::from_fn(|band| signal[band] - explained[band])
     }
 
     /// Moves each quantile by a step up or nine steps down; slowly while somebody else may speak.
-    fn learn(&mut self, signal: &Levels, playback: &Levels, floor: &Levels, excess: &Levels) {
+    pub(crate) fn learn(&mut self, signal: &Levels, playback: &Levels, floor: &Levels, excess: &Levels) {
         let loud = excess.iter().filter(|&&db| db > SUSPECT_DB).count();
         let young = 1.0 + YOUTH / (1.0 + self.heard as f32);
         let step = if loud >= SUSPECT_BANDS && self.heard > YOUTH as u32 { SLOW_STEP_DB } else { STEP_DB * young };

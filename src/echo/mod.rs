@@ -15,33 +15,38 @@ mod canceller;
 mod delay;
 mod explain;
 mod features;
+mod gating;
 mod leak;
 mod lock;
 mod net;
+mod path;
 mod plans;
 mod reference;
+mod spectra;
 
 pub(crate) use barge_in::{Admission, Passage};
 pub use explain::{Cue, Weight};
 pub use features::Features;
+pub(crate) use gating::Echo;
 pub use lock::DelayQuality;
 pub use reference::Arrival;
 
-use backlog::Backlog;
-use barge_in::BargeIn;
+use backlog::{Backlog, MicWindow};
 use canceller::Canceller;
 use delay::DelayEstimator;
 use explain::Recent;
 use features::{Heard, Knowledge, Meter};
 use net::{EchoModel, Memory};
+use path::{Capture, PathChange, PathWatch};
 use reference::Reference;
+use spectra::Spectra;
 use std::sync::Arc;
 
-use crate::config::{EchoConfig, ForwardAudio, SileroConfig, TurnConfig};
-use crate::decision::{Probability, TurnState};
+use crate::config::SileroConfig;
+use crate::decision::Probability;
 use crate::error::ModelError;
 use crate::frame::{FRAME_LEN, Frame, SAMPLE_RATE, SampleIndex, Span};
-use crate::vad::{Attention, DueWindow, ModelId, Score, Silero, SileroModel, Vad};
+use crate::vad::{Attention, DueWindow, ModelId, Silero, SileroModel, Vad};
 
 /// Looks for the playback in the microphone, frame by frame.
 ///
@@ -59,7 +64,9 @@ use crate::vad::{Attention, DueWindow, ModelId, Score, Silero, SileroModel, Vad}
 /// ```
 pub struct EchoDetector {
     reference: Reference,
+    spectra: Spectra,
     backlog: Backlog,
+    path: PathWatch,
     delay: DelayEstimator,
     canceller: Canceller,
     meter: Meter,
@@ -70,8 +77,8 @@ pub struct EchoDetector {
     /// The frame under assessment, if the agent's voice may be in it.
     staged: Option<Staged>,
     features: Option<Features>,
-    /// Since when the delay is known, and which it was then.
-    locked: Option<(u64, i32)>,
+    /// The last evidence while the agent's voice was in the room.
+    evidence: Option<EchoEvidence>,
     /// Playback is in the room, but comes so late that no frame can be assessed now.
     behind: bool,
     /// Frames that playback was in the room without a pause of more than a second.
@@ -110,11 +117,13 @@ impl EchoDetector {
     /// [`ModelError`] if the bundled weights are damaged.
     ///
     /// # Real-time
-    /// Allocates all that it will ever need, about 520 KB.
+    /// Allocates all that it will ever need, about 530 KB.
     pub fn new() -> Result<Self, ModelError> {
         Ok(Self {
             reference: Reference::new(),
+            spectra: Spectra::new(),
             backlog: Backlog::new(),
+            path: PathWatch::default(),
             delay: DelayEstimator::new(),
             canceller: Canceller::new(),
             meter: Meter::new(),
@@ -124,7 +133,7 @@ impl EchoDetector {
             recent: Recent::new(),
             staged: None,
             features: None,
-            locked: None,
+            evidence: None,
             behind: false,
             playing: 0,
         })
@@ -150,49 +159,60 @@ impl EchoDetector {
     }
 
     /// Looks for the echo in the microphone's next frame. `speech` is the score in force after it.
-    /// `None` if the agent has not been heard for so long that no echo can be left.
+    /// `None` if the agent has not been heard for so long that no echo can be left. A frame that did not
+    /// arrive whole says nothing: the likelihoods of the one before stand.
     ///
     /// # Real-time
     /// Never allocates, frees, locks, logs, blocks or calls the system.
     pub fn assess(&mut self, mic: &Frame, speech: Probability) -> Option<EchoEvidence> {
-        self.stage(mic);
+        self.stage(mic, Capture::of(mic));
         self.due().into_iter().for_each(DueWindow::score);
-        self.conclude(speech)
+        match self.conclude(speech) {
+            Finding::Evidence(evidence) => Some(evidence),
+            Finding::Torn { evidence, .. } => evidence,
+            Finding::NoAgent | Finding::Later => None,
+        }
     }
 
     /// The first phase of [`assess`](Self::assess).
-    pub(crate) fn stage(&mut self, mic: &Frame) {
+    fn stage(&mut self, mic: &Frame, capture: Capture) {
         self.reference.advance();
-        self.backlog.push(mic);
+        self.backlog.push(mic, capture);
         (self.staged, self.features) = (None, None);
-        let known_delay = self.delay.lock().delay();
-        let Some(number) = self.backlog.next(self.reference.lateness(), known_delay) else {
+        let Some(number) = self.backlog.next(self.frames_behind()) else {
             self.behind = self.playing > 0;
             return;
         };
         self.behind = false;
-        if !self.may_echo(number) {
-            if self.playing > 0 {
-                (self.playing, self.memory) = (0, Memory::EMPTY);
-                self.recent.forget();
-            }
-            return;
+        if self.may_echo(number) {
+            self.staged = Some(self.look_at(number));
+        } else if self.playing > 0 {
+            (self.playing, self.memory, self.evidence) = (0, Memory::EMPTY, None);
+            self.recent.forget();
         }
-        let mic = *self.backlog.frame(number);
-        self.playing += 1;
-        self.delay.step(number, &mic, &mut self.reference);
+    }
+
+    /// Finds the delay of the echo in the microphone's frame number `number`, and takes the echo away.
+    fn look_at(&mut self, number: u64) -> Staged {
+        let mic = self.backlog.window(number);
+        self.spectra.follow(number, &mut self.reference);
+        self.delay.step(number, &mic, &self.spectra);
         let delay = self.delay.lock().delay();
-        self.follow(number, delay);
-        let residual = match delay {
-            Some(delay) => self.canceller.step(number, mic.samples(), delay, &self.reference),
-            None => *mic.samples(),
-        };
-        self.residual_vad.stage(&Frame::filled(residual.map(|x| x.clamp(-1.0, 1.0)), 0), Attention::Awake);
-        let mut playback = [0.0; FRAME_LEN];
+        let change = self.path.observe(number, mic.capture, delay, &self.reference);
+        self.playing += 1 + if self.playing > 0 { change.skipped as u32 } else { 0 };
+        let mut playback = [0.0; 2 * FRAME_LEN];
+        let mut residual = *mic.frame.samples();
         if let Some(delay) = delay {
-            self.reference.read((number * FRAME_LEN as u64) as i64 - i64::from(delay), &mut playback);
+            let known = (&mut self.spectra, &self.reference);
+            residual = self.canceller.step(number, &mic, delay, &change, known);
+            for unseen in number - change.skipped.min(MOST_PASSED_OVER)..number {
+                self.read_playback(unseen, delay, &mut playback);
+                self.meter.pass_over(&playback);
+            }
+            self.read_playback(number, delay, &mut playback);
         }
-        self.staged = Some(Staged { number, mic, residual, playback, delay });
+        self.residual_vad.stage(&Frame::filled(residual.map(|x| x.clamp(-1.0, 1.0)), 0), Attention::Awake);
+        Staged { number, mic, residual, playback, delay, change }
     }
 
     /// The window of the residual that must be scored before [`conclude`](Self::conclude).
@@ -202,35 +222,50 @@ impl EchoDetector {
     }
 
     /// The second phase of [`assess`](Self::assess).
-    pub(crate) fn conclude(&mut self, speech: Probability) -> Option<EchoEvidence> {
+    fn conclude(&mut self, speech: Probability) -> Finding {
         self.backlog.remember(speech);
-        let Staged { number, mic, residual, playback, delay } = self.staged?;
-        let start = number * FRAME_LEN as u64;
-        let mic_speech = self.backlog.speech(number);
-        let lock = self.delay.lock();
-        let features = self.meter.step(&Heard {
-            mic: mic.samples(),
-            residual: &residual,
-            playback: &playback,
-            mic_speech,
-            residual_speech: self.residual_vad.conclude().speech,
-            knowledge: Knowledge {
-                strength: lock.strength(),
-                frames_since_lock: self.locked.map(|(since, _)| number - since),
-                frames_of_playback: self.playing,
-                quality: lock.quality(),
-            },
-        });
+        let Some(staged) = self.staged else {
+            return if self.behind { Finding::Later } else { Finding::NoAgent };
+        };
+        let residual_speech = self.residual_vad.conclude().speech;
+        let start = staged.number * FRAME_LEN as u64;
+        let frame = Span::new(SampleIndex(start), SampleIndex(start + FRAME_LEN as u64));
+        if staged.change.mic == Capture::Torn {
+            self.meter.pass_over(&staged.playback);
+            self.evidence = self.evidence.map(|before| EchoEvidence { frame, ..before });
+            return Finding::Torn { frame, evidence: self.evidence };
+        }
+        let features = self.measure(&staged, residual_speech);
         self.features = Some(features);
         self.recent.note(&self.memory, &features);
         let near = self.model.step(&mut self.memory, &features);
-        Some(EchoEvidence {
-            frame: Span::new(SampleIndex(start), SampleIndex(start + FRAME_LEN as u64)),
+        let evidence = EchoEvidence {
+            frame,
             near,
             likelihood: Probability::nearest((1.0 - near.get()) * self.meter.audible()),
-            delay,
-            quality: lock.quality(),
+            delay: staged.delay,
+            quality: self.delay.lock().quality(),
             cancelled_db: self.meter.cancelled_db(),
+        };
+        self.evidence = Some(evidence);
+        Finding::Evidence(evidence)
+    }
+
+    fn measure(&mut self, staged: &Staged, residual_speech: Probability) -> Features {
+        let lock = self.delay.lock();
+        self.meter.step(&Heard {
+            mic: &staged.mic,
+            residual: &staged.residual,
+            playback: &staged.playback,
+            change: staged.change,
+            mic_speech: self.backlog.speech(staged.number),
+            residual_speech,
+            knowledge: Knowledge {
+                strength: lock.strength(),
+                frames_since_lock: self.path.frames_since_lock(),
+                frames_of_playback: self.playing,
+                quality: lock.quality(),
+            },
         })
     }
 
@@ -252,7 +287,7 @@ impl EchoDetector {
     /// # Real-time
     /// Never allocates, frees, locks or blocks, but asks the net some 6,000 times: milliseconds.
     pub fn explain(&self) -> Option<[Weight; Cue::ALL.len()]> {
-        self.staged.and_then(|_| self.recent.weigh(&self.model))
+        self.features.and_then(|_| self.recent.weigh(&self.model))
     }
 
     /// The weights of the last step.
@@ -263,14 +298,16 @@ impl EchoDetector {
     /// Forgets the stream; afterwards the detector answers as a new one.
     pub fn reset(&mut self) {
         self.reference.reset();
+        self.spectra.reset();
         self.backlog.reset();
+        self.path = PathWatch::default();
         self.delay.reset();
         self.canceller.reset();
         self.meter.reset();
         self.residual_vad.reset();
         self.recent.forget();
         (self.memory, self.staged, self.features) = (Memory::EMPTY, None, None);
-        (self.locked, self.behind, self.playing) = (None, false, 0);
+        (self.evidence, self.behind, self.playing) = (None, false, 0);
     }
 
     /// Whether the agent's voice may still be in the room: for 1.2 s, or when the delay is known until
@@ -284,82 +321,47 @@ impl EchoDetector {
         self.reference.sounding_until().is_some_and(|until| start < until as i64 + lasts)
     }
 
-    /// Notes when the delay became known; what was learnt at another is forgotten.
-    fn follow(&mut self, number: u64, delay: Option<i32>) {
-        let same = |(_, was): &(u64, i32), delay: i32| (was - delay).abs() <= SAME_DELAY;
-        match (delay, &mut self.locked) {
-            (None, locked) => *locked = None,
-            (Some(delay), Some(locked)) if same(locked, delay) => locked.1 = delay,
-            (Some(delay), locked) => {
-                *locked = Some((number, delay));
-                self.meter.forget_leak();
-            }
-        }
+    /// How many frames the one to be assessed lies behind the newest, so that the playback it needs is here.
+    fn frames_behind(&self) -> u64 {
+        let early = self.delay.lock().delay().and_then(|_| self.canceller.offset()).unwrap_or(0);
+        let late = self.reference.lateness().div_ceil(FRAME_LEN as u64);
+        late.saturating_sub(u64::try_from(early).unwrap_or(0))
+    }
+
+    /// The playback that the echo in frame `number` and the one before it comes from.
+    fn read_playback(&self, number: u64, delay: i32, playback: &mut [f32; 2 * FRAME_LEN]) {
+        self.reference.read((number as i64 - 1) * FRAME_LEN as i64 - i64::from(delay), playback);
     }
 }
 
-/// The part of a gate that deals with echo.
-pub(crate) struct Echo {
-    pub(crate) detector: Box<EchoDetector>,
-    barge_in: BargeIn,
-    forward: ForwardAudio,
-}
-
-impl Echo {
-    pub(crate) fn new(config: &EchoConfig, turn: &TurnConfig) -> Result<Self, ModelError> {
-        let (detector, barge_in) = (Box::new(EchoDetector::new()?), BargeIn::new(config, turn));
-        Ok(Self { detector, barge_in, forward: config.forward_audio })
-    }
-
-    /// Goes on by other rules; the echo path that was learnt stays.
-    pub(crate) fn reconfigure(&mut self, config: &EchoConfig, turn: &TurnConfig) {
-        self.barge_in.reconfigure(config, turn);
-        self.forward = config.forward_audio;
-    }
-
-    /// Takes the next frame; returns what is forwarded in its place, if that is not the microphone.
-    pub(crate) fn stage(&mut self, mic: &Frame) -> Option<[f32; FRAME_LEN]> {
-        self.detector.stage(mic);
-        let staged = self.detector.staged.as_ref()?;
-        let newest = staged.number + 1 == self.detector.backlog.pushed();
-        (self.forward == ForwardAudio::Cleaned && newest).then(|| staged.residual.map(|x| x.clamp(-1.0, 1.0)))
-    }
-
-    /// What the turn, which stands at `turn`, is to make of the frame, and what that rests on.
-    pub(crate) fn judge(&mut self, score: Score, turn: TurnState) -> (Passage, Option<EchoEvidence>) {
-        let evidence = self.detector.conclude(score.speech);
-        if self.detector.behind {
-            return (self.barge_in.suspend(score), None);
-        }
-        let behind = self.detector.backlog.behind();
-        (self.barge_in.step(score, evidence.as_ref(), behind, turn), evidence)
-    }
-
-    /// How long a candidate may be held beyond the turn's own rules, in samples.
-    pub(crate) fn longest_wait(&self) -> u64 {
-        self.barge_in.longest_wait()
-    }
-
-    pub(crate) fn reset(&mut self) {
-        self.detector.reset();
-        self.barge_in.reset();
-    }
+/// What came of a frame.
+#[derive(Clone, Copy, Debug)]
+enum Finding {
+    /// The agent cannot be heard.
+    NoAgent,
+    /// It may be heard, but its playback comes so late that no frame can be assessed now.
+    Later,
+    /// The frame did not arrive whole; what was known before it.
+    Torn { frame: Span, evidence: Option<EchoEvidence> },
+    /// What is known.
+    Evidence(EchoEvidence),
 }
 
 /// A frame between the two phases.
 #[derive(Clone, Copy, Debug)]
 struct Staged {
     number: u64,
-    mic: Frame,
+    mic: MicWindow,
     residual: [f32; FRAME_LEN],
-    /// What the agent said that its echo in this frame comes from.
-    playback: [f32; FRAME_LEN],
+    /// What the agent said that its echo in this frame and the one before comes from.
+    playback: [f32; 2 * FRAME_LEN],
     delay: Option<i32>,
+    change: PathChange,
 }
 
 impl std::fmt::Debug for EchoDetector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("EchoDetector").field("delay", &self.delay).field("locked", &self.locked).finish_non_exhaustive()
+        f.debug_struct("EchoDetector").field("delay", &self.delay).field("path", &self.path).finish_non_exhaustive()
     }
 }
 
@@ -367,8 +369,8 @@ impl std::fmt::Debug for EchoDetector {
 const REVERBERATION: i64 = 4_800;
 /// 1.2 s: the longest delay that is looked for and some reverberation.
 const LONGEST_ECHO: i64 = 19_200;
-/// 20 ms: a delay that moves by more is another path.
-const SAME_DELAY: i32 = 320;
+/// After 120 ms, which a room brings down by 14 dB, what was before is hidden.
+const MOST_PASSED_OVER: u64 = 12;
 
 #[cfg(test)]
 mod tests;

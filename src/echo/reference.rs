@@ -1,21 +1,25 @@
 //! What the agent says, sample by sample on the microphone's clock.
 
-use crate::frame::{FRAME_LEN, Frame, SampleIndex};
+use std::ops::RangeInclusive;
+
+use crate::frame::{FRAME_LEN, Frame, SampleIndex, Span};
 
 /// A ring of playback around the microphone's present. What was never given is silence.
 #[derive(Debug)]
 pub(crate) struct Reference {
     ring: Box<[f32]>,
+    /// Of each frame in the ring, how many samples were given.
+    given: Box<[u8; FRAMES]>,
     /// One past the last microphone sample.
     now: u64,
     /// One past the newest sample given.
     end: u64,
     /// One past the last sample of a frame that can be heard.
     sounding_until: Option<u64>,
-    /// How long after it was played a frame came, at most and lately.
-    late: u64,
-    /// The oldest sample that changed since [`take_changed`](Self::take_changed).
-    changed: Option<u64>,
+    /// How long after it was played a frame came at most: in this stretch of time, and in the one before.
+    late: [u64; 2],
+    /// The first and the last frame that changed since [`take_changed`](Self::take_changed).
+    changed: Option<(u64, u64)>,
 }
 
 /// What became of a frame of playback.
@@ -33,41 +37,56 @@ pub enum Arrival {
 
 impl Reference {
     pub(crate) fn new() -> Self {
-        Self { ring: vec![0.0; RING].into(), now: 0, end: 0, sounding_until: None, late: 0, changed: None }
+        Self {
+            ring: vec![0.0; RING].into(),
+            given: Box::new([0; FRAMES]),
+            now: 0,
+            end: 0,
+            sounding_until: None,
+            late: [0; 2],
+            changed: None,
+        }
     }
 
     /// Takes a frame that is played when the microphone's sample `at` is recorded.
     pub(crate) fn write(&mut self, frame: &Frame, at: SampleIndex) -> Arrival {
-        let end = at.0 + FRAME_LEN as u64;
         let late = self.now.saturating_sub(at.0);
         if late > LATEST {
             return Arrival::Late;
         }
-        if end > self.now + AHEAD {
+        if at.0 > self.now + AHEAD - FRAME_LEN as u64 {
             return Arrival::Full;
         }
-        self.late = self.late.max(late);
+        let end = at.0 + FRAME_LEN as u64;
+        self.late[0] = self.late[0].max(late);
         for (at, &sample) in (at.0..).zip(frame.samples()) {
             self.ring[index(at)] = sample;
         }
+        let in_second = (at.0 % FRAME_LEN as u64) as u8;
+        self.count_given(at.0, FRAME_LEN as u8 - in_second);
+        self.count_given(end, in_second);
         self.end = self.end.max(end);
-        self.note_change(at);
+        self.note_change(Span::new(at, SampleIndex(end)));
         if frame.level_dbfs() > SOUNDING_DBFS {
             self.sounding_until = self.sounding_until.max(Some(end));
         }
         Arrival::Accepted
     }
 
-    /// Takes back what was to be played from `at` on.
-    pub(crate) fn clear(&mut self, at: SampleIndex) {
-        for at in at.0..self.end {
+    /// Takes back what was to be played from `at` on; returns what of it was still kept.
+    pub(crate) fn clear(&mut self, at: SampleIndex) -> Span {
+        let taken = Span::new(SampleIndex(at.0.max(self.oldest())), SampleIndex(self.end));
+        for at in taken.start.0..taken.end.0 {
             self.ring[index(at)] = 0.0;
+            let given = &mut self.given[frame_index(at / FRAME_LEN as u64)];
+            *given = (*given).min((at % FRAME_LEN as u64) as u8);
         }
-        if at.0 < self.end {
-            self.note_change(at);
-            self.end = at.0;
-            self.sounding_until = self.sounding_until.map(|until| until.min(at.0));
+        if !taken.is_empty() {
+            self.note_change(taken);
         }
+        self.end = self.end.min(at.0);
+        self.sounding_until = self.sounding_until.map(|until| until.min(at.0));
+        taken
     }
 
     /// The microphone recorded another frame.
@@ -76,13 +95,17 @@ impl Reference {
         for at in fresh..fresh + FRAME_LEN as u64 {
             self.ring[index(at)] = 0.0;
         }
+        self.given[frame_index(fresh / FRAME_LEN as u64)] = 0;
         self.now += FRAME_LEN as u64;
-        self.late = self.late.saturating_sub(FORGIVEN_PER_FRAME);
+        if self.now.is_multiple_of(LATE_FOR) {
+            self.late = [0, self.late[0]];
+        }
     }
 
-    /// How long after it was played playback comes, in samples.
+    /// How long after it was played playback comes, in samples: at most, of late. It falls seldom, and then at
+    /// once: what follows the playback must leave out frames to follow it down.
     pub(crate) fn lateness(&self) -> u64 {
-        self.late
+        self.late[0].max(self.late[1])
     }
 
     /// One past the newest sample given.
@@ -95,27 +118,48 @@ impl Reference {
         self.sounding_until
     }
 
-    /// From where on playback changed since this was asked last.
-    pub(crate) fn take_changed(&mut self) -> Option<u64> {
-        self.changed.take()
+    /// Which frames, from the first to the last, changed since this was asked last.
+    pub(crate) fn take_changed(&mut self) -> Option<RangeInclusive<u64>> {
+        self.changed.take().map(|(first, last)| first..=last)
     }
 
-    fn note_change(&mut self, at: SampleIndex) {
-        self.changed = Some(self.changed.map_or(at.0, |oldest| oldest.min(at.0)));
+    /// Whether a frame of playback may yet come in the place of what counts as silence: it was not given, but
+    /// something shortly before it was. A longer pause is the agent's.
+    pub(crate) fn may_yet_come(&self, frame: u64) -> bool {
+        let given = |frame: u64| self.given[frame_index(frame)];
+        usize::from(given(frame)) < FRAME_LEN
+            && (frame.saturating_sub(LONGEST_HOLE)..frame).any(|before| given(before) > 0)
     }
 
     /// The samples from `start` on; silence where nothing was given or nothing is kept.
     pub(crate) fn read(&self, start: i64, out: &mut [f32]) {
-        let kept = (self.now + AHEAD).saturating_sub(RING as u64) as i64;
-        let given = self.end as i64;
+        let (kept, given) = (self.oldest() as i64, self.end as i64);
         for (at, out) in (start..).zip(out) {
-            *out = if at >= kept.max(0) && at < given { self.ring[index(at as u64)] } else { 0.0 };
+            *out = if at >= kept && at < given { self.ring[index(at as u64)] } else { 0.0 };
         }
     }
 
     pub(crate) fn reset(&mut self) {
         self.ring.fill(0.0);
-        (self.now, self.end, self.sounding_until, self.late, self.changed) = (0, 0, None, 0, None);
+        self.given.fill(0);
+        (self.now, self.end, self.sounding_until, self.late, self.changed) = (0, 0, None, [0; 2], None);
+    }
+
+    /// The oldest sample that the ring still holds.
+    fn oldest(&self) -> u64 {
+        (self.now + AHEAD).saturating_sub(RING as u64)
+    }
+
+    /// Notes that `samples` more were given of the frame that the sample `at` lies in.
+    fn count_given(&mut self, at: u64, samples: u8) {
+        let given = &mut self.given[frame_index(at / FRAME_LEN as u64)];
+        *given = given.saturating_add(samples).min(FRAME_LEN as u8);
+    }
+
+    fn note_change(&mut self, span: Span) {
+        let (first, last) = (span.start.0 / FRAME_LEN as u64, (span.end.0 - 1) / FRAME_LEN as u64);
+        self.changed =
+            Some(self.changed.map_or((first, last), |(oldest, newest)| (oldest.min(first), newest.max(last))));
     }
 }
 
@@ -123,13 +167,22 @@ fn index(at: u64) -> usize {
     at as usize & (RING - 1)
 }
 
+fn frame_index(frame: u64) -> usize {
+    frame as usize & (FRAMES - 1)
+}
+
 /// 2 s: as late as a frame may come, the longest delay, and the filter's length.
 const RING: usize = 32_768;
+/// More frames than the ring holds.
+const FRAMES: usize = 256;
 /// 200 ms; the caller keeps what plays later.
 const AHEAD: u64 = 20 * FRAME_LEN as u64;
 /// 500 ms.
 const LATEST: u64 = 50 * FRAME_LEN as u64;
-/// A late frame is made up for by 25 ms a second.
-const FORGIVEN_PER_FRAME: u64 = 4;
+/// A frame that comes late is remembered for one to two such stretches, of 5 s: callers who are late once in a
+/// sentence are late in the next.
+const LATE_FOR: u64 = 500 * FRAME_LEN as u64;
+/// 150 ms, about the canceller's length: playback that stays away for longer was never said.
+const LONGEST_HOLE: u64 = 15;
 /// Quieter playback leaves no echo that a detector would take for speech.
 const SOUNDING_DBFS: f32 = -60.0;

@@ -1,10 +1,14 @@
 use super::backlog::Backlog;
 use super::canceller::Canceller;
 use super::delay::DelayEstimator;
+mod continuity;
+
+use super::barge_in::BargeIn;
 use super::features::FEATURES;
-use super::reference::Reference;
+use super::path::{DelayChange, Delivery};
 use super::*;
-use crate::decision::Reason;
+use crate::config::{EchoConfig, TurnConfig};
+use crate::decision::{Reason, TurnState};
 use crate::vad::Score;
 
 #[test]
@@ -14,7 +18,7 @@ fn the_delay_of_a_straight_path_is_exact() {
         let mut estimator = DelayEstimator::new();
         for _ in 0..200 {
             let (frame, mic) = stream.next();
-            estimator.step(frame, &mic, &mut stream.reference);
+            stream.estimate(&mut estimator, frame, &mic);
         }
         let found = estimator.lock().delay().expect("white noise is found");
         // Delays are looked for at 8 kHz.
@@ -49,7 +53,7 @@ fn what_has_nothing_of_the_playback_has_no_delay() {
     let mut estimator = DelayEstimator::new();
     for _ in 0..3_000 {
         let (frame, _) = stream.next();
-        estimator.step(frame, &other.frame(), &mut stream.reference);
+        stream.estimate(&mut estimator, frame, &other.frame());
         assert_ne!(estimator.lock().quality(), DelayQuality::Locked, "frame {frame}");
     }
 }
@@ -62,7 +66,7 @@ fn a_lock_is_given_up_when_the_echo_is_gone_for_good() {
     for n in 0..1_200 {
         let (frame, mic) = stream.next();
         let mic = if n < 200 { mic } else { other.frame() };
-        estimator.step(frame, &mic, &mut stream.reference);
+        stream.estimate(&mut estimator, frame, &mic);
     }
     assert_eq!(estimator.lock().delay(), None);
 }
@@ -74,7 +78,7 @@ fn the_canceller_takes_away_what_came_along_one_path() {
     let (mut mic_power, mut residual_power) = (0.0, 0.0);
     for n in 0..300 {
         let (frame, mic) = stream.next();
-        let residual = canceller.step(frame, mic.samples(), delay, &stream.reference);
+        let residual = stream.cancel(&mut canceller, frame, &mic, delay);
         if n >= 200 {
             (mic_power, residual_power) = (mic_power + power(mic.samples()), residual_power + power(&residual));
         }
@@ -86,7 +90,7 @@ fn the_canceller_takes_away_what_came_along_one_path() {
 #[test]
 fn a_voice_that_was_never_heard_is_not_made_louder() {
     for delay in [1_440, 2_880, 2_960] {
-        let (mut reference, mut canceller) = (Reference::new(), Canceller::new());
+        let (mut reference, mut spectra, mut canceller) = (Reference::new(), Spectra::new(), Canceller::new());
         let (mut agent, mut hiss) = (Voice::default(), Noise(8));
         let mut said = vec![0.0; delay as usize];
         let (mut mic_power, mut residual_power) = (0.0, 0.0);
@@ -95,8 +99,10 @@ fn a_voice_that_was_never_heard_is_not_made_louder() {
             reference.write(&frame, SampleIndex((n * FRAME_LEN) as u64));
             said.extend(frame.samples());
             let hiss = *hiss.frame().samples();
-            let mic = std::array::from_fn(|i| 0.18 * said[n * FRAME_LEN + i] + 1e-3 * hiss[i]);
-            let residual = canceller.step(n as u64, &mic, delay, &reference);
+            let mic: [f32; FRAME_LEN] = std::array::from_fn(|i| 0.18 * said[n * FRAME_LEN + i] + 1e-3 * hiss[i]);
+            let window = MicWindow { before: None, frame: Frame::new(mic).unwrap(), capture: Capture::Whole };
+            spectra.follow(n as u64, &mut reference);
+            let residual = canceller.step(n as u64, &window, delay, &NOTHING_CHANGED, (&mut spectra, &reference));
             reference.advance();
             (mic_power, residual_power) = (mic_power + power(&mic), residual_power + power(&residual));
         }
@@ -113,8 +119,8 @@ fn the_canceller_leaves_the_user_as_they_are() {
     for n in 0..400 {
         let (frame, mic) = stream.next();
         let near = if n >= 300 { *user.frame().samples() } else { [0.0; FRAME_LEN] };
-        let both: [f32; FRAME_LEN] = std::array::from_fn(|i| mic.samples()[i] + near[i]);
-        let residual = canceller.step(frame, &both, delay, &stream.reference);
+        let both = Frame::new(std::array::from_fn(|i| mic.samples()[i] + near[i])).unwrap();
+        let residual = stream.cancel(&mut canceller, frame, &both, delay);
         let off: [f32; FRAME_LEN] = std::array::from_fn(|i| residual[i] - near[i]);
         (said, changed) = (said + power(&near), if n >= 300 { changed + power(&off) } else { 0.0 });
     }
@@ -131,7 +137,7 @@ fn what_was_learnt_stays_when_the_filter_moves() {
         let (frame, mic) = stream.next();
         // The estimate moves by two partitions, the echo stays where it is.
         let delay = if n < 200 { 1_600 } else { 1_280 };
-        left = power(&canceller.step(frame, mic.samples(), delay, &stream.reference)) / power(mic.samples());
+        left = power(&stream.cancel(&mut canceller, frame, &mic, delay)) / power(mic.samples());
     }
     assert!(left < 0.02, "{left} of the echo is left");
 }
@@ -172,9 +178,9 @@ fn frames_are_assessed_once_however_late_their_playback() {
     let mut backlog = Backlog::new();
     let mut assessed = Vec::new();
     for n in 0..200 {
-        backlog.push(&Frame::gap());
-        let lateness = if (50..120).contains(&n) { 4_800 } else { 0 };
-        assessed.extend(backlog.next(lateness, None));
+        backlog.push(&Frame::gap(), Capture::Torn);
+        let behind = if (50..120).contains(&n) { 30 } else { 0 };
+        assessed.extend(backlog.next(behind));
     }
     assert!(assessed.windows(2).all(|pair| pair[0] < pair[1]), "{assessed:?}");
     assert_eq!(assessed.last(), Some(&199));
@@ -188,9 +194,9 @@ fn frames_are_assessed_once_however_late_their_playback() {
 #[test]
 fn the_agent_is_not_sent_with_the_users_first_word() {
     let mut barge_in = BargeIn::new(&EchoConfig::default(), &TurnConfig::default());
-    let agent = barge_in.step(heard(0.9), Some(&evidence(100, 0.05)), 0, TurnState::Quiet);
+    let agent = barge_in.step(heard(0.9), &evidence(100, 0.05), TurnState::Quiet);
     assert_eq!((agent.reason, agent.score.speech), (Some(Reason::Echo), Probability::default()));
-    let user = barge_in.step(heard(0.9), Some(&evidence(101, 0.9)), 0, TurnState::Quiet);
+    let user = barge_in.step(heard(0.9), &evidence(101, 0.9), TurnState::Quiet);
     assert_eq!((user.admission, user.score.speech), (Admission::Certain, Probability::ONE));
     // Frame 100 was the agent's, of which the last 220 ms may already have been the user's.
     assert_eq!(user.not_before, SampleIndex(101 * 160 - 220 * 16));
@@ -200,12 +206,11 @@ fn the_agent_is_not_sent_with_the_users_first_word() {
 fn speech_waits_for_the_delay_but_not_for_good() {
     let mut barge_in = BargeIn::new(&EchoConfig::default(), &TurnConfig::default());
     let unknown = |n: u64| EchoEvidence { quality: DelayQuality::None, delay: None, ..evidence(n, 0.5) };
-    let passes =
-        |n: u64, barge_in: &mut BargeIn| barge_in.step(heard_at(n, 0.9), Some(&unknown(n)), 0, TurnState::Quiet);
+    let passes = |n: u64, barge_in: &mut BargeIn| barge_in.step(heard_at(n, 0.9), &unknown(n), TurnState::Quiet);
     let waited = (0..200).find(|n| passes(*n, &mut barge_in).admission == Admission::Usual).unwrap();
     assert_eq!(waited, 69, "700 ms of speech");
     // No echo was found: from now on a quarter of that is enough.
-    barge_in.step(heard(0.0), None, 0, TurnState::Quiet);
+    barge_in.pass_unless_late(heard(0.0), 0);
     let waited = (300..500).find(|n| passes(*n, &mut barge_in).admission == Admission::Usual).unwrap();
     assert_eq!(waited - 300, 17);
 }
@@ -213,18 +218,18 @@ fn speech_waits_for_the_delay_but_not_for_good() {
 #[test]
 fn silence_in_which_the_net_hears_a_user_is_silence() {
     let mut barge_in = BargeIn::new(&EchoConfig::default(), &TurnConfig::default());
-    let passage = barge_in.step(heard(0.01), Some(&evidence(1, 0.95)), 0, TurnState::Quiet);
+    let passage = barge_in.step(heard(0.01), &evidence(1, 0.95), TurnState::Quiet);
     assert_eq!(passage.score.speech, Probability::default());
 }
 
 #[test]
 fn a_voice_of_before_the_agent_spoke_is_silent_when_it_speaks_again() {
     let mut barge_in = BargeIn::new(&EchoConfig::default(), &TurnConfig::default());
-    barge_in.step(heard(0.99), Some(&evidence(1, 0.95)), 0, TurnState::Speaking);
+    barge_in.step(heard(0.99), &evidence(1, 0.95), TurnState::Speaking);
     for n in 2..100 {
-        barge_in.step(heard_at(n, 0.01), None, 0, TurnState::Quiet);
+        barge_in.pass_unless_late(heard_at(n, 0.01), 0);
     }
-    let passage = barge_in.step(heard(0.01), Some(&evidence(100, 0.95)), 0, TurnState::Quiet);
+    let passage = barge_in.step(heard(0.01), &evidence(100, 0.95), TurnState::Quiet);
     assert_eq!(passage.score.speech, Probability::default());
 }
 
@@ -258,6 +263,13 @@ fn every_feature_belongs_to_the_cue_that_it_is_listed_under() {
 /// White noise that is played, and comes back at half its level so many samples later.
 struct Stream {
     reference: Reference,
+    spectra: Spectra,
+    /// The microphone's frame before.
+    before: Option<[f32; FRAME_LEN]>,
+    watch: PathWatch,
+    /// A frame of playback that has not been given, and whether the next will be one.
+    held_back: Option<(Frame, SampleIndex)>,
+    holds_back: bool,
     noise: Noise,
     played: Vec<f32>,
     frame: u64,
@@ -267,14 +279,29 @@ struct Stream {
 impl Stream {
     fn new(delay: i32) -> Self {
         // 100 ms are known before they are played.
-        let mut stream = Self { reference: Reference::new(), noise: Noise(1), played: Vec::new(), frame: 0, delay };
+        let mut stream = Self {
+            reference: Reference::new(),
+            spectra: Spectra::new(),
+            before: None,
+            watch: PathWatch::default(),
+            held_back: None,
+            holds_back: false,
+            noise: Noise(1),
+            played: Vec::new(),
+            frame: 0,
+            delay,
+        };
         (0..10).for_each(|_| stream.play());
         stream
     }
 
     fn play(&mut self) {
         let (frame, at) = (self.noise.frame(), SampleIndex(self.played.len() as u64));
-        assert_eq!(self.reference.write(&frame, at), Arrival::Accepted);
+        if std::mem::take(&mut self.holds_back) {
+            self.held_back = Some((frame, at));
+        } else {
+            assert_eq!(self.reference.write(&frame, at), Arrival::Accepted);
+        }
         self.played.extend(frame.samples());
     }
 
@@ -287,6 +314,38 @@ impl Stream {
         (self.frame - 1, Frame::new(std::array::from_fn(heard)).unwrap())
     }
 }
+
+impl Stream {
+    /// The next frame of playback is not given until it is [delivered](Self::deliver).
+    fn hold_back(&mut self) {
+        self.holds_back = true;
+    }
+
+    fn deliver(&mut self) {
+        let (frame, at) = self.held_back.take().unwrap();
+        assert_eq!(self.reference.write(&frame, at), Arrival::Accepted);
+    }
+
+    fn window(&mut self, mic: &Frame) -> MicWindow {
+        MicWindow { before: self.before.replace(*mic.samples()), frame: *mic, capture: Capture::of(mic) }
+    }
+
+    fn estimate(&mut self, estimator: &mut DelayEstimator, frame: u64, mic: &Frame) {
+        let window = self.window(mic);
+        self.spectra.follow(frame, &mut self.reference);
+        estimator.step(frame, &window, &self.spectra);
+    }
+
+    fn cancel(&mut self, canceller: &mut Canceller, frame: u64, mic: &Frame, delay: i32) -> [f32; FRAME_LEN] {
+        let window = self.window(mic);
+        self.spectra.follow(frame, &mut self.reference);
+        let change = self.watch.observe(frame, window.capture, Some(delay), &self.reference);
+        canceller.step(frame, &window, delay, &change, (&mut self.spectra, &self.reference))
+    }
+}
+
+const NOTHING_CHANGED: PathChange =
+    PathChange { delay: DelayChange::Kept, skipped: 0, mic: Capture::Whole, playback: Delivery::Complete };
 
 struct Noise(u32);
 

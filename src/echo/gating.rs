@@ -1,0 +1,59 @@
+//! The part of a gate that deals with echo: what is forwarded, and who may open.
+
+use super::barge_in::{BargeIn, Passage};
+use super::path::Capture;
+use super::{EchoDetector, EchoEvidence, Finding};
+use crate::artefact::Artefact;
+use crate::config::{EchoConfig, ForwardAudio, TurnConfig};
+use crate::decision::TurnState;
+use crate::error::ModelError;
+use crate::frame::{FRAME_LEN, Frame};
+use crate::vad::Score;
+
+/// The part of a gate that deals with echo.
+pub(crate) struct Echo {
+    pub(crate) detector: Box<EchoDetector>,
+    barge_in: BargeIn,
+    forward: ForwardAudio,
+}
+
+impl Echo {
+    pub(crate) fn new(config: &EchoConfig, turn: &TurnConfig) -> Result<Self, ModelError> {
+        let (detector, barge_in) = (Box::new(EchoDetector::new()?), BargeIn::new(config, turn));
+        Ok(Self { detector, barge_in, forward: config.forward_audio })
+    }
+
+    /// Goes on by other rules; the echo path that was learnt stays.
+    pub(crate) fn reconfigure(&mut self, config: &EchoConfig, turn: &TurnConfig) {
+        self.barge_in.reconfigure(config, turn);
+        self.forward = config.forward_audio;
+    }
+
+    /// Takes the next frame; returns what is forwarded in its place, if that is not the microphone.
+    pub(crate) fn stage(&mut self, mic: &Frame, artefact: Option<Artefact>) -> Option<[f32; FRAME_LEN]> {
+        self.detector.stage(mic, artefact.map_or_else(|| Capture::of(mic), |_| Capture::Torn));
+        let staged = self.detector.staged.as_ref()?;
+        let newest = staged.number + 1 == self.detector.backlog.pushed();
+        (self.forward == ForwardAudio::Cleaned && newest).then(|| staged.residual.map(|x| x.clamp(-1.0, 1.0)))
+    }
+
+    /// What the turn, which stands at `turn`, is to make of the frame, and what that rests on.
+    pub(crate) fn judge(&mut self, score: Score, turn: TurnState) -> (Passage, Option<EchoEvidence>) {
+        match self.detector.conclude(score.speech) {
+            Finding::NoAgent => (self.barge_in.pass_unless_late(score, self.detector.backlog.behind()), None),
+            Finding::Later => (self.barge_in.suspend(score), None),
+            Finding::Torn { frame, evidence } => (self.barge_in.hold(score, frame), evidence),
+            Finding::Evidence(evidence) => (self.barge_in.step(score, &evidence, turn), Some(evidence)),
+        }
+    }
+
+    /// How long a candidate may be held beyond the turn's own rules, in samples.
+    pub(crate) fn longest_wait(&self) -> u64 {
+        self.barge_in.longest_wait()
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.detector.reset();
+        self.barge_in.reset();
+    }
+}

@@ -1,0 +1,119 @@
+//! What changed on the way from the agent's voice to the microphone: one fact a frame, for all who remember
+//! anything of that way. WebRTC's AEC3 has it as `EchoPathVariability`.
+
+use super::canceller::{HEAD, PARTS, SLACK};
+use super::reference::Reference;
+use crate::frame::{FRAME_LEN, Frame};
+
+/// What is not as it was with the frame that was assessed before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PathChange {
+    pub(crate) delay: DelayChange,
+    /// Frames between the two that nobody assessed.
+    pub(crate) skipped: u64,
+    pub(crate) mic: Capture,
+    pub(crate) playback: Delivery,
+}
+
+/// What became of the delay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DelayChange {
+    /// It is as unknown as before.
+    Unknown,
+    /// It is the same, or moves slowly because two clocks disagree.
+    Kept,
+    /// It became known, or jumped: what was learnt of the echo was learnt from other sounds.
+    New,
+    /// It is no longer believed.
+    Lost,
+}
+
+/// How much of a frame of the microphone arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Capture {
+    Whole,
+    /// Not all: it holds something that nobody recorded.
+    Torn,
+}
+
+/// Whether the playback that the echo comes from is here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    Complete,
+    /// What counts as silence may be playback that comes late.
+    InDoubt,
+}
+
+impl PathChange {
+    /// Whether the frame shows what the room makes of the playback, so that it may be learnt from.
+    pub(crate) fn teaches(&self) -> bool {
+        self.mic == Capture::Whole && self.playback == Delivery::Complete
+    }
+}
+
+impl Capture {
+    /// That of a frame by itself: digital silence is no recording.
+    pub(crate) fn of(frame: &Frame) -> Self {
+        let arrived = frame.missing() == 0 && frame.samples().iter().any(|x| *x != 0.0);
+        if arrived { Self::Whole } else { Self::Torn }
+    }
+}
+
+/// Compares every frame that is assessed with the one before.
+#[derive(Debug, Default)]
+pub(crate) struct PathWatch {
+    /// The frame that would follow the last.
+    next: u64,
+    /// Since when the delay is known, and which it was last.
+    lock: Option<(u64, i32)>,
+}
+
+impl PathWatch {
+    /// Takes what is known about the microphone's frame number `frame`.
+    pub(crate) fn observe(
+        &mut self,
+        frame: u64,
+        mic: Capture,
+        delay: Option<i32>,
+        reference: &Reference,
+    ) -> PathChange {
+        let skipped = frame - self.next;
+        self.next = frame + 1;
+        let in_doubt = delay.is_some_and(|delay| sources(frame, delay).any(|source| reference.may_yet_come(source)));
+        let playback = if in_doubt { Delivery::InDoubt } else { Delivery::Complete };
+        PathChange { delay: self.follow(frame, delay), skipped, mic, playback }
+    }
+
+    /// Frames since the delay became known.
+    pub(crate) fn frames_since_lock(&self) -> Option<u64> {
+        self.lock.map(|(since, _)| self.next - 1 - since)
+    }
+
+    fn follow(&mut self, frame: u64, delay: Option<i32>) -> DelayChange {
+        match (self.lock, delay) {
+            (None, None) => DelayChange::Unknown,
+            (Some(_), None) => {
+                self.lock = None;
+                DelayChange::Lost
+            }
+            (Some((since, was)), Some(delay)) if (was - delay).abs() <= SAME_DELAY => {
+                self.lock = Some((since, delay));
+                DelayChange::Kept
+            }
+            (_, Some(delay)) => {
+                self.lock = Some((frame, delay));
+                DelayChange::New
+            }
+        }
+    }
+}
+
+/// The frames of playback that the echo in `frame` may come from; not those that are still to be played.
+fn sources(frame: u64, delay: i32) -> impl Iterator<Item = u64> {
+    let nearest = frame as i64 - i64::from(delay.div_euclid(FRAME_LEN as i32));
+    let (first, last) = (nearest - i64::from(SLACK) - PARTS as i64, nearest + i64::from(HEAD));
+    (first.max(0)..=last.min(frame as i64)).map(|source| source as u64)
+}
+
+/// 20 ms: a delay that moves by more is another path.
+const SAME_DELAY: i32 = 320;

@@ -1,0 +1,234 @@
+//! The playback's spectra by the number of its frame, each over that frame and the one before: the only ones, for
+//! all who compare the microphone with it. A spectrum is made once, and again only when its playback changes.
+//!
+//! They come in two kinds because two windows are needed: the canceller's must be rectangular (overlap-save), the
+//! delay's tapered, and of that a third of the bins is enough, for all delays at once. To keep the rectangular ones
+//! for all delays too and derive the others would spare a transform a frame (0.7 µs) and cost 240 KB a gate. The
+//! levels of `features` are of a window that begins anywhere, at the delay to the sample: nothing here serves them.
+
+use std::ops::RangeInclusive;
+
+use realfft::num_complex::Complex;
+
+use super::canceller::PARTS;
+use super::delay::{BLOCKS, LEAD};
+use super::plans::two_frames;
+use super::reference::Reference;
+use crate::fft::{Forward, Inverse, hann};
+use crate::frame::FRAME_LEN;
+
+/// Spectra of the playback around the microphone's present.
+pub(crate) struct Spectra {
+    whitener: Whitener,
+    forward: Forward,
+    /// Which frames the rectangular spectra are of, and these.
+    plain: Box<[(Option<i64>, Plain); NEAR]>,
+    /// Which frames the whitened spectra are of, and these.
+    white: Box<[(Option<u64>, White)]>,
+    /// Whitened spectra before this frame are made, if they are wanted.
+    next: u64,
+    /// One past the last frame that is not silent.
+    sounding_until: u64,
+}
+
+impl Spectra {
+    pub(crate) fn new() -> Self {
+        Self {
+            whitener: Whitener::new(),
+            forward: two_frames(),
+            plain: Box::new([(None, Plain::SILENT); NEAR]),
+            white: vec![(None, White::SILENT); KEPT].into(),
+            next: 0,
+            sounding_until: 0,
+        }
+    }
+
+    /// Follows the playback, as far as it has been given, to where the microphone's frame number `frame` needs it.
+    pub(crate) fn follow(&mut self, frame: u64, reference: &mut Reference) {
+        if let Some(changed) = reference.take_changed() {
+            self.forget(changed);
+        }
+        self.next = self.next.max((frame + LEAD + 1).saturating_sub(KEPT as u64));
+        let mut made = 0;
+        while made < MADE_PER_STEP && self.next <= frame + LEAD {
+            let complete = reference.end() >= (self.next + 1) * FRAME_LEN as u64;
+            if !(complete || self.next < frame) {
+                return;
+            }
+            // The silence before the agent speaks takes no time to catch up with.
+            made += usize::from(!self.is_made(self.next) && self.make_white(self.next, reference));
+            self.next += 1;
+        }
+    }
+
+    /// Makes the rectangular spectra of the frames from `first` on.
+    pub(crate) fn prepare(&mut self, first: i64, reference: &Reference) {
+        for frame in first..first + PARTS as i64 {
+            let (of, plain) = &mut self.plain[near_index(frame)];
+            if *of != Some(frame) {
+                reference.read((frame - 1) * FRAME_LEN as i64, &mut self.forward.time);
+                let silent = self.forward.time.iter().all(|x| x.abs() < INAUDIBLE);
+                *plain = if silent { Plain::SILENT } else { Plain::of(&mut self.forward) };
+                *of = Some(frame);
+            }
+        }
+    }
+
+    /// That of a frame which is [prepared](Self::prepare).
+    #[inline(always)]
+    pub(crate) fn plain(&self, frame: i64) -> &Plain {
+        let (of, plain) = &self.plain[near_index(frame)];
+        debug_assert_eq!(*of, Some(frame));
+        plain
+    }
+
+    /// The whitened one of a frame; silence if it is not known.
+    #[inline(always)]
+    pub(crate) fn white(&self, frame: Option<u64>) -> &White {
+        let Some(frame) = frame else { return &White::SILENT };
+        let (of, white) = &self.white[frame as usize % KEPT];
+        if *of == Some(frame) { white } else { &White::SILENT }
+    }
+
+    /// Whether any playback lies within the delays that `frame` is compared at.
+    pub(crate) fn sound_around(&self, frame: u64) -> bool {
+        self.sounding_until + BLOCKS as u64 > frame + LEAD
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.plain.iter_mut().for_each(|(of, _)| *of = None);
+        self.white.iter_mut().for_each(|(of, _)| *of = None);
+        (self.next, self.sounding_until) = (0, 0);
+    }
+
+    /// Forgets what was made of playback that changed: each frame is in two spectra.
+    fn forget(&mut self, changed: RangeInclusive<u64>) {
+        let (first, last) = (*changed.start(), changed.end() + 1);
+        let is_stale = |of: u64| (first..=last).contains(&of);
+        for (of, _) in self.plain.iter_mut() {
+            *of = of.filter(|of| !u64::try_from(*of).is_ok_and(is_stale));
+        }
+        for (of, _) in self.white.iter_mut() {
+            *of = of.filter(|of| !is_stale(*of));
+        }
+        self.next = self.next.min(first);
+    }
+
+    fn is_made(&self, frame: u64) -> bool {
+        self.white[frame as usize % KEPT].0 == Some(frame)
+    }
+
+    /// Whether there was anything to transform.
+    fn make_white(&mut self, frame: u64, reference: &Reference) -> bool {
+        reference.read((frame as i64 - 1) * FRAME_LEN as i64, self.whitener.samples());
+        let sounds = self.whitener.samples().iter().any(|x| x.abs() >= INAUDIBLE);
+        if sounds {
+            self.sounding_until = self.sounding_until.max(frame + 1);
+        }
+        let white = if sounds { self.whitener.run() } else { White::SILENT };
+        self.white[frame as usize % KEPT] = (Some(frame), white);
+        sounds
+    }
+}
+
+/// A rectangular spectrum of two frames; padded so that it fills whole vectors.
+#[derive(Clone, Copy)]
+pub(crate) struct Plain {
+    pub(crate) re: [f32; BINS],
+    pub(crate) im: [f32; BINS],
+}
+
+impl Plain {
+    pub(crate) const SILENT: Self = Self { re: [0.0; BINS], im: [0.0; BINS] };
+
+    /// The spectrum of the transform's samples.
+    pub(crate) fn of(forward: &mut Forward) -> Self {
+        forward.run();
+        let mut bins = Self::SILENT;
+        for (k, x) in forward.spectrum.iter().enumerate() {
+            (bins.re[k], bins.im[k]) = (x.re, x.im);
+        }
+        bins
+    }
+
+    /// The samples of this spectrum, times their number, are in the transform's `time`.
+    pub(crate) fn back(&self, inverse: &mut Inverse) {
+        for (k, x) in inverse.spectrum.iter_mut().enumerate() {
+            *x = Complex::new(self.re[k], self.im[k]);
+        }
+        let last = inverse.spectrum.len() - 1;
+        (inverse.spectrum[0].im, inverse.spectrum[last].im) = (0.0, 0.0);
+        inverse.run();
+    }
+}
+
+/// The bins between 300 Hz and 3.9 kHz (below lies hum and the pitch, above little of a telephone) of a tapered
+/// spectrum, with loud ones made less so, and the sum of their squares.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct White {
+    pub(crate) re: [f32; WHITE_BINS],
+    pub(crate) im: [f32; WHITE_BINS],
+    pub(crate) power: f32,
+}
+
+impl White {
+    pub(crate) const SILENT: Self = Self { re: [0.0; WHITE_BINS], im: [0.0; WHITE_BINS], power: 0.0 };
+}
+
+/// Makes whitened spectra, of two frames tapered so that their ends are no sound of their own.
+pub(crate) struct Whitener {
+    hann: Box<[f32]>,
+    forward: Forward,
+}
+
+impl Whitener {
+    pub(crate) fn new() -> Self {
+        Self { hann: hann(2 * FRAME_LEN), forward: two_frames() }
+    }
+
+    /// Where the two frames belong.
+    pub(crate) fn samples(&mut self) -> &mut [f32] {
+        &mut self.forward.time
+    }
+
+    /// The spectrum of the samples, which it uses up.
+    pub(crate) fn run(&mut self) -> White {
+        self.forward.time.iter_mut().zip(&self.hann).for_each(|(x, weight)| *x *= weight);
+        self.forward.run();
+        let mut white = White::SILENT;
+        for (k, x) in self.forward.spectrum[FIRST_WHITE_BIN..FIRST_WHITE_BIN + WHITE_BINS].iter().enumerate() {
+            let x = x / (x.norm() + WHITENING_FLOOR).powf(WHITENING);
+            (white.re[k], white.im[k]) = (x.re, x.im);
+            white.power += x.norm_sqr();
+        }
+        white
+    }
+}
+
+impl std::fmt::Debug for Spectra {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Spectra").field("next", &self.next).finish_non_exhaustive()
+    }
+}
+
+fn near_index(frame: i64) -> usize {
+    frame.rem_euclid(NEAR as i64) as usize
+}
+
+/// 161 of them hold something.
+pub(crate) const BINS: usize = 168;
+pub(crate) const FIRST_WHITE_BIN: usize = 6;
+pub(crate) const WHITE_BINS: usize = 72;
+/// Rectangular spectra that are kept: as many as the canceller has partitions, and two.
+const NEAR: usize = 16;
+const _: () = assert!(NEAR >= PARTS);
+/// Whitened spectra that are kept: all delays, and half a second of playback that comes late.
+const KEPT: usize = 192;
+/// Playback that comes in a heap is caught up with over several steps, so that none is long.
+const MADE_PER_STEP: usize = 4;
+/// The power of its magnitude that a bin is divided by: of 0.6, 0.7, 0.8 and 1, the surest on recordings.
+const WHITENING: f32 = 0.6;
+/// Bins below this are noise and stay small.
+const WHITENING_FLOOR: f32 = 2e-3;
+/// Quieter samples (-100 dBFS) are silence.
+const INAUDIBLE: f32 = 1e-5;
