@@ -1,30 +1,84 @@
-//! voxgate sits between a microphone and paid speech-to-text and lets only the user's speech through.
+//! voxgate is a real-time audio gatekeeper between a microphone and paid speech-to-text (STT).
 //!
-//! [`Intake`] turns audio of any rate, channel count and chunk size into frames of 10 ms; [`Gate`]
-//! decides on each; [`Forwarder`] turns the decisions into what a speech-to-text connection should
-//! get; [`TimeMap`] puts the times of the transcript right again.
+//! A voice agent pays for every second of audio that it sends, and answers whatever comes back. voxgate decides every
+//! 10 ms what goes on: the user's speech does, the first word whole; silence, noise and the agent's own voice do not.
+//! Every decision carries its reason and its evidence.
 //!
 //! ```
 //! use voxgate::{Chunk, Forwarder, Gate, GateConfig, Intake, Samples, SttInput};
 //!
 //! let config = GateConfig::default();
-//! let mut intake = Intake::new(48_000, 1, 0)?;
+//! let mut intake = Intake::new(48_000, 1, 0)?; // 48 kHz, one channel, use channel 0
 //! let mut gate = Gate::new(&config)?;
 //! let mut forwarder = Forwarder::new(&config.forward);
 //!
-//! let from_the_microphone = vec![0_i16; 960]; // 20 ms, again and again
-//! intake.push(Chunk::new(Samples::I16(&from_the_microphone), 48_000, 1), |frame| {
+//! let packet = vec![0_i16; 960]; // 20 ms from the microphone, again and again
+//! intake.push(Chunk::new(Samples::I16(&packet), 48_000, 1), |frame| {
 //!     let decision = gate.push(frame);
 //!     forwarder.push(&decision, &gate, |input| match input {
 //!         SttInput::Audio(samples) => println!("send {} samples at 16 kHz", samples.len()),
-//!         other => println!("{other:?}"),
+//!         other => println!("{other:?}"), // finalize, keep alive, open, close, zeros
 //!     });
 //! })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Time inside is counted in samples and nothing asks a clock, so the same audio gives the same
-//! decisions, live or replayed, however it is cut into chunks.
+//! # Design
+//!
+//! - [`Intake`] takes any rate, channel count, sample format and chunk size, and hands out [`Frame`]s of 10 ms at 16 kHz
+//!   on the input's clock. Holes between timestamps become frames that are marked as gaps.
+//! - [`Gate`] takes a frame and returns a [`Decision`]. Inside, a voice activity detector ([`vad`]) scores windows, an
+//!   [`echo`] detector compares the microphone with the agent's playback, and a state machine with hysteresis makes
+//!   turns. Judges of bursts and of misfires can make a doubtful onset wait.
+//! - [`Forwarder`] turns decisions into what one STT connection should receive: audio with pre-roll and hangover, zeros,
+//!   messages. [`TimeMap`] translates the times of a transcript back to the microphone's.
+//! - [`GatePool`] scores the windows of many gates in one thread in groups. The feature `stage` has gates on a thread of
+//!   their own for tokio agents.
+//! - [`guard`] and [`budget`] stand around the audio path and need no gate: reconnect loops, republished tracks, two
+//!   workers in one room, limits that are asked before the provider answers 429, prices and a meter.
+//!
+//! The book in `docs/` explains each of them, with measurements.
+//!
+//! # What it does, and what it does not
+//!
+//! It does:
+//! - decide with the first word whole: 300 ms of pre-roll, 70 ms of latency at the median, 150 ms at the 90th percentile;
+//! - keep the agent's echo out and let the user interrupt it (barge-in), if it is given the playback;
+//! - raise the bar when openings turn out to be misfires, and lower it with speech;
+//! - give the same decisions for the same audio, live or replayed, however it is cut into chunks. Scores may differ by
+//!   1e-4 between instruction sets.
+//!
+//! It does not:
+//! - transcribe, or connect to a provider: it says what to send, and you send it;
+//! - tell one speaker from another, or words from "mm-hm";
+//! - remove noise: what is forwarded is the microphone, at most without the agent's linear echo;
+//! - play or record, except in the command's `voxgate mic`.
+//!
+//! # Real-time
+//!
+//! [`Gate::push`], [`playback`](Gate::playback), [`playback_clear`](Gate::playback_clear),
+//! [`feedback`](Gate::feedback), [`reset`](Gate::reset) and [`Intake::push`] do not allocate, free, lock, log, block, read a
+//! clock or call the system. Tests hold that. The one exception is the detector of the feature `onnx`, which runs foreign
+//! code. Everything that a gate needs is allocated when it is made. Where a call allocates, its documentation says so
+//! under *Real-time*.
+//!
+//! # Failure
+//!
+//! Audio fails open, spending fails closed. Bad audio stops in [`Intake`] with an error that names the remedy, so a gate
+//! has no error to return. Settings that contradict each other are refused, never clamped.
+//!
+//! # Crate features
+//!
+//! Features add an API. None of them changes a score or a decision.
+//!
+//! | feature | adds | default |
+//! | --- | --- | --- |
+//! | `cli` | the `voxgate` command | yes |
+//! | `mic` | `voxgate mic`, the gate on a live microphone | |
+//! | `stage` | the async stage for tokio agents | |
+//! | `tokio` | leases that renew themselves, `DispatchGuard` and `Limits` | |
+//! | `redis`, `postgres` | stores that many workers share | |
+//! | `onnx` | a detector for Silero-shaped ONNX files, by an ONNX Runtime that is found at run time | |
 
 #![deny(unsafe_code)]
 #![warn(missing_docs)]

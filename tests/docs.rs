@@ -35,7 +35,7 @@ fn every_chapter_is_in_the_summary() {
 #[test]
 fn every_block_is_checked_by_something() {
     let doctests = read(&root().join("src/book.rs"));
-    for document in chapters() {
+    for document in chapters().into_iter().chain([root().join("README.md")]) {
         for block in blocks(&read(&document)) {
             let place = format!("{}: ```{}\n{}", document.display(), block.language, block.text);
             match block.language.as_str() {
