@@ -74,6 +74,7 @@
 //! | feature | adds | default |
 //! | --- | --- | --- |
 //! | `cli` | the `voxgate` command | yes |
+//! | `formats` | FLAC, MP3, Ogg Vorbis, M4A, AAC and ADPCM in the command | yes |
 //! | `mic` | `voxgate mic`, the gate on a live microphone | |
 //! | `stage` | the async stage for tokio agents | |
 //! | `tokio` | leases that renew themselves, `DispatchGuard` and `Limits` | |
