@@ -79,7 +79,7 @@ pub(crate) fn run(args: &GateArgs) -> anyhow::Result<()> {
     let length = Duration::from_secs_f64(received as f64 / f64::from(source.sample_rate));
     let failed = session.gate.failed_windows();
     let vad = summary::vad_name(&config, session.gate.model());
-    let title = summary::title(&source.name().to_string(), length, source.sample_rate, source.channels, &vad);
+    let title = summary::title(source.name(), length, source.sample_rate, source.channels, &vad);
     let explained = std::mem::take(&mut session.explainer).finish();
     let summary = session.finish(&config, &intake.report())?;
     report_input(&intake.report(), source.damaged());

@@ -9,6 +9,7 @@ use super::data::Size;
 pub(super) struct Header {
     pub(super) format: Option<Format>,
     /// Sample frames, as compressed kinds tell them.
+    #[cfg_attr(not(feature = "formats"), expect(dead_code, reason = "no compressed kind is read then"))]
     pub(super) frames: Option<u64>,
     pub(super) size: Size,
     pub(super) order: Order,
