@@ -101,10 +101,10 @@ pub struct SileroConfig {
 pub enum SileroReset {
     /// Never. Minutes of music or a steady tone can then leave the model deaf for the next words.
     Never,
-    /// After this long without a score of .35 or more. 60 s is the default, chosen by measurement
-    /// (`benches/README.md`): the model recovers from tones, and noise does not startle it.
+    /// After this long without a score of [`TurnConfig::deactivation_threshold`] or more, 100 ms to a day. 60 s is the
+    /// default, chosen by measurement (`benches/README.md`): the model recovers from tones, and noise does not startle it.
     Silence(Duration),
-    /// At this interval, whatever is heard. Pipecat's way: it makes babble sound like speech.
+    /// At this interval, 100 ms to a day, whatever is heard. Pipecat's way: it makes babble sound like speech.
     Every(Duration),
 }
 
@@ -122,7 +122,7 @@ pub struct WebRtcConfig {
     pub mode: WebRtcMode,
     /// How much audio it judges at a time.
     pub window: WebRtcWindow,
-    /// The score is the share of yes among the windows of this time; at most 64 windows.
+    /// The score is the share of yes among the windows of this time: one window to 64.
     #[serde(with = "duration")]
     pub smoothing_duration: Duration,
 }
@@ -236,7 +236,7 @@ pub struct TurnConfig {
     /// A score below this is silence; between the two, things stay as they are.
     pub deactivation_threshold: Probability,
     /// Below the sure threshold, speech shorter than this does not open the gate (a scored window
-    /// counts whole: 32 ms for Silero). At most 2 s.
+    /// counts whole, 32 ms for Silero, and one is the least there is). At most 2 s.
     #[serde(with = "duration")]
     pub min_speech_duration: Duration,
     /// Silence of this length ends the turn; speech that comes sooner goes out without a cut. At most 10 s.
@@ -255,10 +255,10 @@ pub struct TurnConfig {
     pub tail_duration: Duration,
     /// How far above the noise floor such sound is, in dB.
     pub tail_above_floor_db: f32,
-    /// A hole of at most this length (packets that never came, digital silence) does not end speech.
+    /// A hole of at most this length (packets that never came, digital silence) does not end speech. At most 1 s.
     #[serde(with = "duration")]
     pub max_gap_duration: Duration,
-    /// A segment is cut at this length and the next begins at once, without a gap. At least 1 s.
+    /// A segment is cut at this length and the next begins at once, without a gap. 1 s to a day.
     #[serde(with = "duration")]
     pub max_speech_duration: Duration,
 }
@@ -289,7 +289,8 @@ pub struct ForwardConfig {
     pub policy: ForwardPolicy,
     /// How the provider bills, idles and endpoints.
     pub provider: Provider,
-    /// Close the connection after this much silence (`keepalive` only); `"off"` keeps it open.
+    /// Close the connection after this much silence, but never within a turn (`keepalive` only); `"off"` keeps it
+    /// open. At most a day.
     #[serde(with = "duration::or_off")]
     pub close_after: Option<Duration>,
 }
@@ -337,7 +338,16 @@ impl GateConfig {
     /// # Errors
     /// As [`from_toml`](Self::from_toml).
     pub fn with(&self, key: &str, value: &str) -> Result<Self, ConfigError> {
-        toml_text::set(self, key, value)
+        self.with_all([(key, value)])
+    }
+
+    /// The same config with each key set to its value, as [`with`](Self::with) does it; of two values for a key the
+    /// later counts. Settings that contradict each other are refused once all are set.
+    ///
+    /// # Errors
+    /// As [`from_toml`](Self::from_toml).
+    pub fn with_all<'a>(&self, settings: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, ConfigError> {
+        toml_text::set(self, settings)
     }
 
     /// Every setting as TOML, without comments.
@@ -426,6 +436,9 @@ impl GateConfig {
         refuse_outside("turn.hangover_duration", turn.hangover_duration, Duration::ZERO, seconds(10))?;
         refuse_outside("turn.max_gap_duration", turn.max_gap_duration, Duration::ZERO, seconds(1))?;
         refuse_outside("turn.tail_duration", turn.tail_duration, Duration::ZERO, seconds(10))?;
+        if let Some(after) = self.forward.close_after {
+            refuse_outside("forward.close_after", after, Duration::ZERO, seconds(86_400))?;
+        }
         let most = self.webrtc.window.duration() * 64;
         refuse_outside(
             "webrtc.smoothing_duration",
@@ -442,7 +455,12 @@ impl GateConfig {
     }
 }
 
-fn refuse_outside(key: &'static str, given: Duration, least: Duration, most: Duration) -> Result<(), ConfigError> {
+pub(crate) fn refuse_outside(
+    key: &'static str,
+    given: Duration,
+    least: Duration,
+    most: Duration,
+) -> Result<(), ConfigError> {
     if (least..=most).contains(&given) {
         return Ok(());
     }

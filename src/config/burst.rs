@@ -14,18 +14,18 @@ pub struct BurstConfig {
     /// A sound whose first 5 ms rise by this much, in dB, began abruptly: it has to last for
     /// `min_sound_duration`.
     pub abrupt_attack_db: f32,
-    /// A sound that began abruptly, or that is over, is no speech if it is shorter than this.
+    /// A sound that began abruptly, or that is over, is no speech if it is shorter than this. At most 1 s.
     #[serde(with = "duration")]
     pub min_sound_duration: Duration,
     /// The score answers speech that rises above the noise within this time; a later answer has to be
-    /// sure for `late_sure_duration`.
+    /// sure for `late_sure_duration`. At most 1 s.
     #[serde(with = "duration")]
     pub prompt_duration: Duration,
-    /// How long a late score has to be sure (a scored window counts whole: three of Silero's are 96 ms).
+    /// How long a late score has to be sure (a scored window counts whole: three of Silero's are 96 ms). At most 1 s.
     #[serde(with = "duration")]
     pub late_sure_duration: Duration,
     /// A candidate whose score stays up this long after it would have opened is speech, whatever the
-    /// doubt.
+    /// doubt. At most 1 s.
     #[serde(with = "duration")]
     pub max_wait_duration: Duration,
 }

@@ -18,15 +18,16 @@ pub struct EchoConfig {
     pub likely_threshold: Probability,
     /// Below this one the user has stopped; and where the agent is heard, audio from before is never sent.
     pub agent_threshold: Probability,
-    /// How long the likelihood takes to notice the user: so much audio from before it rose is sent.
+    /// How long the likelihood takes to notice the user: so much audio from before it rose is sent, in whole frames of
+    /// 10 ms, one at least. At most 1 s.
     #[serde(with = "duration")]
     pub reaction_duration: Duration,
     /// Audio sent after the user's last sound while the agent is heard. At most 10 s, and never longer
     /// than `turn.hangover_duration`.
     #[serde(with = "duration")]
     pub hangover_duration: Duration,
-    /// As long as the delay of the echo is not known, this much speech over playback is held until it is
-    /// found or ruled out. At most 2 s.
+    /// As long as the delay of the echo is not known, this much speech over playback, with pauses of 500 ms at most, is
+    /// held until it is found or ruled out. At most 2 s.
     #[serde(with = "duration")]
     pub unknown_delay_hold_duration: Duration,
     /// Which signal is forwarded while the agent's voice is in it.

@@ -17,29 +17,41 @@ pub(super) fn read(given: &Table) -> Result<GateConfig, ConfigError> {
     Ok(config)
 }
 
-pub(super) fn set(config: &GateConfig, key: &str, value: &str) -> Result<GateConfig, ConfigError> {
+pub(super) fn set<'a>(
+    config: &GateConfig,
+    settings: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Result<GateConfig, ConfigError> {
+    let (mut whole, known) = (table(config), table(&GateConfig::default()));
+    for (key, value) in settings {
+        place(&mut whole, &known, key, value)?;
+    }
+    read(&whole)
+}
+
+/// Puts the value into the table, where there is such a key: nothing grows deeper than the settings are.
+fn place(whole: &mut Table, known: &Table, key: &str, value: &str) -> Result<(), ConfigError> {
     let value = parse(&format!("value = {value}"))
         .ok()
         .and_then(|mut table| table.remove("value"))
         .unwrap_or_else(|| Value::String(value.to_owned()));
-    let mut whole = table(config);
-    let (sections, last) = key.rsplit_once('.').map_or((None, key), |(s, l)| (Some(s), l));
-    let mut place = &mut whole;
-    for section in sections.into_iter().flat_map(|s| s.split('.')) {
-        let section = place.entry(section).or_insert_with(|| Value::Table(Table::new()));
-        if section.as_str() == Some(OFF) {
-            *section = Value::Table(Table::new()); // one key of a section that was off turns it on
-        }
-        place = match section {
-            Value::Table(table) => table,
-            _ => return Err(unknown(key, &table(config))),
-        };
-    }
-    if matches!(place.get(last), Some(Value::Table(_))) && value.as_str() != Some(OFF) {
+    let (section, last) = key.split_once('.').map_or((None, key), |(section, last)| (Some(section), last));
+    let known_keys = section.map_or(Some(known), |section| known.get(section)?.as_table());
+    let is_section = known_keys.and_then(|keys| keys.get(last)).ok_or_else(|| unknown(key, known))?.is_table();
+    if is_section && value.as_str() != Some(OFF) {
         return Err(ConfigError::Value(format!("`{key}` is a section; set one of its keys, such as `{key}.…`")));
     }
-    place.insert(last.to_owned(), value);
-    read(&whole)
+    let keys = match section {
+        None => whole,
+        Some(section) => {
+            let place = whole.entry(section).or_insert_with(|| Value::Table(Table::new()));
+            if !place.is_table() {
+                *place = Value::Table(Table::new()); // one key of a section that was off turns it on
+            }
+            place.as_table_mut().ok_or_else(|| unknown(key, known))?
+        }
+    };
+    keys.insert(last.to_owned(), value);
+    Ok(())
 }
 
 /// The config as a table that holds every key there is.
@@ -84,6 +96,7 @@ fn refuse_other_kind(given: &Value, known: &Value, path: &str) -> Result<(), Con
 
 /// Names the known key most like `key`: by the whole path, or by the last word alone; one of the same section first.
 fn unknown(key: &str, known: &Table) -> ConfigError {
+    let key = &shown(key);
     let likeness = |candidate: &String| {
         let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
         let section = |path: &str| path.rsplit_once('.').map(|(section, _)| section.to_owned());
@@ -98,7 +111,15 @@ fn unknown(key: &str, known: &Table) -> ConfigError {
         .filter(|(likeness, _)| *likeness > 0.4)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate);
-    ConfigError::UnknownKey { key: key.to_owned(), nearest }
+    ConfigError::UnknownKey { key: key.clone(), nearest }
+}
+
+/// What is longer than any key is cut.
+fn shown(key: &str) -> String {
+    match key.char_indices().nth(LONGEST_SHOWN) {
+        Some((end, _)) => format!("{}…", &key[..end]),
+        None => key.to_owned(),
+    }
 }
 
 fn keys(table: &Table, path: &str) -> Vec<String> {
@@ -141,6 +162,8 @@ fn in_our_words(what: &str) -> String {
     of_a_number(what).or_else(|| of_a_word(what)).unwrap_or_else(|| what.to_owned())
 }
 
+/// Three times as many characters as the longest key has.
+const LONGEST_SHOWN: usize = 120;
 /// A key is rather misspelt in its own section than in another.
 const HOME: f64 = 0.2;
 

@@ -68,6 +68,33 @@ fn later_settings_win() {
 }
 
 #[test]
+fn settings_can_be_given_in_any_order() {
+    let sets = ["turn.sure_threshold=0.2", "turn.activation_threshold=0.1", "turn.deactivation_threshold=0.05"];
+    let printed = |order: [usize; 3]| {
+        stdout(&["config", "--set", sets[order[0]], "--set", sets[order[1]], "--set", sets[order[2]]])
+    };
+    let first = printed([2, 1, 0]);
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1]] {
+        assert_eq!(printed(order), first, "{order:?}");
+    }
+    let output = voxgate().args(["config", "--set", sets[0], "--set", sets[2]]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "what contradicts is refused all the same");
+    assert!(text(&output.stderr).contains("turn.sure_threshold is 0.2"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_key_of_any_depth_is_refused() {
+    let dir = TempDir::new().unwrap();
+    let (file, deep) = (dir.path().join("deep.toml"), vec!["turn"; 20_000].join("."));
+    std::fs::write(&file, format!("{deep} = 1\n")).unwrap();
+    for args in [["config", "--set", &format!("{deep}=1")], ["config", "--config", file.to_str().unwrap()]] {
+        let output = voxgate().args(args).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+        assert!(output.stderr.len() < 2_000, "{} bytes of error", output.stderr.len());
+    }
+}
+
+#[test]
 fn quiet_prints_nothing_and_the_summary_names_the_turns() {
     let run = |args: &[&str]| voxgate().arg("gate").arg(sample("clean_turn")).args(args).output().unwrap();
     let quiet = run(&["--quiet"]);

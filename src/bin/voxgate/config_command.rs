@@ -18,7 +18,7 @@ pub(crate) struct ConfigSource {
     /// Settings for a known situation.
     #[arg(long, value_enum)]
     preset: Option<PresetName>,
-    /// One setting, over the file or the preset; may be given again.
+    /// One setting, over the file or the preset; may be given again, in any order.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
     set: Vec<(String, String)>,
 }
@@ -30,14 +30,12 @@ impl ConfigSource {
     }
 
     pub(crate) fn read(&self) -> anyhow::Result<GateConfig> {
-        let mut config = match (&self.config, self.preset) {
+        let config = match (&self.config, self.preset) {
             (Some(path), _) => read_file(path)?,
             (None, preset) => GateConfig::preset(preset.unwrap_or(PresetName::Default).into()),
         };
-        for (key, value) in &self.set {
-            config = config.with(key, value).context("--set")?;
-        }
-        Ok(config)
+        let settings = self.set.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        config.with_all(settings).context("--set")
     }
 }
 
