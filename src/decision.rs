@@ -31,7 +31,10 @@ pub enum Verdict {
     /// Send this span on now. It ends with the frame, and reaches back over the pre-roll when the
     /// gate has just opened. No sample is ever handed out twice.
     Forward(Span),
-    /// Keep the frame: it may go out with a later one.
+    /// Keep the frame: it may go out with a later one. Before speech that is so for the pre-roll,
+    /// `turn.min_speech_duration`, 200 ms (or a longer window of the detector) and a window, and for as long as `burst`,
+    /// `storm` and `echo` may let a candidate wait: with the defaults at most 3.3 s, in the worst storm. Within a turn it is
+    /// for `turn.min_silence_duration`.
     Hold(Reason),
     /// Not sent; it can still become pre-roll.
     Suppress(Reason),
@@ -269,5 +272,5 @@ impl From<Probability> for f64 {
     }
 }
 
-/// A turn with less than this of voiced windows (three of Silero's) was a misfire.
-const MISFIRE_VOICED: u64 = 3 * 512;
+/// A turn with less than 96 ms of voiced audio was a misfire, whatever the detector's windows are.
+const MISFIRE_VOICED: u64 = 1_536;

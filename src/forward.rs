@@ -7,7 +7,7 @@ pub use profile::{Billing, Endpoint, KeepAlive, ProviderProfile};
 use std::time::Duration;
 
 use crate::config::{ForwardConfig, ForwardPolicy};
-use crate::decision::{Decision, Edge, Verdict};
+use crate::decision::{Decision, Edge, TurnState, Verdict};
 use crate::frame::{SampleIndex, Span, samples_in};
 use crate::gate::Gate;
 use crate::time_map::TimeMap;
@@ -29,6 +29,7 @@ pub struct Forwarder {
     /// When the provider last heard speech.
     last_audio: SampleIndex,
     connection: Connection,
+    segment: Segment,
 }
 
 /// What to do with the STT connection, in order.
@@ -37,9 +38,9 @@ pub struct Forwarder {
 pub enum SttInput<'a> {
     /// Send this audio, 16 kHz mono.
     Audio(&'a [f32]),
-    /// Close the connection: it costs and nobody speaks.
+    /// Close the connection: it costs and nobody speaks. Never within a segment; only [`Open`](Self::Open) follows.
     Close,
-    /// The segment is over: ask the provider for its final transcript.
+    /// The segment is over: ask the provider for its final transcript. Once for every segment.
     Finalize,
     /// Send the provider's keep-alive message.
     KeepAlive,
@@ -61,6 +62,7 @@ impl Forwarder {
             last_contact: SampleIndex::default(),
             last_audio: SampleIndex::default(),
             connection: Connection::Open,
+            segment: Segment::Over,
         }
     }
 
@@ -77,7 +79,9 @@ impl Forwarder {
                 self.keep(decision.frame.end, &mut send);
             }
         }
-        if let Some(Edge::SpeechEnd { .. }) = decision.edge {
+        // The turn may also have ended by a word of the caller's to the gate.
+        let under_way = matches!(decision.turn, TurnState::Speaking | TurnState::Stopping);
+        if !under_way || matches!(decision.edge, Some(Edge::SpeechEnd { .. })) {
             self.end_segment(decision.frame.end, &mut send);
         }
     }
@@ -123,6 +127,7 @@ impl Forwarder {
                 }
             }
             self.map.sent(span);
+            self.segment = Segment::Open;
         }
         self.settled = span.end;
         (self.last_contact, self.last_audio) = (span.end, span.end);
@@ -140,9 +145,10 @@ impl Forwarder {
         send(SttInput::Zeros(muted.len()));
     }
 
-    /// A segment is over. With zeros in the pauses the provider finds its end by itself.
+    /// The segment, if there is one, is over. With zeros in the pauses the provider finds its end by itself.
     fn end_segment(&mut self, now: SampleIndex, send: &mut impl FnMut(SttInput<'_>)) {
-        if self.policy == ForwardPolicy::Silence {
+        let ended = std::mem::replace(&mut self.segment, Segment::Over);
+        if ended == Segment::Over || self.policy == ForwardPolicy::Silence {
             return;
         }
         match self.profile.endpoint {
@@ -161,7 +167,9 @@ impl Forwarder {
         if self.policy != ForwardPolicy::Keepalive || self.connection == Connection::Closed {
             return;
         }
-        if self.close_after.is_some_and(|limit| now - self.last_audio >= limit) {
+        let silent = self.close_after.is_some_and(|limit| now - self.last_audio >= limit);
+        // The transcript of a segment comes over the connection that heard it.
+        if silent && self.segment == Segment::Over {
             self.connection = Connection::Closed;
             send(SttInput::Close);
             return;
@@ -183,6 +191,13 @@ impl Forwarder {
 enum Connection {
     Closed,
     Open,
+}
+
+/// Whether the provider has heard audio that it was not told the end of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Segment {
+    Open,
+    Over,
 }
 
 impl ProviderProfile {

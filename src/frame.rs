@@ -96,8 +96,9 @@ impl SampleIndex {
 
 impl Add<u64> for SampleIndex {
     type Output = Self;
+    /// So many samples later; the last instant there is if that is beyond it.
     fn add(self, samples: u64) -> Self {
-        Self(self.0 + samples)
+        Self(self.0.saturating_add(samples))
     }
 }
 

@@ -1,16 +1,19 @@
 //! The gate: frames in, decisions out.
 
+use std::time::Duration;
+
 use crate::artefact::ArtefactDetector;
 use crate::burst::{Judge, Phase, Sound, SoundTracker};
-use crate::config::GateConfig;
-use crate::decision::{Decision, Doubt, Edge, Evidence, Reason, TurnState, Verdict};
+use crate::config::{GateConfig, refuse_outside};
+use crate::decision::{Decision, Edge, Evidence, Reason, TurnState};
 use crate::echo::{Arrival, Cue, Echo, Passage, Weight};
 use crate::error::{ConfigError, ReconfigureError};
 use crate::feedback::{SttResult, SttRuling};
-use crate::frame::{Frame, SampleIndex, Span};
+use crate::frame::{Frame, SampleIndex, Span, samples_in};
 use crate::history::History;
 use crate::level::{Content, Level};
-use crate::turn::{Around, Turn, TurnStep};
+use crate::release::Release;
+use crate::turn::{Around, Turn};
 use crate::vad::{Detector, DueWindow, ModelId, Vad};
 
 /// Decides for every 10 ms of one microphone what goes on to speech-to-text.
@@ -27,15 +30,20 @@ pub struct Gate {
     config: GateConfig,
     vad: Detector,
     echo: Option<Echo>,
+    turn: Turn,
+    history: History,
+    state: State,
+}
+
+/// What a reset forgets beside what the parts above do.
+#[derive(Clone, Debug, Default)]
+struct State {
     level: Level,
     /// What the next frame holds, by what this one did.
     content: Content,
     artefacts: ArtefactDetector,
     sounds: SoundTracker,
-    turn: Turn,
-    history: History,
-    /// Everything before this was forwarded or can no longer be.
-    settled: SampleIndex,
+    release: Release,
     staged: Staged,
 }
 
@@ -55,30 +63,21 @@ impl Gate {
     /// A gate that listens to a detector of your own; `config.vad` is not used.
     ///
     /// # Errors
-    /// [`ConfigError`] if settings contradict each other.
-    pub fn with_vad(config: &GateConfig, vad: Box<dyn Vad>) -> Result<Self, ConfigError> {
+    /// [`ConfigError`] if settings contradict each other, or the detector's longest window is no window.
+    pub fn with_vad(config: &GateConfig, mut vad: Box<dyn Vad>) -> Result<Self, ConfigError> {
         config.refuse_contradictions()?;
+        refuse_outside("Vad::longest_window", vad.longest_window(), FRAME, LONGEST_WINDOW)?;
+        vad.set_turn(&config.turn);
         Self::assemble(config, Detector::alone(vad))
     }
 
     /// A gate of settings that have been checked.
     fn assemble(config: &GateConfig, vad: Detector) -> Result<Self, ConfigError> {
-        let turn = Turn::new(&config.turn, Judge::new(config.burst.as_ref(), config.storm.as_ref()));
+        let judge = Judge::new(config.burst.as_ref(), config.storm.as_ref());
+        let turn = Turn::new(&config.turn, judge, samples_in(vad.longest_window()));
         let echo = config.echo.as_ref().map(|echo| Echo::new(echo, &config.turn)).transpose()?;
-        let history = History::new(turn.reach() + echo.as_ref().map_or(0, Echo::longest_wait));
-        Ok(Self {
-            config: config.clone(),
-            vad,
-            echo,
-            level: Level::new(),
-            content: Content::Room,
-            artefacts: ArtefactDetector::new(),
-            sounds: SoundTracker::new(),
-            turn,
-            history,
-            settled: SampleIndex::default(),
-            staged: Staged::default(),
-        })
+        let history = History::new(longest_reach(&turn, echo.as_ref()));
+        Ok(Self { config: config.clone(), vad, echo, turn, history, state: State::default() })
     }
 
     /// Takes what the agent says: `frame` is played while the microphone records from `at` on. It is
@@ -117,13 +116,14 @@ impl Gate {
     /// whomever, before the gate can [`decide`](Self::decide).
     pub(crate) fn stage(&mut self, mic: &Frame) {
         self.vad.stage(mic);
-        let artefact = self.artefacts.step(mic);
+        let artefact = self.state.artefacts.step(mic);
         let forwarded = self.echo.as_mut().and_then(|echo| echo.stage(mic, artefact)).unwrap_or(*mic.samples());
         let frame = self.history.record(&forwarded);
-        let level = self.level.step(mic, if mic.is_gap() { Content::Foreign } else { self.content });
-        let sounding = self.sounds.step(frame.start, mic, &level, artefact);
+        let State { level, content, sounds, .. } = &mut self.state;
+        let level = level.step(mic, if mic.is_gap() { Content::Foreign } else { *content });
+        let sounding = sounds.step(frame.start, mic, &level, artefact);
         let sound = Sound { scored_from: self.vad.awake_since(), ..*sounding };
-        self.staged = Staged { frame, gap: mic.is_gap(), around: Around { level, artefact, sound } };
+        self.state.staged = Staged { frame, gap: mic.is_gap(), around: Around { level, artefact, sound } };
     }
 
     /// The windows that wait for a score.
@@ -133,7 +133,7 @@ impl Gate {
 
     /// The second phase: decides on what was staged.
     pub(crate) fn decide(&mut self) -> Decision {
-        let Staged { frame, gap, around } = self.staged;
+        let Staged { frame, gap, around } = self.state.staged;
         let Around { level, artefact, sound } = around;
         let score = self.vad.conclude();
         let (passage, echo) = match &mut self.echo {
@@ -141,7 +141,7 @@ impl Gate {
             None => (Passage::of(score), None),
         };
         let step = self.turn.step(frame, &passage, &around);
-        self.content = content(step.state, &passage);
+        self.state.content = content(step.state, &passage);
         let evidence = Evidence {
             speech: score.speech,
             window: score.window,
@@ -153,13 +153,13 @@ impl Gate {
             model: self.vad.model(),
             echo,
         };
-        let verdict = self.settle(frame, &step, &passage);
+        let verdict = self.state.release.decide(frame, &step, &passage, self.history.start());
         Decision {
             frame,
             verdict,
             turn: step.state,
             edge: step.edge,
-            settled: self.settled,
+            settled: self.settled(),
             evidence,
             storm: step.storm,
         }
@@ -179,11 +179,12 @@ impl Gate {
         if let Some(section) = self.config.first_fixed_section_unlike(config) {
             return Err(ReconfigureError::Fixed { section });
         }
+        self.vad.set_turn(&config.turn);
         self.turn.reconfigure(&config.turn, config.burst.as_ref());
         if let (Some(echo), Some(config_echo)) = (&mut self.echo, &config.echo) {
             echo.reconfigure(config_echo, &config.turn);
         }
-        self.history.reach_at_least(self.turn.reach() + self.echo.as_ref().map_or(0, Echo::longest_wait));
+        self.history.reach_at_least(longest_reach(&self.turn, self.echo.as_ref()));
         self.config = config.clone();
         Ok(())
     }
@@ -222,13 +223,13 @@ impl Gate {
 
     /// Says that no more audio comes: what was held is dropped, and a turn that is under way ends.
     pub fn finish(&mut self) -> Option<Edge> {
-        self.settled = self.history.end();
+        self.state.release.give_up(self.history.end());
         self.turn.end()
     }
 
     /// What was not forwarded before this instant never will be.
     pub fn settled(&self) -> SampleIndex {
-        self.settled
+        self.state.release.settled()
     }
 
     /// How far back, at most, audio is kept, in samples.
@@ -254,32 +255,15 @@ impl Gate {
     pub fn reset(&mut self) {
         self.vad.reset();
         self.echo.iter_mut().for_each(Echo::reset);
-        self.level.reset();
-        self.content = Content::Room;
-        self.artefacts.reset();
-        self.sounds.reset();
         self.turn.reset();
-        self.history.reset();
-        self.settled = SampleIndex::default();
+        self.history.reset(longest_reach(&self.turn, self.echo.as_ref()));
+        self.state = State::default();
     }
+}
 
-    /// Turns the state of the turn into a verdict on the audio.
-    fn settle(&mut self, frame: Span, step: &TurnStep, passage: &Passage) -> Verdict {
-        if let Some(from) = step.open_from {
-            let from = from.max(passage.not_before).max(self.settled).max(self.history.start());
-            self.settled = frame.end;
-            return Verdict::Forward(Span::new(from, frame.end));
-        }
-        self.settled = self.settled.max(step.settled);
-        let reason = |doubt: Option<Doubt>| doubt.map_or(Reason::Burst, Doubt::reason);
-        let unheard = passage.reason.unwrap_or(Reason::Silence);
-        match (step.state, step.edge) {
-            (TurnState::Starting, _) => Verdict::Hold(reason(step.doubt)),
-            (TurnState::Stopping, _) => Verdict::Hold(unheard),
-            (_, Some(Edge::Abandoned { doubt, .. })) => Verdict::Suppress(reason(doubt)),
-            _ => Verdict::Suppress(unheard),
-        }
-    }
+/// How far back audio may have to go out, in samples.
+fn longest_reach(turn: &Turn, echo: Option<&Echo>) -> u64 {
+    turn.reach() + echo.map_or(0, Echo::longest_wait)
 }
 
 /// What was heard, for the noise floor.
@@ -301,6 +285,11 @@ struct Staged {
 
 impl std::fmt::Debug for Gate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Gate").field("turn", &self.turn).field("settled", &self.settled).finish_non_exhaustive()
+        f.debug_struct("Gate").field("turn", &self.turn).field("settled", &self.settled()).finish_non_exhaustive()
     }
 }
+
+/// The shortest window that a detector can score: one frame.
+const FRAME: Duration = Duration::from_millis(10);
+/// The gate keeps as much audio as a window is long.
+const LONGEST_WINDOW: Duration = Duration::from_secs(10);

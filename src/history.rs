@@ -8,22 +8,25 @@ use crate::frame::{FRAME_LEN, SampleIndex, Span};
 #[derive(Debug)]
 pub(crate) struct History {
     ring: Fixed<Vec<f32>>,
+    /// As much of the ring as is asked for.
+    len: u64,
     heard: u64,
 }
 
 impl History {
     /// Room for the frame being pushed and `reach` samples before it.
     pub(crate) fn new(reach: u64) -> Self {
-        Self { ring: Fixed::from(vec![0.0; reach as usize + FRAME_LEN]), heard: 0 }
+        let len = reach + FRAME_LEN as u64;
+        Self { ring: Fixed::from(vec![0.0; len as usize]), len, heard: 0 }
     }
 
     /// Makes room for `reach` samples before the frame being pushed, if there is less; what is kept stays.
     pub(crate) fn reach_at_least(&mut self, reach: u64) {
-        let len = reach as usize + FRAME_LEN;
-        if len <= self.ring.len() {
+        self.len = self.len.max(reach + FRAME_LEN as u64);
+        if self.len as usize <= self.ring.len() {
             return;
         }
-        let mut longer = Fixed::from(vec![0.0; len]);
+        let mut longer = Fixed::from(vec![0.0; self.len as usize]);
         self.ring.iter().for_each(|sample| _ = longer.push(*sample));
         self.ring = longer;
     }
@@ -40,7 +43,7 @@ impl History {
 
     /// The oldest instant that is kept.
     pub(crate) fn start(&self) -> SampleIndex {
-        self.end().back(self.ring.len() as u64)
+        self.end().back(self.len)
     }
 
     /// One past the newest.
@@ -62,9 +65,10 @@ impl History {
         Some((&old[a.0..a.1], &new[b.0..b.1]))
     }
 
-    /// Forgets when it is; old samples can no longer be reached.
-    pub(crate) fn reset(&mut self) {
-        self.heard = 0;
+    /// Forgets when it is, as a new one of `reach`, which is at most the longest it had; old samples can no longer
+    /// be reached.
+    pub(crate) fn reset(&mut self, reach: u64) {
+        (self.heard, self.len) = (0, (reach + FRAME_LEN as u64).min(self.ring.len() as u64));
     }
 }
 
@@ -104,10 +108,12 @@ mod tests {
     fn nothing_from_before_a_reset_can_be_reached() {
         let mut history = History::new(500);
         history.record(&[1.0; FRAME_LEN]);
-        history.reset();
+        history.reset(400);
         history.record(&[2.0; FRAME_LEN]);
         assert_eq!(history.start(), SampleIndex(0));
         let (x, y) = history.audio(Span::new(SampleIndex(0), SampleIndex(160))).unwrap();
         assert!(x.iter().chain(y).all(|&s| s == 2.0));
+        (0..9).for_each(|_| _ = history.record(&[3.0; FRAME_LEN]));
+        assert_eq!(history.start(), SampleIndex(10 * 160 - 560), "as a new one of this reach");
     }
 }

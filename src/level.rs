@@ -16,9 +16,10 @@ pub(crate) struct Level {
 }
 
 /// What a frame holds, as far as is known before it is scored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Content {
     /// Whatever is heard in the room.
+    #[default]
     Room,
     /// Somebody was speaking when it came.
     Speech,
@@ -75,9 +76,11 @@ impl Level {
     fn mean(&self) -> f32 {
         self.powers.iter().sum::<f32>() / self.frames.clamp(1, MEAN_FRAMES) as f32
     }
+}
 
-    pub(crate) fn reset(&mut self) {
-        *self = Self::new();
+impl Default for Level {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -104,6 +104,7 @@ mod intake;
 mod ledger;
 mod level;
 mod pool;
+mod release;
 #[cfg(feature = "stage")]
 pub mod stage;
 mod time_map;

@@ -90,9 +90,11 @@ impl TimeMap {
             return;
         }
         let gated = SampleIndex(self.len);
-        self.len += len;
+        self.len = self.len.saturating_add(len);
         match self.pieces.back_mut() {
-            Some(last) if last.kind == kind && (kind == Kind::Padded || last.mic_end() == mic) => last.len += len,
+            Some(last) if last.kind == kind && (kind == Kind::Padded || last.mic_end() == mic) => {
+                last.len = last.len.saturating_add(len);
+            }
             _ => self.pieces.push_back(Piece { kind, gated, mic, len }),
         }
     }
@@ -156,6 +158,27 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn no_number_is_too_large(
+            steps in prop::collection::vec((0_u8..3, any::<u64>(), any::<u64>()), 0..12),
+            at in any::<u64>(),
+        ) {
+            let mut map = TimeMap::new();
+            for (what, start, end) in steps {
+                let span = Span { start: SampleIndex(start), end: SampleIndex(end) };
+                match what {
+                    0 => map.sent(span),
+                    1 => map.muted(span),
+                    _ => map.padded(end),
+                }
+            }
+            for at in [at, 0, u64::MAX, map.len()].map(SampleIndex) {
+                _ = (map.mic(at), map.gated(at));
+            }
+            map.forget_before(SampleIndex(at));
+            _ = (map.mic(SampleIndex(at)), map.gated(SampleIndex(at)));
+        }
+
         #[test]
         fn the_map_is_exact_both_ways(steps in steps()) {
             let (map, plain, mic_end) = build(&steps);

@@ -1,39 +1,55 @@
 //! Scores into turns: quiet → starting → speaking → stopping, with hysteresis in level and time.
 
+mod rules;
+mod segment;
+
+use rules::Rules;
+use segment::{Segment, Waiting};
+
 use crate::artefact::Artefact;
-use crate::burst::{Candidate, Judge, Opinion, Sound};
+use crate::burst::{Judge, Opinion, Sound};
 use crate::config::{BurstConfig, TurnConfig};
-use crate::decision::{Doubt, Edge, EndCause, Probability, TurnState};
+use crate::decision::{Doubt, Edge, EndCause, TurnState};
 use crate::echo::{Admission, Passage};
 use crate::feedback::{StormStep, SttResult, SttRuling};
-use crate::frame::{FRAME_LEN, SampleIndex, Span, samples_in};
+use crate::frame::{FRAME_LEN, SampleIndex, Span};
 use crate::level::LevelStep;
-use crate::vad::Score;
 
 /// The state machine of one stream. All times are counted in samples.
 #[derive(Clone, Debug)]
 pub(crate) struct Turn {
     rules: Rules,
-    state: TurnState,
-    /// From where the score rose to where it last was up.
-    speech: Span,
-    /// What may be speech, or speech again.
-    candidate: Candidate,
     judge: Judge,
-    /// Why the candidate waits though its score would let it through.
-    doubt: Option<Doubt>,
-    /// Samples of the turn in windows that were up.
-    voiced: u64,
+    state: State,
+}
+
+/// All that a reset forgets.
+#[derive(Clone, Copy, Debug, Default)]
+struct State {
+    phase: Phase,
+    /// Where the last segment ended: none begins before it.
+    told_until: SampleIndex,
     /// The last run of frames that nobody said: holes, and what was heard before.
     hole: Span,
-    tail: Tail,
-    admission: Admission,
-    /// Since when scores say how likely the user speaks, and not how likely anybody.
-    certain_since: SampleIndex,
-    /// That of the rules, or less while the agent speaks.
-    hangover: u64,
-    /// The segment reached its longest: the next frame begins another.
-    cut: bool,
+    /// Since when scores say how likely the user speaks; `None` while they say how likely anybody does.
+    certain_since: Option<SampleIndex>,
+}
+
+/// What is under way.
+#[derive(Clone, Copy, Debug, Default)]
+enum Phase {
+    #[default]
+    Quiet,
+    Starting(Waiting),
+    Speaking(Segment),
+    Stopping {
+        segment: Segment,
+        /// What may be speech again.
+        again: Option<Waiting>,
+        tail: Tail,
+    },
+    /// A segment reached its longest and has ended: the next frame begins another.
+    Cut,
 }
 
 /// Whether the sound goes on, unbroken, after the score has fallen.
@@ -66,54 +82,32 @@ pub(crate) struct TurnStep {
 }
 
 impl Turn {
-    pub(crate) fn new(config: &TurnConfig, judge: Judge) -> Self {
-        Self {
-            rules: Rules::new(config),
-            state: TurnState::Quiet,
-            speech: Span::default(),
-            candidate: Candidate::default(),
-            judge,
-            doubt: None,
-            voiced: 0,
-            hole: Span::default(),
-            tail: Tail::Broken,
-            admission: Admission::Usual,
-            certain_since: SampleIndex::default(),
-            hangover: samples_in(config.hangover_duration),
-            cut: false,
-        }
+    /// For a detector whose windows are at most `longest_window` samples long.
+    pub(crate) fn new(config: &TurnConfig, judge: Judge, longest_window: u64) -> Self {
+        Self { rules: Rules::new(config, longest_window), judge, state: State::default() }
     }
 
     /// Goes on by other rules.
     pub(crate) fn reconfigure(&mut self, config: &TurnConfig, burst: Option<&BurstConfig>) {
-        self.rules = Rules::new(config);
-        self.hangover = self.rules.hangover;
+        self.rules = Rules::new(config, self.rules.longest_window);
         self.judge.reconfigure(burst);
     }
 
     /// Takes what the score in force after `frame` is worth, how loud it is, and the sound it is part of.
     pub(crate) fn step(&mut self, frame: Span, passage: &Passage, around: &Around) -> TurnStep {
-        let score = passage.score;
-        if passage.admission == Admission::Certain && self.admission != Admission::Certain {
-            // That somebody speaks is known; that it is the user is not.
-            (self.certain_since, self.candidate.sure) = (frame.start, 0);
-        }
-        self.admission = passage.admission;
-        self.hangover = passage.hangover.map_or(self.rules.hangover, |most| most.min(self.rules.hangover));
-        if around.artefact.is_some() {
-            let start = if self.hole.end == frame.start { self.hole.start } else { frame.start };
-            self.hole = Span::new(start, frame.end);
-        }
-        let edge =
-            self.advance(frame, score).or_else(|| self.weigh(frame, &around.sound)).or_else(|| self.expire(frame));
-        self.listen(frame, &around.level);
-        let storm = self.judge.note(edge.as_ref(), &around.sound, score.speech, frame.end);
+        self.follow(frame, passage.admission, around.artefact);
+        let edge = self
+            .advance(frame, passage)
+            .or_else(|| self.weigh(frame, passage.admission, &around.sound))
+            .or_else(|| self.expire(frame));
+        self.listen(frame, passage, &around.level);
+        let storm = self.judge.note(edge.as_ref(), &around.sound, passage.score.speech, frame.end);
         TurnStep {
-            state: self.state,
+            state: self.state(),
             edge,
-            open_from: self.open_from(frame),
-            settled: self.settled(frame),
-            doubt: self.doubt,
+            open_from: self.open_from(frame, passage),
+            settled: self.settled(frame, passage),
+            doubt: self.state.phase.waiting().and_then(|waiting| waiting.doubt),
             storm,
         }
     }
@@ -125,18 +119,27 @@ impl Turn {
 
     /// Ends the turn because no more audio comes.
     pub(crate) fn end(&mut self) -> Option<Edge> {
-        match std::mem::take(&mut self.state) {
-            TurnState::Quiet => None,
-            TurnState::Starting => Some(self.abandoned()),
-            TurnState::Speaking | TurnState::Stopping => {
-                Some(Edge::SpeechEnd { speech: self.speech, voiced: self.voiced, cause: EndCause::StreamEnd })
+        match self.state.phase {
+            Phase::Quiet | Phase::Cut => {
+                self.state.phase = Phase::Quiet;
+                None
+            }
+            Phase::Starting(waiting) => Some(self.abandon(waiting)),
+            Phase::Speaking(segment) | Phase::Stopping { segment, .. } => {
+                self.judge.forget();
+                Some(self.close(segment, EndCause::StreamEnd, Phase::Quiet))
             }
         }
     }
 
     /// Where it stands.
     pub(crate) fn state(&self) -> TurnState {
-        self.state
+        match self.state.phase {
+            Phase::Quiet => TurnState::Quiet,
+            Phase::Starting(_) => TurnState::Starting,
+            Phase::Speaking(_) | Phase::Cut => TurnState::Speaking,
+            Phase::Stopping { .. } => TurnState::Stopping,
+        }
     }
 
     /// How far behind the frame being pushed a forwarded span can begin, in samples.
@@ -145,212 +148,194 @@ impl Turn {
     }
 
     pub(crate) fn reset(&mut self) {
-        (self.state, self.cut) = (TurnState::Quiet, false);
-        (self.admission, self.certain_since) = (Admission::Usual, SampleIndex::default());
-        self.drop_candidate();
+        self.state = State::default();
         self.judge.reset();
-        self.hole = Span::default();
+    }
+
+    /// Notes who is meant by the scores, and what is no recording.
+    fn follow(&mut self, frame: Span, admission: Admission, artefact: Option<Artefact>) {
+        let state = &mut self.state;
+        match admission {
+            Admission::Unknown => {}
+            Admission::Certain if state.certain_since.is_none() => {
+                // That somebody speaks is known; that it is the user is not.
+                state.certain_since = Some(frame.start);
+                state.phase.waiting_mut().into_iter().for_each(|waiting| waiting.candidate.sure = 0);
+            }
+            Admission::Certain => {}
+            Admission::Usual | Admission::Wait | Admission::Agent => state.certain_since = None,
+        }
+        if artefact.is_some() {
+            let start = if state.hole.end == frame.start { state.hole.start } else { frame.start };
+            state.hole = Span::new(start, frame.end);
+        }
     }
 
     /// What a newly scored window changes.
-    fn advance(&mut self, frame: Span, score: Score) -> Option<Edge> {
-        if std::mem::take(&mut self.cut) {
-            (self.speech, self.voiced) = (frame, 0);
+    fn advance(&mut self, frame: Span, passage: &Passage) -> Option<Edge> {
+        let State { phase, told_until, hole, .. } = &mut self.state;
+        if let Phase::Cut = phase {
+            *phase = Phase::Speaking(Segment { speech: frame, voiced: 0 });
             return Some(Edge::SpeechStart { speech: frame.start });
         }
-        let window = score.window?;
-        let up = score.speech >= self.rules.activation;
-        let down = score.speech < self.rules.deactivation;
+        let (score, window) = (passage.score.speech, passage.score.window?);
+        let (up, down) = (score >= self.rules.activation, score < self.rules.deactivation);
         // A hole inside a word is neither speech nor silence.
-        let torn = self.hole.end > window.start && self.hole.len() <= self.rules.max_gap;
-        match self.state {
-            TurnState::Starting | TurnState::Speaking if down && torn => None,
-            TurnState::Quiet if up => {
-                self.state = TurnState::Starting;
-                self.rise(window, score.speech);
-                None
+        let torn = hole.end > window.start && hole.len() <= self.rules.max_gap;
+        let sure = score >= self.rules.sure;
+        match phase {
+            Phase::Starting(_) | Phase::Speaking(_) if down && torn => {}
+            Phase::Quiet if up => {
+                let mut waiting = Waiting::default();
+                waiting.rise(later(window, *told_until, frame), frame, score, sure);
+                *phase = Phase::Starting(waiting);
             }
-            TurnState::Starting | TurnState::Stopping if up => {
-                self.rise(window, score.speech);
-                None
+            Phase::Starting(waiting) if up => waiting.rise(later(window, *told_until, frame), frame, score, sure),
+            Phase::Stopping { segment, again, .. } if up => {
+                again.get_or_insert_default().rise(later(window, segment.speech.end, frame), frame, score, sure);
             }
-            TurnState::Starting if down => {
-                self.state = TurnState::Quiet;
-                Some(self.abandoned())
+            Phase::Starting(waiting) if down => {
+                let waiting = *waiting;
+                return Some(self.abandon(waiting));
             }
-            TurnState::Stopping if down => {
-                self.drop_candidate();
-                None
+            Phase::Stopping { again, .. } if down => {
+                *again = None;
+                self.judge.forget();
             }
-            TurnState::Speaking if down || self.admission == Admission::Agent => {
-                (self.state, self.tail) = (TurnState::Stopping, Tail::Sounding);
-                self.drop_candidate();
-                None
+            Phase::Speaking(segment) if down || passage.admission == Admission::Agent => {
+                *phase = Phase::Stopping { segment: *segment, again: None, tail: Tail::Sounding };
+                self.judge.forget();
             }
-            TurnState::Speaking => {
-                self.speech.end = window.end;
-                self.voiced += if up { window.len() } else { 0 };
-                None
-            }
-            TurnState::Quiet | TurnState::Starting | TurnState::Stopping => None,
+            Phase::Speaking(segment) => segment.go_on(later(window, segment.speech.end, frame), up),
+            Phase::Quiet | Phase::Starting(_) | Phase::Stopping { .. } | Phase::Cut => {}
         }
-    }
-
-    /// Another window that is up: the candidate begins, or goes on.
-    fn rise(&mut self, window: Span, score: Probability) {
-        let candidate = &mut self.candidate;
-        if candidate.span.is_empty() {
-            candidate.span.start = window.start;
-        }
-        candidate.span.end = window.end;
-        candidate.peak = if score > candidate.peak { score } else { candidate.peak };
-        candidate.sure += if score >= self.rules.sure { window.len() } else { 0 };
+        None
     }
 
     /// A candidate that is sure, or has lasted long enough, is speech unless the judge doubts it.
     /// Speech that goes on must convince as speech that begins.
-    fn weigh(&mut self, frame: Span, sound: &Sound) -> Option<Edge> {
-        let waiting = matches!(self.state, TurnState::Starting | TurnState::Stopping);
-        let Span { start, end } = self.candidate.span;
-        let (enough, start) = match self.admission {
-            Admission::Certain => (CERTAIN_AFTER, start.max(self.certain_since)),
-            _ => (1, start),
-        };
-        let lasted = end.0.saturating_sub(start.0);
-        if !waiting || !(self.candidate.sure >= enough || lasted >= self.rules.min_speech) {
+    fn weigh(&mut self, frame: Span, admission: Admission, sound: &Sound) -> Option<Edge> {
+        let certain_since = self.state.certain_since;
+        let waiting = self.state.phase.waiting_mut()?;
+        let candidate = waiting.candidate;
+        let (enough, since) = certain_since.map_or((1, candidate.span.start), |since| (CERTAIN_AFTER, since));
+        let lasted = candidate.span.end - candidate.span.start.max(since);
+        if candidate.sure < enough && lasted < self.rules.min_speech {
             return None;
         }
-        let opinion = match self.admission {
-            Admission::Usual => self.judge.opinion(&self.candidate, sound, frame.end),
+        let opinion = match admission {
+            Admission::Usual => self.judge.opinion(&candidate, sound, frame.end),
             Admission::Certain => Opinion::Speech,
-            Admission::Wait | Admission::Agent => Opinion::Wait(Doubt::Echo),
+            Admission::Unknown | Admission::Wait | Admission::Agent => Opinion::Wait(Doubt::Echo),
         };
         if let Opinion::Wait(doubt) = opinion {
-            self.doubt = Some(doubt);
+            waiting.doubt = Some(doubt);
             return None;
         }
-        let (starts, candidate) = (self.state == TurnState::Starting, self.candidate.span);
-        self.drop_candidate();
-        self.state = TurnState::Speaking;
-        if starts {
-            (self.speech, self.voiced) = (candidate, candidate.len());
-            return Some(Edge::SpeechStart { speech: candidate.start });
-        }
-        self.speech.end = candidate.end;
-        self.voiced += candidate.len();
-        None
-    }
-
-    fn drop_candidate(&mut self) {
-        (self.candidate, self.doubt) = (Candidate::default(), None);
         self.judge.forget();
-    }
-
-    fn abandoned(&mut self) -> Edge {
-        let (candidate, doubt) = (self.candidate, self.doubt);
-        self.drop_candidate();
-        Edge::Abandoned { candidate: candidate.span, peak: candidate.peak, doubt }
+        let (segment, edge) = match self.state.phase {
+            Phase::Stopping { segment, .. } => (segment.resumed(&candidate), None),
+            _ => (Segment::of(&candidate), Some(Edge::SpeechStart { speech: candidate.span.start })),
+        };
+        self.state.phase = Phase::Speaking(segment);
+        edge
     }
 
     /// What the passing of time changes.
     fn expire(&mut self, frame: Span) -> Option<Edge> {
-        match self.state {
-            TurnState::Starting if frame.end - self.candidate.span.end >= CANDIDATE_PATIENCE => {
-                self.state = TurnState::Quiet;
-                Some(self.abandoned())
+        match self.state.phase {
+            Phase::Starting(waiting) if frame.end - waiting.fed >= self.rules.patience => Some(self.abandon(waiting)),
+            Phase::Stopping { segment, again, .. } if frame.end - segment.speech.end >= self.rules.min_silence => {
+                // What may be speech again may be the next turn.
+                Some(self.close(segment, EndCause::Silence, again.map_or(Phase::Quiet, Phase::Starting)))
             }
-            TurnState::Stopping if frame.end - self.speech.end >= self.rules.min_silence => {
-                self.state = TurnState::Quiet;
-                Some(Edge::SpeechEnd { speech: self.speech, voiced: self.voiced, cause: EndCause::Silence })
-            }
-            TurnState::Speaking if frame.end - self.speech.start >= self.rules.max_speech => {
-                self.cut = true;
-                Some(Edge::SpeechEnd { speech: self.speech, voiced: self.voiced, cause: EndCause::MaxSpeech })
+            Phase::Speaking(segment) if frame.end - segment.speech.start >= self.rules.max_speech => {
+                Some(self.close(segment, EndCause::MaxSpeech, Phase::Cut))
             }
             _ => None,
         }
     }
 
+    fn close(&mut self, segment: Segment, cause: EndCause, then: Phase) -> Edge {
+        (self.state.phase, self.state.told_until) = (then, segment.speech.end);
+        Edge::SpeechEnd { speech: segment.speech, voiced: segment.voiced, cause }
+    }
+
+    fn abandon(&mut self, waiting: Waiting) -> Edge {
+        self.state.phase = Phase::Quiet;
+        self.judge.forget();
+        let Waiting { candidate, doubt, .. } = waiting;
+        Edge::Abandoned { candidate: candidate.span, peak: candidate.peak, doubt }
+    }
+
     /// The sound of a word that the score has let go of goes on until it is once quiet after the hangover.
-    fn listen(&mut self, frame: Span, level: &LevelStep) {
-        let since = frame.end - self.speech.end;
-        let quiet = level.mean_dbfs <= level.floor_dbfs + self.rules.tail_above_floor_db;
-        if since > self.hangover && (quiet || self.admission != Admission::Usual || since > self.rules.tail) {
-            self.tail = Tail::Broken;
+    fn listen(&mut self, frame: Span, passage: &Passage, level: &LevelStep) {
+        let hangover = self.hangover(passage);
+        if let Phase::Stopping { segment, tail, .. } = &mut self.state.phase {
+            let since = frame.end - segment.speech.end;
+            let quiet = level.mean_dbfs <= level.floor_dbfs + self.rules.tail_above_floor_db;
+            if since > hangover && (quiet || passage.admission != Admission::Usual || since > self.rules.tail) {
+                *tail = Tail::Broken;
+            }
         }
     }
 
-    /// While speaking everything from the pre-roll on; while stopping until hangover and tail are over.
-    fn open_from(&self, frame: Span) -> Option<SampleIndex> {
-        let open = match self.state {
-            TurnState::Quiet | TurnState::Starting => false,
-            TurnState::Speaking => true,
-            TurnState::Stopping => frame.start - self.speech.end < self.hangover || self.tail == Tail::Sounding,
-        };
-        open.then(|| self.speech.start.back(self.rules.prefix).frame_start())
+    /// That of the rules, or less while the agent speaks.
+    fn hangover(&self, passage: &Passage) -> u64 {
+        passage.hangover.map_or(self.rules.hangover, |most| most.min(self.rules.hangover))
     }
 
-    /// The next candidate begins at the earliest with the window that is being filled.
-    fn settled(&self, frame: Span) -> SampleIndex {
-        let candidate = match self.state {
-            TurnState::Quiet => frame.end.back(LONGEST_WINDOW),
-            TurnState::Starting => self.candidate.span.start,
-            TurnState::Speaking | TurnState::Stopping => return SampleIndex::default(),
+    /// While speaking everything from the pre-roll on; while stopping until hangover and tail are over.
+    fn open_from(&self, frame: Span, passage: &Passage) -> Option<SampleIndex> {
+        let segment = match &self.state.phase {
+            Phase::Speaking(segment) => segment,
+            Phase::Stopping { segment, tail, .. } => {
+                let hangs_over = frame.start - segment.speech.end < self.hangover(passage);
+                (hangs_over || *tail == Tail::Sounding).then_some(segment)?
+            }
+            Phase::Cut => return Some(frame.start),
+            Phase::Quiet | Phase::Starting(_) => return None,
+        };
+        Some(segment.speech.start.back(self.rules.prefix).frame_start())
+    }
+
+    /// The next candidate begins at the earliest with the window that is scored next.
+    fn settled(&self, frame: Span, passage: &Passage) -> SampleIndex {
+        let candidate = match &self.state.phase {
+            Phase::Quiet => frame.end.back(self.rules.longest_window.max(passage.behind)),
+            Phase::Starting(waiting) => waiting.candidate.span.start,
+            Phase::Speaking(_) | Phase::Stopping { .. } | Phase::Cut => return SampleIndex::default(),
         };
         candidate.back(self.rules.prefix).frame_start()
     }
 }
 
-/// [`TurnConfig`] in samples.
-#[derive(Clone, Copy, Debug)]
-struct Rules {
-    activation: Probability,
-    sure: Probability,
-    deactivation: Probability,
-    min_speech: u64,
-    min_silence: u64,
-    max_speech: u64,
-    prefix: u64,
-    hangover: u64,
-    tail: u64,
-    tail_above_floor_db: f32,
-    max_gap: u64,
-}
-
-impl Rules {
-    fn new(config: &TurnConfig) -> Self {
-        Self {
-            activation: config.activation_threshold,
-            sure: config.sure_threshold,
-            deactivation: config.deactivation_threshold,
-            min_speech: samples_in(config.min_speech_duration),
-            min_silence: samples_in(config.min_silence_duration),
-            max_speech: samples_in(config.max_speech_duration),
-            prefix: samples_in(config.prefix_padding_duration),
-            hangover: samples_in(config.hangover_duration),
-            tail: samples_in(config.tail_duration),
-            tail_above_floor_db: config.tail_above_floor_db,
-            max_gap: samples_in(config.max_gap_duration),
+impl Phase {
+    fn waiting(&self) -> Option<&Waiting> {
+        match self {
+            Self::Starting(waiting) => Some(waiting),
+            Self::Stopping { again, .. } => again.as_ref(),
+            Self::Quiet | Self::Speaking(_) | Self::Cut => None,
         }
     }
 
-    /// How far behind the frame being pushed a forwarded span can begin, in samples.
-    fn reach(&self, longest_wait: u64) -> u64 {
-        // The window that confirms a candidate ends less than the patience, and itself, after the
-        // last one that was up; until then the candidate was shorter than `min_speech`. Then it may
-        // have to wait.
-        let opening = self.prefix + self.min_speech + CANDIDATE_PATIENCE + LONGEST_WINDOW + longest_wait;
-        let resuming = self.min_silence.saturating_sub(self.hangover);
-        opening.max(resuming + LONGEST_WINDOW) + 2 * FRAME_LEN as u64
+    fn waiting_mut(&mut self) -> Option<&mut Waiting> {
+        match self {
+            Self::Starting(waiting) => Some(waiting),
+            Self::Stopping { again, .. } => again.as_mut(),
+            Self::Quiet | Self::Speaking(_) | Self::Cut => None,
+        }
     }
+}
+
+/// The part of `window` that is not before `from`, nor after what was heard. Windows that are about the agent's
+/// late playback lie behind those that were scored before.
+fn later(window: Span, from: SampleIndex, frame: Span) -> Span {
+    Span::new(window.start.max(from).min(frame.end), window.end.max(from).min(frame.end))
 }
 
 /// What the likelihood of the user calls sure, it must call so twice: 20 ms. One frame is a chance.
 const CERTAIN_AFTER: u64 = 2 * FRAME_LEN as u64;
-/// A candidate whose score stays between the thresholds for this long (200 ms) is dropped.
-const CANDIDATE_PATIENCE: u64 = 3_200;
-/// The longest window a detector scores: Silero's.
-const LONGEST_WINDOW: u64 = 512;
 
 #[cfg(test)]
 mod tests;

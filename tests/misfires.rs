@@ -1,5 +1,7 @@
 //! A stream gone bad: openings in vain raise the bar up to the breaker, and words always come through.
 
+use std::time::Duration;
+
 use voxgate::guard::{Heard, Misfire};
 use voxgate::vad::{Score, Vad};
 use voxgate::{
@@ -23,6 +25,10 @@ impl Vad for Script {
         let touches = |span: &Span| span.start < window.end && window.start < span.end;
         let score = self.sounds.iter().filter(|(span, _)| touches(span)).map(|(_, score)| *score).fold(0.0, f32::max);
         Score { speech: Probability::new(score).unwrap(), window: (due && self.windows > 0).then_some(window) }
+    }
+
+    fn longest_window(&self) -> Duration {
+        Duration::from_millis(32)
     }
 
     fn reset(&mut self) {

@@ -170,6 +170,9 @@ fn a_detector_of_ones_own_scores_by_itself() {
         fn score(&mut self, _: &Frame) -> Score {
             Score { speech: Probability::new(0.9).unwrap(), window: None }
         }
+        fn longest_window(&self) -> std::time::Duration {
+            std::time::Duration::from_millis(10)
+        }
         fn reset(&mut self) {}
     }
     let mut pool = GatePool::new();

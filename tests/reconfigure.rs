@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use voxgate::{Decision, Edge, FRAME_LEN, Frame, Gate, GateConfig, ReconfigureError, VadChoice, Verdict, samples_in};
+use voxgate::{
+    Decision, Edge, FRAME_LEN, Frame, Gate, GateConfig, Preset, ReconfigureError, SampleIndex, VadChoice, Verdict,
+    samples_in,
+};
 
 #[test]
 fn a_turn_goes_on_and_ends_by_the_new_rules() {
@@ -39,6 +42,38 @@ fn a_longer_pre_roll_reaches_as_far_as_is_kept() {
 }
 
 #[test]
+fn a_gate_that_was_changed_and_reset_decides_as_a_new_one() {
+    let set = |settings: &[(&str, &str)]| {
+        settings.iter().fold(GateConfig::default(), |config, (key, value)| config.with(key, value).unwrap())
+    };
+    let configs = [
+        GateConfig::default(),
+        GateConfig::preset(Preset::LowLatency),
+        set(&[("turn.prefix_padding_duration", "5s"), ("turn.min_silence_duration", "10s")]),
+        set(&[("burst", "off"), ("turn.min_speech_duration", "0ms"), ("turn.hangover_duration", "10s")]),
+        set(&[("turn.max_speech_duration", "1s"), ("echo.hangover_duration", "0ms"), ("turn.tail_duration", "0ms")]),
+        set(&[("turn.min_silence_duration", "0ms"), ("echo.reaction_duration", "0ms")]),
+    ];
+    let (mic, playback) = (wav("echo_mic"), wav("echo_playback"));
+    let decide = |gate: &mut Gate| {
+        let frame = |n: usize| {
+            gate.playback(&playback[n], SampleIndex((n * FRAME_LEN) as u64));
+            gate.push(&mic[n])
+        };
+        (0..mic.len()).map(frame).collect::<Vec<_>>()
+    };
+    for (n, config) in configs.iter().enumerate() {
+        let fresh = decide(&mut gate(config));
+        let mut changed = gate(&configs[(n + 2) % configs.len()]);
+        decide(&mut changed);
+        changed.reconfigure(config).unwrap();
+        mic[..700].iter().for_each(|frame| _ = changed.push(frame));
+        changed.reset();
+        assert!(decide(&mut changed) == fresh, "{config:?}");
+    }
+}
+
+#[test]
 fn what_cannot_change_is_named_and_nothing_changes() {
     let mut gate = gate(&GateConfig::default());
     let fixed = |section| Err(ReconfigureError::Fixed { section });
@@ -65,8 +100,12 @@ fn speaking_at(audio: &[Frame]) -> usize {
 
 /// A shipped sample with two turns and a pause, then 4 s of silence.
 fn audio() -> Vec<Frame> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/clean_turn.wav");
+    wav("clean_turn").into_iter().chain([Frame::gap(); 400]).collect()
+}
+
+fn wav(name: &str) -> Vec<Frame> {
+    let path = format!("{}/samples/{name}.wav", env!("CARGO_MANIFEST_DIR"));
     let samples: Vec<i16> = hound::WavReader::open(path).unwrap().samples().map(Result::unwrap).collect();
     let frame = |chunk: &[i16]| Frame::new(std::array::from_fn(|i| f32::from(chunk[i]) / 32_768.0)).unwrap();
-    samples.chunks_exact(FRAME_LEN).map(frame).chain([Frame::gap(); 400]).collect()
+    samples.chunks_exact(FRAME_LEN).map(frame).collect()
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use voxgate::{
-    Chunk, Decision, FRAME_LEN, Frame, Gate, GateConfig, InputError, Intake, Preset, SampleIndex, Samples, Span,
-    VadChoice, Verdict,
+    Chunk, Decision, Edge, EndCause, FRAME_LEN, Forwarder, Frame, Gate, GateConfig, InputError, Intake, Preset,
+    SampleIndex, Samples, Span, SttInput, VadChoice, Verdict,
 };
 
 /// Everything that a config can make different, short enough to run often.
@@ -108,9 +108,41 @@ fn a_segment_that_is_too_long_is_cut_without_a_gap() {
     let plain = decide(&GateConfig::default(), 16_000, &Scene::user(), &[1_600]);
     let same = plain.iter().filter(|d| matches!(d.verdict, Verdict::Forward(_))).count();
     assert_eq!(spans.len(), same, "cutting changes what is a segment, not what is sent");
-    let starts =
-        |all: &[Decision]| all.iter().filter(|d| matches!(d.edge, Some(voxgate::Edge::SpeechStart { .. }))).count();
+    let starts = |all: &[Decision]| all.iter().filter(|d| matches!(d.edge, Some(Edge::SpeechStart { .. }))).count();
     assert!(starts(&decisions) > starts(&plain) + 2);
+}
+
+#[test]
+fn a_stream_that_ends_with_a_cut_ends_its_turn_once() {
+    let mut config = GateConfig::default();
+    config.turn.max_speech_duration = Duration::from_secs(1);
+    let (mut gate, frames) = (Gate::new(&config).unwrap(), frames(16_000, speech()));
+    let is_cut = |edge| matches!(edge, Some(Edge::SpeechEnd { cause: EndCause::MaxSpeech, .. }));
+    let cuts: Vec<usize> = (0..frames.len()).filter(|n| is_cut(gate.push(&frames[*n]).edge)).collect();
+    assert!(cuts.len() > 2, "{cuts:?}");
+    for last in cuts.into_iter().flat_map(|cut| [cut - 1, cut, cut + 1]) {
+        gate.reset();
+        let mut forwarder = Forwarder::new(&config.forward);
+        let (mut starts, mut ends, mut zeros) = (0, 0, 0);
+        let mut note = |edge| match edge {
+            Some(Edge::SpeechStart { .. }) => starts += 1,
+            Some(Edge::SpeechEnd { .. }) => ends += 1,
+            _ => {}
+        };
+        let mut pad = |input: SttInput<'_>| zeros += if let SttInput::Zeros(samples) = input { samples } else { 0 };
+        for frame in &frames[..=last] {
+            let decision = gate.push(frame);
+            forwarder.push(&decision, &gate, &mut pad);
+            note(decision.edge);
+        }
+        note(forwarder.finish(&mut gate, &mut pad));
+        assert_eq!(
+            (starts, zeros),
+            (ends, 8_000 * ends),
+            "the last frame is {last}; the provider is padded once a turn"
+        );
+        assert_eq!(gate.finish(), None, "nothing is left to end");
+    }
 }
 
 #[test]

@@ -21,6 +21,12 @@ use crate::frame::{SampleIndex, Span, samples_in};
 pub(crate) struct Judge {
     rules: Option<Rules>,
     storm: Option<Storm>,
+    state: State,
+}
+
+/// What a reset forgets beside the storm.
+#[derive(Clone, Copy, Debug, Default)]
+struct State {
     /// Since when the score has asked to open this candidate.
     asked: Option<SampleIndex>,
     /// The start of the last sound that the score answered while it was new, if only for a moment.
@@ -46,7 +52,7 @@ pub(crate) enum Opinion {
 
 impl Judge {
     pub(crate) fn new(burst: Option<&BurstConfig>, storm: Option<&StormConfig>) -> Self {
-        Self { rules: burst.map(Rules::new), storm: storm.map(Storm::new), asked: None, answered: None }
+        Self { rules: burst.map(Rules::new), storm: storm.map(Storm::new), state: State::default() }
     }
 
     /// Goes on by other rules; what misfires have taught stays.
@@ -56,17 +62,17 @@ impl Judge {
 
     /// What to do with `candidate`, which the score would let through at `now`.
     pub(crate) fn opinion(&mut self, candidate: &Candidate, sound: &Sound, now: SampleIndex) -> Opinion {
-        let asked = *self.asked.get_or_insert(now);
+        let asked = *self.state.asked.get_or_insert(now);
         let patient = self.rules.filter(|rules| now - asked < rules.longest_wait);
         patient
-            .and_then(|rules| rules.doubt(candidate, sound, self.answered))
+            .and_then(|rules| rules.doubt(candidate, sound, self.state.answered))
             .or_else(|| self.storm.as_mut().and_then(|storm| storm.doubt(candidate, now)))
             .map_or(Opinion::Speech, Opinion::Wait)
     }
 
     /// The candidate is gone: the next one is judged anew.
     pub(crate) fn forget(&mut self) {
-        self.asked = None;
+        self.state.asked = None;
         self.storm.iter_mut().for_each(Storm::forget);
     }
 
@@ -83,7 +89,7 @@ impl Judge {
             && sound.age_at(candidate.start) < rules.prompt
             && candidate.end > sound.span.start
         {
-            self.answered = Some(sound.span.start);
+            self.state.answered = Some(sound.span.start);
         }
         let storm = self.storm.as_mut()?;
         storm.note(edge, score, now);
@@ -96,7 +102,7 @@ impl Judge {
     }
 
     pub(crate) fn reset(&mut self) {
-        (self.asked, self.answered) = (None, None);
+        self.state = State::default();
         self.storm.iter_mut().for_each(Storm::reset);
     }
 

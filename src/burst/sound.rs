@@ -84,9 +84,11 @@ impl SoundTracker {
         }
         self.last = [self.last[1], power];
     }
+}
 
-    pub(crate) fn reset(&mut self) {
-        *self = Self::new();
+impl Default for SoundTracker {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -13,6 +13,12 @@ use super::Candidate;
 pub(crate) struct Storm {
     rules: Rules,
     guard: MisfireGuard,
+    state: State,
+}
+
+/// What a reset forgets beside the guard.
+#[derive(Clone, Debug)]
+struct State {
     /// The last openings, in a ring.
     openings: [Opening; KEPT],
     opened: usize,
@@ -67,18 +73,7 @@ impl Storm {
                 probe_timeout: config.first_retry_duration,
                 ..MisfirePolicy::default()
             }),
-            openings: [Opening::default(); KEPT],
-            opened: 0,
-            misfires: [SampleIndex::default(); HIGHEST],
-            raised: 0,
-            longest_misfire: 0,
-            last_words: SampleIndex::default(),
-            cautious_until: SampleIndex::default(),
-            cautious_at_most: SampleIndex::default(),
-            unheard: MISSING,
-            asked: None,
-            level: StormLevel::Calm,
-            step: None,
+            state: State::default(),
         }
     }
 
@@ -93,47 +88,48 @@ impl Storm {
                 Admission::Suppress { .. } => Some(Doubt::Breaker),
             };
         }
-        let enough = now >= self.cautious_until && candidate.sure >= self.rules.sure[self.raised.min(HIGHEST)];
+        let enough =
+            now >= self.state.cautious_until && candidate.sure >= self.rules.sure[self.state.raised.min(HIGHEST)];
         (!enough).then_some(Doubt::Storm)
     }
 
     /// Whether `candidate` is more than any of the misfires: sure for half as long again, or up for twice as
     /// long. Nobody who goes on speaking is kept out.
     fn is_clear(&mut self, candidate: &Candidate, now: SampleIndex) -> bool {
-        let waited = now - *self.asked.get_or_insert(now);
-        let sure = self.rules.clear_sure.max(self.longest_misfire * 3 / 2);
+        let waited = now - *self.state.asked.get_or_insert(now);
+        let sure = self.rules.clear_sure.max(self.state.longest_misfire * 3 / 2);
         candidate.sure >= sure && candidate.peak >= self.rules.clear_score
-            || waited >= self.rules.longest_wait.max(2 * self.longest_misfire)
+            || waited >= self.rules.longest_wait.max(2 * self.state.longest_misfire)
     }
 
     /// The candidate is gone, or went through.
     pub(crate) fn forget(&mut self) {
-        self.asked = None;
+        self.state.asked = None;
     }
 
     /// Takes what the turn says at `now`, and the score.
     pub(crate) fn note(&mut self, edge: Option<&Edge>, score: Probability, now: SampleIndex) {
         match edge {
             Some(Edge::SpeechStart { speech }) => {
-                self.opened += 1;
+                self.state.opened += 1;
                 *self.newest() = Opening { speech: Span::new(*speech, *speech), ..Opening::default() };
             }
-            Some(edge @ Edge::SpeechEnd { speech, voiced, .. }) if self.opened > 0 => {
+            Some(edge @ Edge::SpeechEnd { speech, voiced, .. }) if self.state.opened > 0 => {
                 self.newest().speech = *speech;
-                self.unheard = self.unheard.saturating_add(1);
+                self.state.unheard = self.state.unheard.saturating_add(1);
                 if edge.is_misfire() {
-                    self.find(self.opened, Found::Misfire, Misfire::NoSpeech, StormCause::NoSpeech, now);
-                } else if *voiced >= SPOKEN && self.unheard >= MISSING {
-                    self.find(self.opened, Found::Speech, Misfire::NoSpeech, StormCause::Speech, now);
+                    self.find(self.state.opened, Found::Misfire, Misfire::NoSpeech, StormCause::NoSpeech, now);
+                } else if *voiced >= SPOKEN && self.state.unheard >= MISSING {
+                    self.find(self.state.opened, Found::Speech, Misfire::NoSpeech, StormCause::Speech, now);
                 }
             }
             // What was kept out is not known to be a misfire, but it shows that the storm goes on.
-            Some(Edge::Abandoned { doubt: Some(Doubt::Storm), .. }) if now < self.cautious_until => {
-                self.cautious_until = self.cautious_at_most.min(now + self.rules.window);
+            Some(Edge::Abandoned { doubt: Some(Doubt::Storm), .. }) if now < self.state.cautious_until => {
+                self.state.cautious_until = self.state.cautious_at_most.min(now + self.rules.window);
             }
             _ => {}
         }
-        if self.opened > 0 && self.newest().speech.is_empty() {
+        if self.state.opened > 0 && self.newest().speech.is_empty() {
             let newest = self.newest();
             newest.peak = if score > newest.peak { score } else { newest.peak };
         }
@@ -143,15 +139,15 @@ impl Storm {
     /// Takes what STT made of an opening.
     pub(crate) fn feedback(&mut self, result: &SttResult<'_>, now: SampleIndex) -> SttRuling {
         let Some(number) = self.opening_of(result.span) else { return SttRuling::Unmatched };
-        let opening = self.openings[number % KEPT];
+        let opening = self.state.openings[number % KEPT];
         let transcript = Transcript { text: result.text, confidence: result.confidence, speech: Some(opening.peak) };
         let heard = self.guard.assess(&transcript, now.into());
         let found = if heard == Heard::Genuine { Found::Speech } else { Found::Misfire };
         if opening.transcript == found || opening.transcript == Found::Speech {
             return SttRuling::Duplicate;
         }
-        self.unheard = 0;
-        self.openings[number % KEPT].transcript = found;
+        self.state.unheard = 0;
+        self.state.openings[number % KEPT].transcript = found;
         match heard {
             Heard::Genuine => self.find(number, found, Misfire::NoSpeech, StormCause::Transcript, now),
             Heard::Misfire(misfire) => self.find(number, found, misfire, StormCause::NoTranscript, now),
@@ -161,7 +157,7 @@ impl Storm {
 
     /// The step since the last call.
     pub(crate) fn take_step(&mut self) -> Option<StormStep> {
-        self.step.take()
+        self.state.step.take()
     }
 
     pub(crate) fn longest_wait(&self) -> u64 {
@@ -170,16 +166,12 @@ impl Storm {
 
     pub(crate) fn reset(&mut self) {
         self.guard.reset();
-        (self.opened, self.raised, self.longest_misfire, self.unheard) = (0, 0, 0, MISSING);
-        self.openings = [Opening::default(); KEPT];
-        self.last_words = SampleIndex::default();
-        (self.cautious_until, self.cautious_at_most) = (SampleIndex::default(), SampleIndex::default());
-        (self.asked, self.level, self.step) = (None, StormLevel::Calm, None);
+        self.state = State::default();
     }
 
     /// An opening turned out to be something, or something else than was found before.
     fn find(&mut self, number: usize, found: Found, misfire: Misfire, cause: StormCause, now: SampleIndex) {
-        let opening = &mut self.openings[number % KEPT];
+        let opening = &mut self.state.openings[number % KEPT];
         if opening.found == found {
             return;
         }
@@ -188,23 +180,23 @@ impl Storm {
         let length = opening.speech.len().min(LONGEST_MISFIRE);
         if found == Found::Speech {
             if cause == StormCause::Transcript {
-                self.last_words = self.last_words.max(start);
+                self.state.last_words = self.state.last_words.max(start);
             }
-            self.longest_misfire = 0;
-            self.raised = self.raised.saturating_sub(1);
-            self.misfires.rotate_left(1);
+            self.state.longest_misfire = 0;
+            self.state.raised = self.state.raised.saturating_sub(1);
+            self.state.misfires.rotate_left(1);
             if self.guard.breaker() != Breaker::Closed {
-                self.cautious_at_most = now + self.rules.longest_retry;
-                self.cautious_until = self.cautious_at_most.min(now + self.rules.window);
+                self.state.cautious_at_most = now + self.rules.longest_retry;
+                self.state.cautious_until = self.state.cautious_at_most.min(now + self.rules.window);
             }
             self.guard.record(Heard::Genuine, now.into());
-        } else if start >= self.last_words {
-            if self.raised == HIGHEST {
-                self.misfires.rotate_left(1);
+        } else if start >= self.state.last_words {
+            if self.state.raised == HIGHEST {
+                self.state.misfires.rotate_left(1);
             }
-            self.raised = (self.raised + 1).min(HIGHEST);
-            self.misfires[self.raised - 1] = now;
-            self.longest_misfire = self.longest_misfire.max(length);
+            self.state.raised = (self.state.raised + 1).min(HIGHEST);
+            self.state.misfires[self.state.raised - 1] = now;
+            self.state.longest_misfire = self.state.longest_misfire.max(length);
             self.guard.record(Heard::Misfire(misfire), now.into());
         }
         self.settle(cause, now);
@@ -212,50 +204,69 @@ impl Storm {
 
     /// Misfires that are long past no longer count.
     fn calm(&mut self, now: SampleIndex) {
-        while self.raised > 0 && now - self.misfires[0] >= self.rules.window {
-            self.misfires.rotate_left(1);
-            self.raised -= 1;
+        while self.state.raised > 0 && now - self.state.misfires[0] >= self.rules.window {
+            self.state.misfires.rotate_left(1);
+            self.state.raised -= 1;
         }
-        if self.raised == 0 && self.guard.breaker() == Breaker::Closed {
-            self.longest_misfire = 0;
+        if self.state.raised == 0 && self.guard.breaker() == Breaker::Closed {
+            self.state.longest_misfire = 0;
         }
         self.settle(StormCause::Time, now);
     }
 
     /// Notes a step if the level is another than before.
     fn settle(&mut self, cause: StormCause, now: SampleIndex) {
-        let level = match (self.guard.breaker(), self.raised) {
+        let level = match (self.guard.breaker(), self.state.raised) {
             (Breaker::Open { .. } | Breaker::HalfOpen { .. }, _) => StormLevel::Breaker,
-            (Breaker::Closed, _) if now < self.cautious_until => StormLevel::High,
+            (Breaker::Closed, _) if now < self.state.cautious_until => StormLevel::High,
             (Breaker::Closed, 0) => StormLevel::Calm,
             (Breaker::Closed, 1) => StormLevel::Raised,
             (Breaker::Closed, _) => StormLevel::High,
         };
-        if level != self.level {
-            let from = self.step.map_or(self.level, |step| step.from);
-            self.level = level;
-            self.step = Some(StormStep { at: now, from, to: level, cause });
+        if level != self.state.level {
+            let from = self.state.step.map_or(self.state.level, |step| step.from);
+            self.state.level = level;
+            self.state.step = Some(StormStep { at: now, from, to: level, cause });
         }
     }
 
     fn newest(&mut self) -> &mut Opening {
-        &mut self.openings[self.opened % KEPT]
+        &mut self.state.openings[self.state.opened % KEPT]
     }
 
     /// The opening that `span` is about: the one it shares most with; without a span the oldest that
     /// STT has said nothing of.
     fn opening_of(&self, span: Option<Span>) -> Option<usize> {
-        let kept = (self.opened + 1).saturating_sub(KEPT).max(1)..=self.opened;
+        let kept = (self.state.opened + 1).saturating_sub(KEPT).max(1)..=self.state.opened;
         let Some(span) = span else {
-            return kept.into_iter().find(|n| self.openings[n % KEPT].transcript == Found::Unknown);
+            return kept.into_iter().find(|n| self.state.openings[n % KEPT].transcript == Found::Unknown);
         };
         // Sent audio begins before the speech, with the pre-roll; an opening that goes on has no end yet.
         let shared = |n: &usize| {
-            let speech = self.openings[n % KEPT].speech;
+            let speech = self.state.openings[n % KEPT].speech;
             let end = if speech.is_empty() { SampleIndex(u64::MAX) } else { speech.end };
             end.min(span.end) - speech.start.max(span.start)
         };
         kept.into_iter().filter(|n| shared(n) > 0).max_by_key(shared)
+    }
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            openings: [Opening::default(); KEPT],
+            opened: 0,
+            misfires: [SampleIndex::default(); HIGHEST],
+            raised: 0,
+            longest_misfire: 0,
+            last_words: SampleIndex::default(),
+            cautious_until: SampleIndex::default(),
+            cautious_at_most: SampleIndex::default(),
+            unheard: MISSING,
+            asked: None,
+            level: StormLevel::Calm,
+            step: None,
+        }
     }
 }
 
@@ -290,7 +301,7 @@ const KEPT: usize = 16;
 const LONGEST_MISFIRE: u64 = 11_200;
 /// Steps of the bar below the breaker.
 const HIGHEST: usize = 2;
-/// 320 ms of voiced windows: more than any click, less than a short word with its vowels drawn.
-const SPOKEN: u64 = 10 * 512;
+/// 320 ms of voiced audio: more than any click, less than a short word with its vowels drawn.
+const SPOKEN: u64 = 5_120;
 /// So many openings without a word from STT, and the gate's own finding counts as speech again.
 const MISSING: u32 = 4;

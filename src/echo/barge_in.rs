@@ -4,23 +4,42 @@
 use super::{DelayQuality, EchoEvidence};
 use crate::config::{EchoConfig, TurnConfig};
 use crate::decision::{Probability, Reason, TurnState};
-use crate::frame::{SampleIndex, Span, samples_in};
+use crate::frame::{FRAME_LEN, SampleIndex, Span, samples_in};
 use crate::vad::Score;
 
 /// Stands between the detector of speech and the turn. Without playback it lets everything pass.
 #[derive(Clone, Debug)]
 pub(crate) struct BargeIn {
     rules: Rules,
+    state: State,
+}
+
+/// All that a reset forgets.
+#[derive(Clone, Copy, Debug, Default)]
+struct State {
     /// Up to here the agent was heard alone: nothing before it is ever sent.
     agent_until: SampleIndex,
     /// The detector's score, held for a while: nobody who makes no sound is the user.
     voice: f32,
     /// Samples of speech that waited for the delay to be found.
     waited: u64,
+    /// Samples since the turn's candidate began, its pauses included.
+    held: u64,
     /// It was not found though it was waited for: there may be no echo at all.
     refuted: bool,
     /// What the last frame with evidence meant, since playback is in the room.
     before: Option<Passage>,
+}
+
+/// What is known of a frame beside its echo.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Now {
+    /// The detector's.
+    pub(crate) score: Score,
+    /// How far the evidence is behind the newest frame, in samples: playback comes late.
+    pub(crate) behind: u64,
+    /// Where the turn stands.
+    pub(crate) turn: TurnState,
 }
 
 /// What the turn is to make of a frame.
@@ -32,6 +51,8 @@ pub(crate) struct Passage {
     pub(crate) not_before: SampleIndex,
     /// Audio after the speech is sent for no longer than this, in samples, if not `None`.
     pub(crate) hangover: Option<u64>,
+    /// How far behind the newest frame the next score may begin, in samples: playback comes late.
+    pub(crate) behind: u64,
     /// Why nothing passes, though the detector may well hear speech.
     pub(crate) reason: Option<Reason>,
 }
@@ -39,7 +60,14 @@ pub(crate) struct Passage {
 impl Passage {
     /// That of a gate that knows of no agent.
     pub(crate) fn of(score: Score) -> Self {
-        Self { score, admission: Admission::Usual, not_before: SampleIndex::default(), hangover: None, reason: None }
+        Self {
+            score,
+            admission: Admission::Usual,
+            not_before: SampleIndex::default(),
+            hangover: None,
+            behind: 0,
+            reason: None,
+        }
     }
 }
 
@@ -50,6 +78,8 @@ pub(crate) enum Admission {
     Usual,
     /// In two frames: the score already says that it is the user.
     Certain,
+    /// Not yet, and not known: nothing is said of this frame.
+    Unknown,
     /// Not yet: it may be the agent.
     Wait,
     /// No, and who speaks has stopped: it is probably the agent.
@@ -58,14 +88,7 @@ pub(crate) enum Admission {
 
 impl BargeIn {
     pub(crate) fn new(config: &EchoConfig, turn: &TurnConfig) -> Self {
-        Self {
-            rules: Rules::new(config, turn),
-            agent_until: SampleIndex::default(),
-            voice: 0.0,
-            waited: 0,
-            refuted: false,
-            before: None,
-        }
+        Self { rules: Rules::new(config, turn), state: State::default() }
     }
 
     /// Goes on by other rules.
@@ -73,47 +96,50 @@ impl BargeIn {
         self.rules = Rules::new(config, turn);
     }
 
-    /// Weighs the detector's `score` against what is known about the echo, while the turn stands at `turn`.
-    pub(crate) fn step(&mut self, score: Score, echo: &EchoEvidence, turn: TurnState) -> Passage {
-        self.hear(score);
+    /// Weighs the detector's score against what is known about the echo.
+    pub(crate) fn step(&mut self, now: &Now, echo: &EchoEvidence) -> Passage {
+        self.hear(now.score);
         let passage = if echo.quality == DelayQuality::Locked {
-            (self.waited, self.refuted) = (0, false);
-            self.judge(score, echo, turn)
+            (self.state.waited, self.state.refuted) = (0, false);
+            self.judge(now, echo)
         } else {
-            self.wait(score, echo)
+            self.wait(now, echo)
         };
-        self.before = Some(passage);
+        self.state.before = Some(passage);
         passage
     }
 
-    /// No playback is known to be in the room; as much of it as comes late, `behind` samples, may be.
-    pub(crate) fn pass_unless_late(&mut self, score: Score, behind: u64) -> Passage {
-        self.hear(score);
-        self.before = None;
-        let speech = score.speech >= WORTH_WAITING;
-        self.waited = if speech { self.waited + score.window.map_or(0, Span::len) } else { 0 };
-        if speech && self.waited < behind {
-            return self.pass(score, Admission::Wait, Some(Reason::Echo));
+    /// No playback is known to be in the room; as much of it as comes late may be.
+    pub(crate) fn pass_unless_late(&mut self, now: &Now) -> Passage {
+        self.hear(now.score);
+        self.state.before = None;
+        let speech = now.score.speech >= self.rules.activation;
+        let len = now.score.window.map_or(0, Span::len);
+        self.state.waited = if speech { self.state.waited + len } else { 0 };
+        if speech && self.state.waited < now.behind && self.state.held < self.longest_wait() {
+            return self.pass(now, Admission::Wait, Some(Reason::Echo));
         }
-        self.pass(score, Admission::Usual, None)
+        self.pass(now, Admission::Usual, None)
     }
 
     /// Nothing is known about this frame yet: nothing opens, and what is open stays so.
-    pub(crate) fn suspend(&mut self, score: Score) -> Passage {
-        self.hear(score);
-        self.pass(Score { window: None, ..score }, Admission::Wait, Some(Reason::Echo))
+    pub(crate) fn suspend(&mut self, now: &Now) -> Passage {
+        self.hear(now.score);
+        let score = Score { window: None, ..now.score };
+        self.pass(&Now { score, ..*now }, Admission::Unknown, Some(Reason::Echo))
     }
 
     /// The frame did not arrive, and says nothing of who speaks: what held before it holds until no voice is heard.
-    pub(crate) fn hold(&mut self, score: Score, frame: Span) -> Passage {
-        let Some(before) = self.before else { return self.suspend(score) };
-        self.hear(score);
+    pub(crate) fn hold(&mut self, now: &Now, frame: Span) -> Passage {
+        let Some(before) = self.state.before else { return self.suspend(now) };
+        self.hear(now.score);
         let score = match before.admission {
-            Admission::Certain if self.voice >= WORTH_WAITING.get() => Score { window: None, ..score },
+            Admission::Certain if self.is_voiced() => Score { window: None, ..now.score },
             Admission::Certain => Score { speech: Probability::default(), window: Some(frame) },
-            Admission::Usual | Admission::Wait | Admission::Agent => score,
+            Admission::Usual | Admission::Unknown | Admission::Wait | Admission::Agent => now.score,
         };
-        Passage { score, ..before }
+        let held = self.pass(&Now { score, ..*now }, before.admission, before.reason);
+        Passage { hangover: before.hangover, ..held }
     }
 
     /// How long a candidate may be held beyond the turn's own rules, in samples.
@@ -122,43 +148,64 @@ impl BargeIn {
     }
 
     pub(crate) fn reset(&mut self) {
-        (self.agent_until, self.voice) = (SampleIndex::default(), 0.0);
-        (self.waited, self.refuted, self.before) = (0, false, None);
+        self.state = State::default();
     }
 
     fn hear(&mut self, score: Score) {
-        self.voice = (self.voice * VOICE_KEPT).max(score.speech.get());
+        self.state.voice = (self.state.voice * VOICE_KEPT).max(score.speech.get());
+    }
+
+    /// Whether a voice was heard, now or a moment ago.
+    fn is_voiced(&self) -> bool {
+        self.state.voice >= self.rules.activation.get()
     }
 
     /// The delay is known: only the user counts as speech.
-    fn judge(&mut self, score: Score, echo: &EchoEvidence, turn: TurnState) -> Passage {
-        let near = if self.voice >= WORTH_WAITING.get() { echo.near } else { echo.near.least(score.speech) };
+    fn judge(&mut self, now: &Now, echo: &EchoEvidence) -> Passage {
+        let near = if self.is_voiced() { echo.near } else { echo.near.least(now.score.speech) };
         let agent = near < self.rules.agent && echo.likelihood.get() > AGENT_HEARD;
         if agent {
-            self.agent_until = self.agent_until.max(echo.frame.end.back(self.rules.reaction));
+            self.hear_agent(echo, self.rules.reaction);
         }
-        let score = Score { speech: self.rules.as_speech(near, turn), window: Some(echo.frame) };
-        self.pass(score, Admission::Certain, agent.then_some(Reason::Echo))
+        let score = Score { speech: self.rules.as_speech(near, now.turn), window: Some(echo.frame) };
+        self.pass(&Now { score, ..*now }, Admission::Certain, agent.then_some(Reason::Echo))
     }
 
     /// The delay is not known: speech waits until it is, or until it seems that there is no echo.
-    fn wait(&mut self, score: Score, echo: &EchoEvidence) -> Passage {
-        let speech = score.speech >= WORTH_WAITING;
+    fn wait(&mut self, now: &Now, echo: &EchoEvidence) -> Passage {
+        let Now { score, .. } = *now;
+        let speech = score.speech >= self.rules.activation;
         let agent = echo.near < self.rules.agent;
         let likely_echo = agent && echo.quality == DelayQuality::Coarse;
-        self.waited += if speech && !likely_echo { score.window.map_or(0, Span::len) } else { 0 };
-        let longest = if self.refuted { self.rules.longest_wait_again } else { self.rules.longest_wait };
-        if echo.near >= self.rules.user || (self.waited >= longest && !likely_echo) {
-            self.refuted |= self.waited >= longest;
-            return self.pass(score, Admission::Usual, None);
+        self.state.waited += if speech && !likely_echo { score.window.map_or(0, Span::len) } else { 0 };
+        let longest = if self.state.refuted { self.rules.longest_wait_again } else { self.rules.longest_wait };
+        let refuted = self.state.waited >= longest;
+        let over = refuted || self.state.held >= longest + LONGEST_PAUSE;
+        if echo.near >= self.rules.user || (over && !likely_echo) {
+            self.state.refuted |= refuted;
+            return self.pass(now, Admission::Usual, None);
+        }
+        if likely_echo {
+            // Nothing waits for longer than audio is kept.
+            self.hear_agent(echo, self.longest_wait());
         }
         let admission = if agent { Admission::Agent } else { Admission::Wait };
-        self.pass(score, admission, speech.then_some(Reason::Echo))
+        self.pass(now, admission, speech.then_some(Reason::Echo))
     }
 
-    fn pass(&self, score: Score, admission: Admission, reason: Option<Reason>) -> Passage {
+    /// The agent is heard alone: what was before, but for `spared` samples, is never sent. Frames are sent whole.
+    fn hear_agent(&mut self, echo: &EchoEvidence, spared: u64) {
+        let until = echo.frame.end.back(spared.next_multiple_of(FRAME_LEN as u64));
+        self.state.agent_until = self.state.agent_until.max(until);
+    }
+
+    fn pass(&mut self, now: &Now, admission: Admission, reason: Option<Reason>) -> Passage {
+        let Now { score, behind, turn } = *now;
+        let down = score.window.is_some() && score.speech < self.rules.deactivation;
+        let waits = turn == TurnState::Starting || turn == TurnState::Stopping && !down;
+        self.state.held = if waits { self.state.held + FRAME_LEN as u64 } else { 0 };
         let hangover = (admission == Admission::Certain).then_some(self.rules.hangover);
-        Passage { score, admission, not_before: self.agent_until, hangover, reason }
+        Passage { score, admission, not_before: self.state.agent_until, hangover, behind, reason }
     }
 }
 
@@ -169,6 +216,8 @@ struct Rules {
     likely: Probability,
     agent: Probability,
     activation: Probability,
+    deactivation: Probability,
+    /// At least a frame: the one that is about the agent was still held when it was heard.
     reaction: u64,
     hangover: u64,
     longest_wait: u64,
@@ -183,7 +232,8 @@ impl Rules {
             likely: config.likely_threshold,
             agent: config.agent_threshold,
             activation: turn.activation_threshold,
-            reaction: samples_in(config.reaction_duration),
+            deactivation: turn.deactivation_threshold,
+            reaction: samples_in(config.reaction_duration).max(FRAME_LEN as u64),
             hangover: samples_in(config.hangover_duration),
             longest_wait,
             longest_wait_again: longest_wait / 4,
@@ -208,8 +258,8 @@ const VOICE_KEPT: f32 = 0.955;
 const LONGEST_PAUSE: u64 = 8_000;
 /// Below this nothing much is heard, and nothing needs to be cut off.
 const AGENT_HEARD: f32 = 0.3;
-/// Speech below the detector's usual threshold need not wait.
-const WORTH_WAITING: Probability = match Probability::new(0.35) {
-    Some(p) => p,
-    None => unreachable!(),
-};
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! The part of a gate that deals with echo: what is forwarded, and who may open.
 
-use super::barge_in::{BargeIn, Passage};
+use super::barge_in::{BargeIn, Now, Passage};
 use super::path::Capture;
 use super::{EchoDetector, EchoEvidence, Finding};
 use crate::artefact::Artefact;
@@ -39,11 +39,13 @@ impl Echo {
 
     /// What the turn, which stands at `turn`, is to make of the frame, and what that rests on.
     pub(crate) fn judge(&mut self, score: Score, turn: TurnState) -> (Passage, Option<EchoEvidence>) {
-        match self.detector.conclude(score.speech) {
-            Finding::NoAgent => (self.barge_in.pass_unless_late(score, self.detector.backlog.behind()), None),
-            Finding::Later => (self.barge_in.suspend(score), None),
-            Finding::Torn { frame, evidence } => (self.barge_in.hold(score, frame), evidence),
-            Finding::Evidence(evidence) => (self.barge_in.step(score, &evidence, turn), Some(evidence)),
+        let finding = self.detector.conclude(score.speech);
+        let now = Now { score, behind: self.detector.backlog.behind(), turn };
+        match finding {
+            Finding::NoAgent => (self.barge_in.pass_unless_late(&now), None),
+            Finding::Later => (self.barge_in.suspend(&now), None),
+            Finding::Torn { frame, evidence } => (self.barge_in.hold(&now, frame), evidence),
+            Finding::Evidence(evidence) => (self.barge_in.step(&now, &evidence), Some(evidence)),
         }
     }
 

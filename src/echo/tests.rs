@@ -3,7 +3,7 @@ use super::canceller::Canceller;
 use super::delay::DelayEstimator;
 mod continuity;
 
-use super::barge_in::BargeIn;
+use super::barge_in::{BargeIn, Now};
 use super::features::FEATURES;
 use super::path::{DelayChange, Delivery};
 use super::*;
@@ -194,9 +194,9 @@ fn frames_are_assessed_once_however_late_their_playback() {
 #[test]
 fn the_agent_is_not_sent_with_the_users_first_word() {
     let mut barge_in = BargeIn::new(&EchoConfig::default(), &TurnConfig::default());
-    let agent = barge_in.step(heard(0.9), &evidence(100, 0.05), TurnState::Quiet);
+    let agent = barge_in.step(&now(heard(0.9), TurnState::Quiet), &evidence(100, 0.05));
     assert_eq!((agent.reason, agent.score.speech), (Some(Reason::Echo), Probability::default()));
-    let user = barge_in.step(heard(0.9), &evidence(101, 0.9), TurnState::Quiet);
+    let user = barge_in.step(&now(heard(0.9), TurnState::Quiet), &evidence(101, 0.9));
     assert_eq!((user.admission, user.score.speech), (Admission::Certain, Probability::ONE));
     // Frame 100 was the agent's, of which the last 220 ms may already have been the user's.
     assert_eq!(user.not_before, SampleIndex(101 * 160 - 220 * 16));
@@ -206,11 +206,11 @@ fn the_agent_is_not_sent_with_the_users_first_word() {
 fn speech_waits_for_the_delay_but_not_for_good() {
     let mut barge_in = BargeIn::new(&EchoConfig::default(), &TurnConfig::default());
     let unknown = |n: u64| EchoEvidence { quality: DelayQuality::None, delay: None, ..evidence(n, 0.5) };
-    let passes = |n: u64, barge_in: &mut BargeIn| barge_in.step(heard_at(n, 0.9), &unknown(n), TurnState::Quiet);
+    let passes = |n: u64, barge_in: &mut BargeIn| barge_in.step(&now(heard_at(n, 0.9), TurnState::Quiet), &unknown(n));
     let waited = (0..200).find(|n| passes(*n, &mut barge_in).admission == Admission::Usual).unwrap();
     assert_eq!(waited, 69, "700 ms of speech");
     // No echo was found: from now on a quarter of that is enough.
-    barge_in.pass_unless_late(heard(0.0), 0);
+    barge_in.pass_unless_late(&now(heard(0.0), TurnState::Quiet));
     let waited = (300..500).find(|n| passes(*n, &mut barge_in).admission == Admission::Usual).unwrap();
     assert_eq!(waited - 300, 17);
 }
@@ -218,18 +218,18 @@ fn speech_waits_for_the_delay_but_not_for_good() {
 #[test]
 fn silence_in_which_the_net_hears_a_user_is_silence() {
     let mut barge_in = BargeIn::new(&EchoConfig::default(), &TurnConfig::default());
-    let passage = barge_in.step(heard(0.01), &evidence(1, 0.95), TurnState::Quiet);
+    let passage = barge_in.step(&now(heard(0.01), TurnState::Quiet), &evidence(1, 0.95));
     assert_eq!(passage.score.speech, Probability::default());
 }
 
 #[test]
 fn a_voice_of_before_the_agent_spoke_is_silent_when_it_speaks_again() {
     let mut barge_in = BargeIn::new(&EchoConfig::default(), &TurnConfig::default());
-    barge_in.step(heard(0.99), &evidence(1, 0.95), TurnState::Speaking);
+    barge_in.step(&now(heard(0.99), TurnState::Speaking), &evidence(1, 0.95));
     for n in 2..100 {
-        barge_in.pass_unless_late(heard_at(n, 0.01), 0);
+        barge_in.pass_unless_late(&now(heard_at(n, 0.01), TurnState::Quiet));
     }
-    let passage = barge_in.step(heard(0.01), &evidence(100, 0.95), TurnState::Quiet);
+    let passage = barge_in.step(&now(heard(0.01), TurnState::Quiet), &evidence(100, 0.95));
     assert_eq!(passage.score.speech, Probability::default());
 }
 
@@ -384,6 +384,11 @@ impl Voice {
 
 fn power(samples: &[f32; FRAME_LEN]) -> f32 {
     samples.iter().map(|x| x * x).sum()
+}
+
+/// A frame whose playback came in time.
+fn now(score: Score, turn: TurnState) -> Now {
+    Now { score, behind: 0, turn }
 }
 
 fn heard(speech: f32) -> Score {

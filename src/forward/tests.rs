@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::config::{GateConfig, Provider};
 use crate::decision::Probability;
@@ -13,6 +15,10 @@ impl Vad for Loud {
         self.0 += FRAME_LEN as u64;
         let speech = Probability::nearest(f32::from(frame.samples()[0] != 0.0));
         Score { speech, window: Some(Span::new(start, SampleIndex(self.0))) }
+    }
+
+    fn longest_window(&self) -> Duration {
+        Duration::from_millis(10)
     }
 
     fn reset(&mut self) {
@@ -105,6 +111,93 @@ fn a_costly_connection_is_closed_and_its_clock_begins_anew() {
     let (sent, forwarder) = run(config(ForwardPolicy::Keepalive, Provider::Assemblyai, close), 1_200, speech);
     assert_eq!(sent.log, ["Finalize", "Close", "Open", "Finalize"]);
     assert_eq!(forwarder.time_map().mic(SampleIndex(4_800)), SampleIndex(160_000), "pre-roll, then the second turn");
+}
+
+/// Streams of speech and silence in frames, and everything that decides what is sent.
+fn streams() -> impl Strategy<Value = (ForwardConfig, [u64; 3], Vec<(usize, usize)>)> {
+    let policy = prop::sample::select(vec![ForwardPolicy::Drop, ForwardPolicy::Silence, ForwardPolicy::Keepalive]);
+    let provider =
+        prop::sample::select(vec![Provider::Assemblyai, Provider::Deepgram, Provider::Generic, Provider::Segmented]);
+    let close_after = prop::option::of(0_u64..3_000).prop_map(|ms| ms.map(Duration::from_millis));
+    let forward = (policy, provider, close_after);
+    let turn_ms = [0_u64..3_000, 0..1_000, 1_000..4_000];
+    let sounds = prop::collection::vec((0_usize..300, 1_usize..200), 1..6);
+    (forward.prop_map(|(policy, provider, close_after)| config(policy, provider, close_after)), turn_ms, sounds)
+}
+
+proptest! {
+    #[test]
+    fn a_closed_connection_gets_nothing_and_every_segment_is_finalized_once(
+        (forward, [min_silence, hangover, max_speech], sounds) in streams()
+    ) {
+        let mut gated = GateConfig { forward, burst: None, storm: None, echo: None, ..GateConfig::default() };
+        gated.turn.min_silence_duration = Duration::from_millis(min_silence);
+        gated.turn.hangover_duration = Duration::from_millis(hangover);
+        gated.turn.max_speech_duration = Duration::from_millis(max_speech);
+        let mut gate = Gate::with_vad(&gated, Box::new(Loud(0))).unwrap();
+        let (mut forwarder, mut provider) = (Forwarder::new(&forward), Listener::new(&forward));
+        for (silence, speech) in sounds {
+            for frame in std::iter::repeat_n(0.0, silence).chain(std::iter::repeat_n(0.1, speech)) {
+                let decision = gate.push(&Frame::new([frame; FRAME_LEN]).unwrap());
+                forwarder.push(&decision, &gate, |input| provider.hear(&input));
+                provider.told(decision.edge);
+            }
+        }
+        let ended = forwarder.finish(&mut gate, |input| provider.hear(&input));
+        provider.told(ended);
+        prop_assert_eq!(forwarder.finish(&mut gate, |input| provider.hear(&input)), None);
+        prop_assert_eq!(provider.unfinalized, 0);
+    }
+}
+
+/// A provider that knows the order in which it may be told things.
+struct Listener {
+    connection: Connection,
+    /// Whether it is told of ends by a message.
+    takes_messages: bool,
+    /// Segments that the gate ended and the provider was not told of.
+    unfinalized: i32,
+    /// Samples of the segment.
+    heard: usize,
+}
+
+impl Listener {
+    fn new(forward: &ForwardConfig) -> Self {
+        let message = forward.provider.profile().endpoint == Endpoint::Message;
+        let takes_messages = message && forward.policy != ForwardPolicy::Silence;
+        Self { connection: Connection::Open, takes_messages, unfinalized: 0, heard: 0 }
+    }
+
+    fn hear(&mut self, input: &SttInput<'_>) {
+        match input {
+            SttInput::Open => {
+                assert_eq!(self.connection, Connection::Closed, "opened twice");
+                self.connection = Connection::Open;
+                return;
+            }
+            SttInput::Close => {
+                assert_eq!(self.heard, 0, "closed before the segment had its end");
+                self.connection = Connection::Closed;
+                return;
+            }
+            SttInput::Audio(samples) => self.heard += samples.len(),
+            SttInput::Finalize => {
+                assert!(std::mem::take(&mut self.heard) > 0, "a segment without audio, or finalized twice");
+                self.unfinalized -= 1;
+            }
+            SttInput::KeepAlive | SttInput::Zeros(_) => {}
+        }
+        assert_eq!(self.connection, Connection::Open, "{input:?} after a close");
+    }
+
+    /// What the gate says once the forwarder has heard it.
+    fn told(&mut self, edge: Option<Edge>) {
+        if let Some(Edge::SpeechEnd { .. }) = edge {
+            self.unfinalized += i32::from(self.takes_messages);
+            self.heard *= usize::from(self.takes_messages);
+        }
+        assert!(self.unfinalized == 0, "{} segments have no end", self.unfinalized);
+    }
 }
 
 #[test]

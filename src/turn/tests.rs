@@ -1,5 +1,8 @@
 use super::*;
 use crate::config::GateConfig;
+use crate::decision::Probability;
+use crate::frame::samples_in;
+use crate::vad::Score;
 
 /// A turn fed with windows of one frame each, or of Silero's length.
 struct Bench {
@@ -17,7 +20,7 @@ impl Bench {
         let mut config = GateConfig::default().turn;
         change(&mut config);
         Self {
-            turn: Turn::new(&config, Judge::new(None, None)),
+            turn: Turn::new(&config, Judge::new(None, None), 512),
             frames: 0,
             window: FRAME_LEN as u64,
             scored: 0,
@@ -200,4 +203,66 @@ fn a_hole_inside_a_word_is_neither_speech_nor_silence() {
     starting.push(0.4, 30.0);
     starting.around.artefact = Some(Artefact::Gap);
     assert_eq!(starting.push(0.0, 0.0).edge, None, "nor does it take a candidate away");
+}
+
+#[test]
+fn nothing_is_not_speech_however_short_speech_may_be() {
+    let mut bench = Bench::new(|turn| turn.min_speech_duration = std::time::Duration::ZERO);
+    assert_eq!(bench.push(0.4, 30.0).state, TurnState::Speaking, "one window is enough");
+    let steps = bench.quiet(90);
+    assert!(steps[..79].iter().all(|step| step.state == TurnState::Stopping));
+    assert_eq!(steps[79].state, TurnState::Quiet);
+}
+
+#[test]
+fn what_may_be_speech_when_a_turn_ends_may_be_the_next() {
+    let mut bench = Bench::new(|turn| turn.deactivation_threshold = Probability::nearest(0.2));
+    bench.push(0.9, 30.0);
+    bench.quiet(79);
+    let step = bench.push(0.4, 30.0);
+    assert_eq!((step.state, step.edge.is_some()), (TurnState::Starting, true), "the turn is over, this is not");
+    (0..3).for_each(|_| _ = bench.push(0.3, 30.0));
+    let step = bench.push(0.7, 30.0);
+    assert_eq!(step.edge, Some(Edge::SpeechStart { speech: at(80) }));
+    let mut silent = Bench::new(|_| ());
+    silent.push(0.9, 30.0);
+    silent.quiet(79);
+    silent.push(0.4, 30.0);
+    silent.quiet(500);
+    assert_eq!(
+        silent.push(0.9, 30.0).edge,
+        Some(Edge::SpeechStart { speech: at(581) }),
+        "nor is it that of long after"
+    );
+}
+
+#[test]
+fn a_detector_of_long_windows_is_waited_for() {
+    let mut config = GateConfig::default().turn;
+    config.sure_threshold = Probability::ONE;
+    config.min_speech_duration = std::time::Duration::from_secs(2);
+    let mut bench =
+        Bench { turn: Turn::new(&config, Judge::new(None, None), 16_000), window: 16_000, ..Bench::new(|_| ()) };
+    bench.quiet(100);
+    let steps: Vec<_> = (0..200).map(|_| bench.push(0.5, 30.0)).collect();
+    let first = steps.iter().position(|step| step.open_from.is_some());
+    assert_eq!(first, Some(199), "two windows of a second");
+    assert_eq!(steps[199].edge, Some(Edge::SpeechStart { speech: at(100) }));
+    assert!(steps.iter().all(|step| step.settled <= at(70)), "the pre-roll is kept");
+}
+
+#[test]
+fn what_late_playback_may_still_show_is_not_settled() {
+    let mut turn = Bench::new(|_| ()).turn;
+    let frame = Span::new(at(200), at(201));
+    let late = Passage { behind: 8_000, ..Passage::of(Score::default()) };
+    let settled = turn.step(frame, &late, &Around::default()).settled;
+    assert_eq!(settled, at(201 - 50 - 30), "500 ms late, and the pre-roll");
+}
+
+#[test]
+fn all_that_is_held_within_a_turn_is_kept() {
+    let ten_s = std::time::Duration::from_secs(10);
+    let long = |turn: &mut TurnConfig| (turn.min_silence_duration, turn.hangover_duration) = (ten_s, ten_s);
+    assert!(Bench::new(long).turn.reach() >= samples_in(ten_s), "the hangover may be none while the agent speaks");
 }

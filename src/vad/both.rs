@@ -1,10 +1,11 @@
 //! Silero decides, and sleeps while WebRTC hears nothing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::silero::{Attention, DueWindow};
 use super::{ModelId, Score, Silero, SileroModel, Vad, WebRtc};
-use crate::config::{SileroConfig, WebRtcConfig, WebRtcMode, WebRtcWindow};
+use crate::config::{SileroConfig, TurnConfig, WebRtcConfig, WebRtcMode, WebRtcWindow};
 use crate::frame::{FRAME_LEN, Frame, SampleIndex};
 
 /// Silero's scores at a part of its cost.
@@ -72,10 +73,18 @@ impl Vad for Both {
         self.conclude()
     }
 
+    fn longest_window(&self) -> Duration {
+        self.silero.longest_window()
+    }
+
     fn reset(&mut self) {
         self.silero.reset();
         self.webrtc.reset();
         (self.unvoiced, self.heard, self.awake_since) = (u32::MAX, 0, SampleIndex::default());
+    }
+
+    fn set_turn(&mut self, turn: &TurnConfig) {
+        self.silero.set_turn(turn);
     }
 
     fn model(&self) -> Option<ModelId> {
@@ -88,7 +97,7 @@ impl Vad for Both {
 const LOOK: WebRtcConfig = WebRtcConfig {
     mode: WebRtcMode::LowBitrate,
     window: WebRtcWindow::Ms10,
-    smoothing_duration: std::time::Duration::from_millis(10),
+    smoothing_duration: Duration::from_millis(10),
 };
 /// 200 ms: with 500 ms a quarter fewer windows sleep and twice as many shards open the gate.
 const PATIENCE_FRAMES: u32 = 20;

@@ -1,8 +1,10 @@
 //! The detector of a gate, in two phases: frames are taken, and what is due is scored, alone or with others'.
 
+use std::time::Duration;
+
 use super::silero::DueWindow;
 use super::{Both, ModelId, Score, Silero, SileroModel, Vad, onnx};
-use crate::config::{GateConfig, VadChoice};
+use crate::config::{GateConfig, TurnConfig, VadChoice};
 use crate::error::ModelError;
 use crate::frame::{Frame, SampleIndex};
 use crate::vad::WebRtc;
@@ -20,12 +22,14 @@ pub(crate) enum Detector {
 impl Detector {
     /// The detector that `config` asks for.
     pub(crate) fn new(config: &GateConfig) -> Result<Self, ModelError> {
-        Ok(match config.vad {
+        let mut detector = match config.vad {
             VadChoice::Both => Self::Both(Box::new(Both::new(SileroModel::bundled()?, config.silero))),
             VadChoice::Onnx => Self::alone(onnx(config)?),
             VadChoice::Silero => Self::Silero(Box::new(Silero::new(SileroModel::bundled()?, config.silero))),
             VadChoice::Webrtc => Self::alone(Box::new(WebRtc::new(config.webrtc))),
-        })
+        };
+        detector.set_turn(&config.turn);
+        Ok(detector)
     }
 
     /// A detector that knows one phase only.
@@ -66,6 +70,14 @@ impl Detector {
             Self::Both(both) => both.awake_since(),
             Self::Silero(_) | Self::Alone { .. } => SampleIndex::default(),
         }
+    }
+
+    pub(crate) fn longest_window(&self) -> Duration {
+        self.as_vad().longest_window()
+    }
+
+    pub(crate) fn set_turn(&mut self, turn: &TurnConfig) {
+        self.as_vad_mut().set_turn(turn);
     }
 
     pub(crate) fn reset(&mut self) {

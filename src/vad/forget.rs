@@ -1,6 +1,6 @@
 //! When a model's memory is cleared.
 
-use crate::config::SileroReset;
+use crate::config::{SileroReset, TurnConfig};
 use crate::decision::Probability;
 use crate::frame::samples_in;
 
@@ -8,12 +8,18 @@ use crate::frame::samples_in;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Forgetting {
     policy: SileroReset,
+    /// A score below this is silence, as it is to the turn.
+    silent_below: Probability,
     idle: u64,
 }
 
 impl Forgetting {
     pub(super) fn new(policy: SileroReset) -> Self {
-        Self { policy, idle: 0 }
+        Self { policy, silent_below: TurnConfig::default().deactivation_threshold, idle: 0 }
+    }
+
+    pub(super) fn set_turn(&mut self, turn: &TurnConfig) {
+        self.silent_below = turn.deactivation_threshold;
     }
 
     /// Whether to clear it after a window of `len` samples that scored `speech`.
@@ -22,7 +28,7 @@ impl Forgetting {
             SileroReset::Never => return false,
             SileroReset::Silence(limit) | SileroReset::Every(limit) => samples_in(limit),
         };
-        let counts = speech.get() < SILENT_BELOW || matches!(self.policy, SileroReset::Every(_));
+        let counts = speech < self.silent_below || matches!(self.policy, SileroReset::Every(_));
         self.idle = if counts { self.idle + len } else { 0 };
         let due = self.idle >= limit;
         if due {
@@ -36,5 +42,19 @@ impl Forgetting {
     }
 }
 
-/// A score below this is silence to [`SileroReset::Silence`]: the default deactivation threshold.
-const SILENT_BELOW: f32 = 0.35;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn silence_is_what_the_turn_takes_for_it() {
+        let second = SileroReset::Silence(Duration::from_secs(1));
+        let due =
+            |forgetting: &mut Forgetting, speech| (0..100).any(|_| forgetting.due(Probability::nearest(speech), 512));
+        let mut forgetting = Forgetting::new(second);
+        assert_eq!([0.34, 0.36].map(|speech| due(&mut forgetting, speech)), [true, false]);
+        forgetting.set_turn(&TurnConfig { deactivation_threshold: Probability::nearest(0.2), ..TurnConfig::default() });
+        assert_eq!([0.19, 0.25].map(|speech| due(&mut forgetting, speech)), [true, false], "a quiet speaker is heard");
+    }
+}

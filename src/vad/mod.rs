@@ -21,7 +21,9 @@ pub use silero::{
 };
 pub use webrtc::WebRtc;
 
-use crate::config::GateConfig;
+use std::time::Duration;
+
+use crate::config::{GateConfig, TurnConfig};
 use crate::decision::Probability;
 use crate::error::ModelError;
 use crate::frame::{Frame, Span};
@@ -38,8 +40,17 @@ pub trait Vad: Send {
     /// all of that and is the one exception.
     fn score(&mut self, frame: &Frame) -> Score;
 
+    /// From the first sample of its longest window to the end of the frame that brings the score, as time: the window's
+    /// length, for a detector that scores at once. The gate keeps as much audio, and waits as long for the next score.
+    /// 10 ms to 10 s.
+    fn longest_window(&self) -> Duration;
+
     /// Forgets everything heard; afterwards the detector answers as a new one.
     fn reset(&mut self);
+
+    /// Takes the thresholds that its scores are read by: when a gate is made, and when they change while it lives. A
+    /// detector that need not know does nothing.
+    fn set_turn(&mut self, _turn: &TurnConfig) {}
 
     /// The weights behind the scores; `None` if there are none, as for WebRTC.
     fn model(&self) -> Option<ModelId> {

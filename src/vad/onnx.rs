@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use ort::environment::Environment;
 use ort::logging::LogLevel;
@@ -11,10 +12,10 @@ use ort::value::TensorRef;
 use super::forget::Forgetting;
 use super::window::Window;
 use super::{ModelId, Score, Vad};
-use crate::config::SileroConfig;
+use crate::config::{SileroConfig, TurnConfig};
 use crate::decision::Probability;
 use crate::error::ModelError;
-use crate::frame::{FRAME_LEN, Frame, SAMPLE_RATE, SampleIndex, Span};
+use crate::frame::{FRAME_LEN, Frame, SAMPLE_RATE, SampleIndex, Span, duration_of};
 
 /// A Silero VAD from an ONNX file, on one stream of 16 kHz audio: a score for every 512 samples.
 ///
@@ -132,12 +133,20 @@ impl Vad for OnnxVad {
         Score { speech: self.speech, window: Some(Span::new(end.back(WINDOW as u64), end)) }
     }
 
+    fn longest_window(&self) -> Duration {
+        duration_of(WINDOW as u64)
+    }
+
     fn reset(&mut self) {
         self.clear();
         self.forgetting.clear();
         self.window.empty();
         (self.heard, self.failed_windows) = (0, 0);
         self.speech = Probability::default();
+    }
+
+    fn set_turn(&mut self, turn: &TurnConfig) {
+        self.forgetting.set_turn(turn);
     }
 
     fn model(&self) -> Option<ModelId> {

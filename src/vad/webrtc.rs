@@ -3,12 +3,14 @@
 // The one place outside the bindings that needs it: see `Handle`.
 #![allow(unsafe_code)]
 
+use std::time::Duration;
+
 use webrtc_vad::{SampleRate, VadMode};
 
 use super::{Score, Vad};
 use crate::config::{WebRtcConfig, WebRtcMode};
 use crate::decision::Probability;
-use crate::frame::{FRAME_LEN, Frame, SampleIndex, Span};
+use crate::frame::{FRAME_LEN, Frame, SampleIndex, Span, duration_of};
 
 /// The WebRTC VAD on one stream of 16 kHz audio.
 ///
@@ -65,6 +67,10 @@ impl Vad for WebRtc {
         self.answers.add(self.last);
         let end = SampleIndex(self.heard);
         Score { speech: self.answers.share(), window: Some(Span::new(end.back(self.window_len as u64), end)) }
+    }
+
+    fn longest_window(&self) -> Duration {
+        duration_of(self.window_len as u64)
     }
 
     fn reset(&mut self) {

@@ -106,6 +106,10 @@ impl Vad for Wild {
         Score { speech: Probability::new(speech).unwrap(), window: Some(window) }
     }
 
+    fn longest_window(&self) -> Duration {
+        Duration::from_millis(10)
+    }
+
     fn reset(&mut self) {
         self.panic_in(Method::Reset);
         self.frames = 0;

@@ -73,6 +73,10 @@ impl Vad for Sick {
         self.healthy.score(frame)
     }
 
+    fn longest_window(&self) -> Duration {
+        self.healthy.longest_window()
+    }
+
     fn reset(&mut self) {
         self.panic_in(Method::Reset);
         self.healthy.reset();

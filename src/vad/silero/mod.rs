@@ -18,13 +18,14 @@ pub use model::SileroModel;
 pub use stream::{SileroRate, SileroStream};
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::forget::Forgetting;
 use super::window::Window;
 use super::{ModelId, Score, Vad};
-use crate::config::SileroConfig;
+use crate::config::{SileroConfig, TurnConfig};
 use crate::decision::Probability;
-use crate::frame::{FRAME_LEN, Frame, SAMPLE_RATE, SampleIndex, Span};
+use crate::frame::{FRAME_LEN, Frame, SAMPLE_RATE, SampleIndex, Span, duration_of};
 use kernel::Memory;
 
 /// Silero VAD v6.2 on one stream of 16 kHz audio: a score for every 512 samples (32 ms).
@@ -100,12 +101,20 @@ impl Vad for Silero {
         self.conclude()
     }
 
+    fn longest_window(&self) -> Duration {
+        duration_of(self.window.len() as u64)
+    }
+
     fn reset(&mut self) {
         self.memory.clear();
         self.forgetting.clear();
         self.window.empty();
         self.heard = 0;
         self.speech = Probability::default();
+    }
+
+    fn set_turn(&mut self, turn: &TurnConfig) {
+        self.forgetting.set_turn(turn);
     }
 
     fn model(&self) -> Option<ModelId> {

@@ -1,0 +1,57 @@
+//! What may be speech, and what was told to be.
+
+use crate::burst::Candidate;
+use crate::decision::{Doubt, Probability};
+use crate::frame::{SampleIndex, Span};
+
+/// A candidate until it is speech, or gone.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Waiting {
+    pub(super) candidate: Candidate,
+    /// The end of the frame that a window was last up with.
+    pub(super) fed: SampleIndex,
+    /// Why it waits though its score would let it through.
+    pub(super) doubt: Option<Doubt>,
+}
+
+/// Speech that has begun.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Segment {
+    /// From where the score rose to where it last was up.
+    pub(super) speech: Span,
+    /// Samples of it in windows that were up.
+    pub(super) voiced: u64,
+}
+
+impl Waiting {
+    /// Another window that is up, known with `frame`: the candidate begins, or goes on.
+    pub(super) fn rise(&mut self, window: Span, frame: Span, score: Probability, sure: bool) {
+        let candidate = &mut self.candidate;
+        if self.fed == SampleIndex::default() {
+            candidate.span = window;
+        }
+        candidate.span.end = candidate.span.end.max(window.end);
+        candidate.peak = if score > candidate.peak { score } else { candidate.peak };
+        candidate.sure += if sure { window.len() } else { 0 };
+        self.fed = frame.end;
+    }
+}
+
+impl Segment {
+    /// The candidate was speech.
+    pub(super) fn of(candidate: &Candidate) -> Self {
+        Self { speech: candidate.span, voiced: candidate.span.len() }
+    }
+
+    /// The candidate was the same speech again.
+    pub(super) fn resumed(self, candidate: &Candidate) -> Self {
+        let speech = Span::new(self.speech.start, self.speech.end.max(candidate.span.end));
+        Self { speech, voiced: self.voiced + candidate.span.len() }
+    }
+
+    /// Another window that is not down.
+    pub(super) fn go_on(&mut self, window: Span, up: bool) {
+        self.speech.end = self.speech.end.max(window.end);
+        self.voiced += if up { window.len() } else { 0 };
+    }
+}
