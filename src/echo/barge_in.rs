@@ -138,8 +138,7 @@ impl BargeIn {
             Admission::Certain => Score { speech: Probability::default(), window: Some(frame) },
             Admission::Usual | Admission::Unknown | Admission::Wait | Admission::Agent => now.score,
         };
-        let held = self.pass(&Now { score, ..*now }, before.admission, before.reason);
-        Passage { hangover: before.hangover, ..held }
+        self.pass(&Now { score, ..*now }, before.admission, before.reason)
     }
 
     /// How long a candidate may be held beyond the turn's own rules, in samples.

@@ -40,6 +40,7 @@ enum Event {
         speech: f32,
         loud: bool,
         abrupt: bool,
+        torn: bool,
         echo: Known,
         late_frames: u64,
     },
