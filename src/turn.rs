@@ -31,7 +31,7 @@ struct State {
     told_until: SampleIndex,
     /// The last run of frames that nobody said: holes, and what was heard before.
     hole: Span,
-    /// Since when scores say how likely the user speaks; `None` while they say how likely anybody does.
+    /// From where on scores say how likely the user speaks; `None` while they say how likely anybody does.
     certain_since: Option<SampleIndex>,
 }
 
@@ -95,7 +95,7 @@ impl Turn {
 
     /// Takes what the score in force after `frame` is worth, how loud it is, and the sound it is part of.
     pub(crate) fn step(&mut self, frame: Span, passage: &Passage, around: &Around) -> TurnStep {
-        self.follow(frame, passage.admission, around.artefact);
+        self.follow(frame, passage, around.artefact);
         let edge = self
             .advance(frame, passage)
             .or_else(|| self.weigh(frame, passage.admission, &around.sound))
@@ -153,13 +153,13 @@ impl Turn {
     }
 
     /// Notes who is meant by the scores, and what is no recording.
-    fn follow(&mut self, frame: Span, admission: Admission, artefact: Option<Artefact>) {
+    fn follow(&mut self, frame: Span, passage: &Passage, artefact: Option<Artefact>) {
         let state = &mut self.state;
-        match admission {
+        match passage.admission {
             Admission::Unknown => {}
             Admission::Certain if state.certain_since.is_none() => {
                 // That somebody speaks is known; that it is the user is not.
-                state.certain_since = Some(frame.start);
+                state.certain_since = Some(passage.score.window.map_or(frame.start, |window| window.start));
                 state.phase.waiting_mut().into_iter().for_each(|waiting| waiting.candidate.sure = 0);
             }
             Admission::Certain => {}
