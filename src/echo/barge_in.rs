@@ -186,7 +186,7 @@ impl BargeIn {
         }
         if likely_echo {
             // Nothing waits for longer than audio is kept.
-            self.hear_agent(echo, self.longest_wait());
+            self.hear_agent(echo, self.longest_wait().saturating_sub(now.behind));
         }
         let admission = if agent { Admission::Agent } else { Admission::Wait };
         self.pass(now, admission, speech.then_some(Reason::Echo))
