@@ -114,6 +114,10 @@ impl Vad for Deaf {
         Score::default()
     }
 
+    fn longest_window(&self) -> Duration {
+        Duration::from_millis(10)
+    }
+
     fn reset(&mut self) {}
 }
 

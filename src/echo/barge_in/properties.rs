@@ -45,7 +45,7 @@ enum Event {
         late_frames: u64,
     },
     Finish,
-    Change(Settings),
+    Change(Box<Settings>),
     Reset,
 }
 
@@ -154,7 +154,7 @@ impl Stream {
             Event::Hear { frames, .. } => (0..frames).for_each(|n| self.hear(&event, n)),
             Event::Finish => self.finish(),
             Event::Change(settings) => {
-                let settings = Settings { storm: self.settings.storm, ..settings };
+                let settings = Settings { storm: self.settings.storm, ..*settings };
                 self.parts.turn.reconfigure(&settings.turn, settings.burst.as_ref());
                 self.parts.barge_in.reconfigure(&settings.echo, &settings.turn);
                 (self.settings, self.fresh, self.unchanged) = (settings, None, false);
@@ -286,7 +286,7 @@ fn event() -> impl Strategy<Value = Event> {
             }
         ),
         1 => Just(Event::Finish),
-        1 => settings().prop_map(Event::Change),
+        1 => settings().prop_map(|settings| Event::Change(Box::new(settings))),
         1 => Just(Event::Reset),
     ]
 }
