@@ -9,8 +9,8 @@ use ratatui::text::Line;
 use ratatui::widgets::Widget;
 use voxgate::Reason;
 
+use crate::mic::palette::{HELD, SENT, colour};
 use crate::mic::screen::{Fate, Point, SHOWN_FRAMES};
-use crate::mic::view::{HELD, SENT, colour};
 
 /// Bars of the highest score of each column, over faint lines at the thresholds.
 pub(crate) struct Chart<'a> {

@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use cpal::traits::{DeviceTrait, HostTrait};
 use cpal::{Device, Host, HostId, SupportedStreamConfig};
 
-use crate::mic::Side;
+use crate::mic::side::Side;
 use crate::paint::{BOLD, DIM, Usage, paint};
 
 /// A device as a person sees it.

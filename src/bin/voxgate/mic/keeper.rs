@@ -7,23 +7,15 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::mic::Side;
+use crate::mic::command::Command;
+use crate::mic::device::{DeviceEvent, Opened};
 use crate::mic::link::Health;
-use crate::mic::streams::Opened;
-use crate::mic::worker::Command;
+use crate::mic::side::Side;
 
 /// A device that is kept open.
 pub(crate) struct Keeper {
-    words: Sender<Word>,
+    events: Sender<DeviceEvent>,
     thread: Option<JoinHandle<()>>,
-}
-
-/// What reaches a keeper.
-pub(crate) enum Word {
-    /// The device is gone, or must be opened anew.
-    Fault(cpal::Error),
-    /// The run is over.
-    Stop,
 }
 
 /// Opens the device and keeps it open; the worker is told of all that happens to it.
@@ -32,15 +24,15 @@ pub(crate) enum Word {
 /// Those of the first opening. Later ones are told and tried again.
 pub(crate) fn keep(
     side: Side,
-    open: impl FnMut(Arc<Health>, Sender<Word>) -> anyhow::Result<Opened> + Send + 'static,
+    open: impl FnMut(Arc<Health>, Sender<DeviceEvent>) -> anyhow::Result<Opened> + Send + 'static,
     commands: Sender<Command>,
 ) -> anyhow::Result<Keeper> {
-    let (words, heard) = mpsc::channel();
+    let (events, received) = mpsc::channel();
     let (ready, first) = mpsc::channel();
     let health = Arc::<Health>::default();
-    let mut watch = Watch { side, open, health, words: words.clone(), heard, commands };
+    let mut watch = Watch { side, open, health, events: events.clone(), received, commands };
     let thread = std::thread::Builder::new().name(format!("keeper of the {}", side.noun())).spawn(move || {
-        let opened = (watch.open)(watch.health.clone(), watch.words.clone());
+        let opened = (watch.open)(watch.health.clone(), watch.events.clone());
         let (opened, told) = match opened {
             Ok(opened) => (Some(opened), Ok(())),
             Err(error) => (None, Err(error)),
@@ -51,12 +43,12 @@ pub(crate) fn keep(
         }
     })?;
     first.recv().context("the device's thread ended")??;
-    Ok(Keeper { words, thread: Some(thread) })
+    Ok(Keeper { events, thread: Some(thread) })
 }
 
 impl Drop for Keeper {
     fn drop(&mut self) {
-        let _ = self.words.send(Word::Stop);
+        let _ = self.events.send(DeviceEvent::Stop);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -67,12 +59,12 @@ struct Watch<F> {
     side: Side,
     open: F,
     health: Arc<Health>,
-    words: Sender<Word>,
-    heard: Receiver<Word>,
+    events: Sender<DeviceEvent>,
+    received: Receiver<DeviceEvent>,
     commands: Sender<Command>,
 }
 
-impl<F: FnMut(Arc<Health>, Sender<Word>) -> anyhow::Result<Opened>> Watch<F> {
+impl<F: FnMut(Arc<Health>, Sender<DeviceEvent>) -> anyhow::Result<Opened>> Watch<F> {
     fn run(mut self, mut opened: Opened) {
         loop {
             let Opened { stream, link, about, host, entry } = opened;
@@ -91,9 +83,9 @@ impl<F: FnMut(Arc<Health>, Sender<Word>) -> anyhow::Result<Opened>> Watch<F> {
     fn until_lost(&self, was_replaced: impl Fn() -> bool) -> Option<String> {
         let (mut blocks, mut idle) = (0, Duration::ZERO);
         for look in 1_u64.. {
-            match self.heard.recv_timeout(LOOK) {
-                Ok(Word::Fault(error)) => return Some(error.to_string()),
-                Ok(Word::Stop) | Err(RecvTimeoutError::Disconnected) => return None,
+            match self.received.recv_timeout(LOOK) {
+                Ok(DeviceEvent::Fault(error)) => return Some(error.to_string()),
+                Ok(DeviceEvent::Stop) | Err(RecvTimeoutError::Disconnected) => return None,
                 Err(RecvTimeoutError::Timeout) => {}
             }
             let now = Health::read(&self.health.blocks);
@@ -113,11 +105,11 @@ impl<F: FnMut(Arc<Health>, Sender<Word>) -> anyhow::Result<Opened>> Watch<F> {
     fn reopen(&mut self) -> Option<Opened> {
         let mut told = String::new();
         loop {
-            // The word may be an old fault of the stream that is closed by now.
-            if let Ok(Word::Stop) | Err(RecvTimeoutError::Disconnected) = self.heard.recv_timeout(RETRY) {
+            // The event may be an old fault of the stream that is closed by now.
+            if let Ok(DeviceEvent::Stop) | Err(RecvTimeoutError::Disconnected) = self.received.recv_timeout(RETRY) {
                 return None;
             }
-            match (self.open)(self.health.clone(), self.words.clone()) {
+            match (self.open)(self.health.clone(), self.events.clone()) {
                 Ok(opened) => return Some(opened),
                 Err(error) => {
                     let why = format!("{error:#}");

@@ -4,7 +4,9 @@
 //! keepers open the devices, and open them again; this thread shows what the worker tells.
 
 mod chart;
+mod command;
 mod control;
+mod device;
 mod devices;
 mod fit;
 mod heard;
@@ -12,6 +14,7 @@ mod keeper;
 mod kept_out;
 mod latency;
 mod link;
+mod palette;
 mod plain;
 mod price;
 mod recorder;
@@ -19,6 +22,7 @@ mod reference;
 mod report;
 mod screen;
 mod session;
+mod side;
 mod streams;
 mod stt;
 mod tui;
@@ -36,14 +40,16 @@ use clap::Args;
 use voxgate::GateConfig;
 
 use crate::config_command::ConfigSource;
+use crate::mic::command::Command;
 use crate::mic::control::Control;
 use crate::mic::keeper::{Keeper, keep};
 use crate::mic::price::MicPrice;
-use crate::mic::report::{MOST_REPORTS, Reporter, Totals, What};
+use crate::mic::report::{EventKind, MOST_REPORTS, Reporter, Totals};
 use crate::mic::session::Session;
+use crate::mic::side::Side;
 use crate::mic::stt::Transcriber;
 use crate::mic::voice::Voice;
-use crate::mic::worker::{Command, Finished, Worker};
+use crate::mic::worker::{Finished, Worker};
 use crate::stdout::say;
 use crate::summary;
 
@@ -88,30 +94,6 @@ pub(crate) struct MicArgs {
     /// Stop after so much audio, as in 30s.
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Output")]
     length: Option<Duration>,
-}
-
-/// Which of the two devices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Side {
-    Mic,
-    Speaker,
-}
-
-impl Side {
-    fn noun(self) -> &'static str {
-        match self {
-            Self::Mic => "microphone",
-            Self::Speaker => "loudspeaker",
-        }
-    }
-
-    /// The argument that names one.
-    fn flag(self) -> &'static str {
-        match self {
-            Self::Mic => "--device",
-            Self::Speaker => "--output-device",
-        }
-    }
 }
 
 /// Opens the devices, gates until the run is over, and prints the totals.
@@ -165,18 +147,18 @@ fn open_devices(args: &MicArgs, worker: &mut Worker, commands: &Sender<Command>)
         let voice = Voice::open(path)?;
         worker.voice_paused = Some(voice.paused.clone());
         let (host, wanted) = (args.host.clone(), args.output_device.clone());
-        let open = move |health, words| {
+        let open = move |health, events| {
             let host = devices::host(host.as_deref())?;
             let entry = devices::choose(&host, Side::Speaker, wanted.as_deref())?;
-            streams::open_speaker(host, entry, &voice, health, words)
+            streams::open_speaker(host, entry, &voice, health, events)
         };
         keepers.push(keep(Side::Speaker, open, commands.clone())?);
     }
     let (host, wanted, channel) = (args.host.clone(), args.device.clone(), args.channel);
-    let open = move |health, words| {
+    let open = move |health, events| {
         let host = devices::host(host.as_deref())?;
         let entry = devices::choose(&host, Side::Mic, wanted.as_deref())?;
-        streams::open_mic(host, entry, channel, health, words)
+        streams::open_mic(host, entry, channel, health, events)
     };
     keepers.push(keep(Side::Mic, open, commands.clone())?);
     Ok(keepers)
@@ -188,8 +170,8 @@ fn last_words(mut finished: Finished, transcriber: Option<Transcriber>) -> Finis
     let at_s = finished.totals.seconds;
     while let Some(transcript) = finished.next_transcript(&transcriber) {
         let what = match transcript.text {
-            Ok(text) => What::Heard { text, took_s: transcript.took.as_secs_f64() },
-            Err(why) => What::SttFailed { why },
+            Ok(text) => EventKind::Heard { text, took_s: transcript.took.as_secs_f64() },
+            Err(why) => EventKind::SttFailed { why },
         };
         finished.reporter.event(at_s, what);
     }
@@ -228,7 +210,7 @@ Examples:
 
 Keys: q quits, space pauses, r records into --record's folder (or here).
 
-What is recorded while the gate runs is decided again by `voxgate gate` to the same decisions: a recording begins with
+EventKind is recorded while the gate runs is decided again by `voxgate gate` to the same decisions: a recording begins with
 a gate that has heard nothing, and while it runs transcripts are shown but do not raise or lower the gate's bar.
 
 Exit codes: 0 done; 1 a device or a file failed; 2 wrong arguments or settings.";

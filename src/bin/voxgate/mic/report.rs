@@ -6,8 +6,8 @@ use std::sync::mpsc::SyncSender;
 use voxgate::budget::Usd;
 use voxgate::{Decision, EndCause, Reason, Span, StormStep, Suppressed};
 
-use crate::mic::Side;
 use crate::mic::latency::LatencyReport;
+use crate::mic::side::Side;
 
 /// One thing to show.
 #[derive(Debug)]
@@ -24,12 +24,12 @@ pub(crate) enum Report {
 #[derive(Debug)]
 pub(crate) struct Event {
     pub(crate) at_s: f64,
-    pub(crate) what: What,
+    pub(crate) what: EventKind,
 }
 
 /// What happened.
 #[derive(Debug)]
-pub(crate) enum What {
+pub(crate) enum EventKind {
     /// A device runs.
     Opened {
         side: Side,
@@ -130,7 +130,7 @@ impl Reporter {
         self.unshown += u64::from(self.to.try_send(report).is_err());
     }
 
-    pub(crate) fn event(&mut self, at_s: f64, what: What) {
+    pub(crate) fn event(&mut self, at_s: f64, what: EventKind) {
         self.send(Report::Event(Event { at_s, what }));
     }
 }
@@ -155,7 +155,7 @@ pub(crate) enum Tone {
     Warn,
 }
 
-impl What {
+impl EventKind {
     pub(crate) fn line(&self) -> Line {
         let line = |word, rest, tone| Line { word, rest, tone };
         match self {

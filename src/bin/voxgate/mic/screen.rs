@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use voxgate::{Decision, Edge, FRAME_LEN, GateConfig, Reason, SampleIndex, Verdict};
 
-use crate::mic::Side;
-use crate::mic::report::{Event, Report, Totals, What};
+use crate::mic::report::{Event, EventKind, Report, Totals};
+use crate::mic::side::Side;
 
 /// The state of the screen.
 pub(crate) struct Screen {
@@ -118,15 +118,15 @@ impl Screen {
 
     fn event(&mut self, event: Event) {
         match &event.what {
-            What::Opened { side: Side::Mic, about } => {
+            EventKind::Opened { side: Side::Mic, about } => {
                 self.mic = about.clone();
                 self.unless_paused(Condition::Listening);
             }
-            What::Lost { side: Side::Mic, .. } => self.unless_paused(Condition::NoMicrophone),
-            What::Paused => self.condition = Condition::Paused,
-            What::Resumed => self.condition = Condition::Listening,
-            What::Recording { .. } => self.recording_s = Some(event.at_s),
-            What::Recorded { .. } | What::RecordFailed { .. } => self.recording_s = None,
+            EventKind::Lost { side: Side::Mic, .. } => self.unless_paused(Condition::NoMicrophone),
+            EventKind::Paused => self.condition = Condition::Paused,
+            EventKind::Resumed => self.condition = Condition::Listening,
+            EventKind::Recording { .. } => self.recording_s = Some(event.at_s),
+            EventKind::Recorded { .. } | EventKind::RecordFailed { .. } => self.recording_s = None,
             _ => {}
         }
         if self.log.len() == MOST_EVENTS {

@@ -6,7 +6,7 @@ use voxgate::{
 };
 
 use crate::mic::kept_out::KeptOut;
-use crate::mic::report::What;
+use crate::mic::report::EventKind;
 use crate::summary::Summary;
 
 /// A gate, its forwarder and the totals. Streams follow each other in it: after a pause, or for a recording,
@@ -45,7 +45,7 @@ impl Session {
 
     /// Gates a frame, after what is played while it was recorded. The decision counts from the beginning of
     /// the stream, what is told from the first sample that was heard.
-    pub(crate) fn step(&mut self, mic: &Frame, playback: Option<&Frame>, mut tell: impl FnMut(What)) -> Decision {
+    pub(crate) fn step(&mut self, mic: &Frame, playback: Option<&Frame>, mut tell: impl FnMut(EventKind)) -> Decision {
         if let Some(playback) = playback {
             self.gate.playback(playback, SampleIndex(self.len));
             self.summary.note_playback(playback, SampleIndex(self.heard()));
@@ -68,7 +68,7 @@ impl Session {
     }
 
     /// Books the rows that a decision settles, and tells what was kept out.
-    fn keep(&mut self, shown: &Decision, tell: &mut impl FnMut(What)) {
+    fn keep(&mut self, shown: &Decision, tell: &mut impl FnMut(EventKind)) {
         let mut over = Vec::new();
         self.ledger.push(shown, |row, ended| {
             self.summary.count(row);
@@ -83,10 +83,10 @@ impl Session {
         self.tell_kept_out(over, tell);
     }
 
-    fn tell_kept_out(&mut self, runs: Vec<Suppressed>, tell: &mut impl FnMut(What)) {
+    fn tell_kept_out(&mut self, runs: Vec<Suppressed>, tell: &mut impl FnMut(EventKind)) {
         for run in runs {
             self.summary.note_run(run);
-            tell(What::KeptOut(run));
+            tell(EventKind::KeptOut(run));
         }
     }
 
@@ -125,7 +125,7 @@ impl Session {
     }
 
     /// Ends the stream: what was held is dropped. `skipped` samples are heard by nobody, then the next begins.
-    pub(crate) fn restart(&mut self, mut tell: impl FnMut(What)) {
+    pub(crate) fn restart(&mut self, mut tell: impl FnMut(EventKind)) {
         self.finish(&mut tell);
         self.gate.reset();
         self.forwarder = Forwarder::new(&self.config.forward);
@@ -145,7 +145,7 @@ impl Session {
     }
 
     /// The stream is over.
-    pub(crate) fn finish(&mut self, mut tell: impl FnMut(What)) -> Option<Edge> {
+    pub(crate) fn finish(&mut self, mut tell: impl FnMut(EventKind)) -> Option<Edge> {
         let summary = &mut self.summary;
         let edge = self.forwarder.finish(&mut self.gate, |input| count(summary, input));
         let base = SampleIndex(self.base);
@@ -183,19 +183,19 @@ fn count(summary: &mut Summary, input: SttInput<'_>) {
     };
 }
 
-fn edges(decision: &Decision) -> Vec<What> {
+fn edges(decision: &Decision) -> Vec<EventKind> {
     let start = match (decision.edge, decision.verdict) {
         (Some(Edge::SpeechStart { speech }), Verdict::Forward(audio)) => {
-            Some(What::SpeechStart { speech_s: speech.as_ms() / 1e3, audio_s: audio.start.as_ms() / 1e3 })
+            Some(EventKind::SpeechStart { speech_s: speech.as_ms() / 1e3, audio_s: audio.start.as_ms() / 1e3 })
         }
         _ => None,
     };
     let end = decision.edge.as_ref().and_then(end_of);
-    start.into_iter().chain(end).chain(decision.storm.map(What::Storm)).collect()
+    start.into_iter().chain(end).chain(decision.storm.map(EventKind::Storm)).collect()
 }
 
-fn end_of(edge: &Edge) -> Option<What> {
+fn end_of(edge: &Edge) -> Option<EventKind> {
     let Edge::SpeechEnd { speech, voiced, cause } = *edge else { return None };
     let voiced_s = SampleIndex(voiced).as_ms() / 1e3;
-    Some(What::SpeechEnd { speech, voiced_s, cause, misfire: edge.is_misfire() })
+    Some(EventKind::SpeechEnd { speech, voiced_s, cause, misfire: edge.is_misfire() })
 }

@@ -12,24 +12,12 @@ use cpal::{
     SizedSample, Stream, StreamConfig, SupportedBufferSize, SupportedStreamConfig,
 };
 
-use crate::mic::Side;
+use crate::mic::device::{DeviceEvent, Opened};
 use crate::mic::devices::{Entry, form};
-use crate::mic::keeper::Word;
-use crate::mic::link::{Feed, Health, Link, link};
+use crate::mic::link::{Feed, Health, link};
+use crate::mic::side::Side;
 use crate::mic::voice::Voice;
 use crate::paint::Usage;
-
-/// A device that runs.
-pub(crate) struct Opened {
-    /// Runs until it is dropped.
-    pub(crate) stream: Stream,
-    pub(crate) link: Link,
-    /// What it is, for people.
-    pub(crate) about: String,
-    /// To look after it.
-    pub(crate) host: Host,
-    pub(crate) entry: Entry,
-}
 
 /// Opens a microphone as it likes to be opened; of its channels, `channel` is heard.
 ///
@@ -40,7 +28,7 @@ pub(crate) fn open_mic(
     entry: Entry,
     channel: u16,
     health: Arc<Health>,
-    words: Sender<Word>,
+    events: Sender<DeviceEvent>,
 ) -> anyhow::Result<Opened> {
     let supported = entry.config(Side::Mic)?;
     let channels = supported.channels();
@@ -50,7 +38,7 @@ pub(crate) fn open_mic(
     let about = refuse_rate(&entry, &supported)?;
     let (feed, link) = link(supported.sample_rate(), health.clone());
     let capture = Capture { feed, channel: usize::from(channel), channels: usize::from(channels) };
-    let stream = capture.open(&entry, &supported, on_fault(health, words))?;
+    let stream = capture.open(&entry, &supported, on_fault(health, events))?;
     stream.play().with_context(|| format!("cannot start {about}"))?;
     Ok(Opened { stream, link, about, host, entry })
 }
@@ -64,7 +52,7 @@ pub(crate) fn open_speaker(
     entry: Entry,
     voice: &Voice,
     health: Arc<Health>,
-    words: Sender<Word>,
+    events: Sender<DeviceEvent>,
 ) -> anyhow::Result<Opened> {
     let supported = entry.config(Side::Speaker)?;
     let about = refuse_rate(&entry, &supported)?;
@@ -77,7 +65,7 @@ pub(crate) fn open_speaker(
         next: voice.next.clone(),
         paused: voice.paused.clone(),
     };
-    let stream = play.open(&entry, &supported, on_fault(health, words))?;
+    let stream = play.open(&entry, &supported, on_fault(health, events))?;
     stream.play().with_context(|| format!("cannot start {about}"))?;
     Ok(Opened { stream, link, about, host, entry })
 }
@@ -214,14 +202,14 @@ fn with_blocks(length: Duration, config: &SupportedStreamConfig) -> StreamConfig
 }
 
 /// Overruns are counted; what ends a stream is told.
-fn on_fault(health: Arc<Health>, words: Sender<Word>) -> OnFault {
+fn on_fault(health: Arc<Health>, events: Sender<DeviceEvent>) -> OnFault {
     Box::new(move |error| match error.kind() {
         ErrorKind::Xrun => {
             health.xruns.fetch_add(1, Ordering::Relaxed);
         }
         ErrorKind::RealtimeDenied | ErrorKind::DeviceChanged => {}
         // Nobody listens any more: the device is being closed.
-        _ => drop(words.send(Word::Fault(error))),
+        _ => drop(events.send(DeviceEvent::Fault(error))),
     })
 }
 

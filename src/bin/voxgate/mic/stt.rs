@@ -12,8 +12,8 @@ use anyhow::{Context, bail};
 use process_wrap::std::{ChildWrapper, CommandWrap};
 use voxgate::{Decision, Edge, SAMPLE_RATE, Span, Verdict};
 
+use crate::mic::command::{self, Transcript};
 use crate::mic::session::Session;
-use crate::mic::worker;
 
 /// What was forwarded of a turn.
 #[derive(Debug)]
@@ -52,15 +52,6 @@ impl Segments {
     }
 }
 
-/// What the command made of a segment.
-#[derive(Debug)]
-pub(crate) struct Transcript {
-    pub(crate) stream: u32,
-    pub(crate) span: Span,
-    pub(crate) text: Result<String, String>,
-    pub(crate) took: Duration,
-}
-
 /// The thread that runs the command, one segment at a time.
 pub(crate) struct Transcriber {
     thread: Option<JoinHandle<()>>,
@@ -71,7 +62,7 @@ pub(crate) struct Transcriber {
 pub(crate) fn start(
     command: String,
     timeout: Duration,
-    results: Sender<worker::Command>,
+    results: Sender<command::Command>,
 ) -> anyhow::Result<(Segments, Transcriber)> {
     let (queue, segments) = mpsc::sync_channel(MOST_WAITING);
     let cancelled = Arc::<AtomicBool>::default();
@@ -104,7 +95,7 @@ impl Drop for Transcriber {
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long the command took is told; the gate is handed its text only")]
-fn transcribe(runner: &Runner, segments: &Receiver<Segment>, results: &Sender<worker::Command>) {
+fn transcribe(runner: &Runner, segments: &Receiver<Segment>, results: &Sender<command::Command>) {
     while let Ok(segment) = segments.recv() {
         let began = Instant::now();
         let text = runner.run(&segment.samples).map_err(|error| format!("{error:#}"));
@@ -112,7 +103,7 @@ fn transcribe(runner: &Runner, segments: &Receiver<Segment>, results: &Sender<wo
             return;
         }
         let transcript = Transcript { stream: segment.stream, span: segment.span, text, took: began.elapsed() };
-        if results.send(worker::Command::Transcript(transcript)).is_err() {
+        if results.send(command::Command::Transcript(transcript)).is_err() {
             return;
         }
     }

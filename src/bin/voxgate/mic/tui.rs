@@ -8,11 +8,11 @@ use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 use voxgate::GateConfig;
 
+use crate::mic::command::Command;
 use crate::mic::control::Control;
 use crate::mic::report::Report;
 use crate::mic::screen::Screen;
 use crate::mic::view;
-use crate::mic::worker::Command;
 
 /// Draws until the run is over, and gives the terminal back as it was.
 ///

@@ -9,6 +9,7 @@ use voxgate::echo::DelayQuality;
 use voxgate::{Reason, TurnState, Verdict};
 
 use crate::mic::chart::{self, Chart};
+use crate::mic::palette::{HELD, SENT, colour};
 use crate::mic::report::Tone;
 use crate::mic::screen::{Condition, Screen};
 
@@ -203,16 +204,6 @@ fn label(name: &str) -> Span<'static> {
     format!(" {name:<width$}", width = LABEL - 1).fg(Color::Gray)
 }
 
-/// The colour of what is kept out.
-pub(crate) fn colour(reason: Reason) -> Color {
-    match reason {
-        Reason::Silence => Color::DarkGray,
-        Reason::Echo => Color::Magenta,
-        Reason::Burst => Color::Cyan,
-        _ => Color::Red,
-    }
-}
-
 fn tone(tone: Tone) -> Color {
     match tone {
         Tone::Bad => Color::Red,
@@ -223,10 +214,6 @@ fn tone(tone: Tone) -> Color {
     }
 }
 
-/// The colour of what goes to speech-to-text.
-pub(crate) const SENT: Color = Color::Green;
-/// The colour of what may yet go there.
-pub(crate) const HELD: Color = Color::Yellow;
 const FAINT: Style = Style::new().fg(Color::DarkGray);
 /// Cells of a label, of an event's word, of the totals and of a share in them.
 const LABEL: usize = 9;
@@ -251,11 +238,11 @@ mod tests {
     use ratatui::backend::TestBackend;
     use voxgate::{Chunk, GateConfig, Intake, Samples};
 
-    use crate::mic::Side;
     use crate::mic::latency::LatencyReport;
     use crate::mic::price::MicPrice;
-    use crate::mic::report::{Event, Report, Totals, What};
+    use crate::mic::report::{Event, EventKind, Report, Totals};
     use crate::mic::session::Session;
+    use crate::mic::side::Side;
 
     fn frames(name: &str) -> Vec<voxgate::Frame> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples").join(name);
@@ -269,7 +256,7 @@ mod tests {
     fn after(count: usize) -> Screen {
         let config = GateConfig::default();
         let (mut session, mut screen) = (Session::new(&config).unwrap(), Screen::new(&config));
-        let opened = What::Opened { side: Side::Mic, about: "USB Headset (48000 Hz, 2 channels, i16)".into() };
+        let opened = EventKind::Opened { side: Side::Mic, about: "USB Headset (48000 Hz, 2 channels, i16)".into() };
         screen.take(Report::Event(Event { at_s: 0.0, what: opened }));
         for (mic, playback) in frames("echo_mic.wav").iter().zip(&frames("echo_playback.wav")).take(count) {
             let mut told = Vec::new();
@@ -307,8 +294,8 @@ mod tests {
     fn a_pause_in_a_recording() {
         let mut screen = after(300);
         let event = |what| Report::Event(Event { at_s: 2.0, what });
-        screen.take(event(What::Recording { to: PathBuf::from("calls") }));
-        screen.take(event(What::Paused));
+        screen.take(event(EventKind::Recording { to: PathBuf::from("calls") }));
+        screen.take(event(EventKind::Paused));
         insta::assert_snapshot!(drawn(&screen, 100, 20));
     }
 

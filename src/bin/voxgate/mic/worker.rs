@@ -8,34 +8,17 @@ use std::time::Duration;
 
 use voxgate::{FRAME_LEN, Frame, SAMPLE_RATE};
 
-use crate::mic::Side;
+use crate::mic::command::{Command, Transcript};
 use crate::mic::heard::Heard;
 use crate::mic::latency::Latency;
 use crate::mic::link::{Health, Link};
 use crate::mic::price::MicPrice;
 use crate::mic::recorder::Recorder;
 use crate::mic::reference::Reference;
-use crate::mic::report::{Report, Reporter, Totals, What};
+use crate::mic::report::{EventKind, Report, Reporter, Totals};
 use crate::mic::session::Session;
-use crate::mic::stt::{Segments, Transcript};
-
-/// What the worker is told.
-pub(crate) enum Command {
-    /// A device runs.
-    Source { side: Side, link: Box<Link>, about: String },
-    /// A device is gone.
-    Lost { side: Side, why: String },
-    /// It cannot be opened yet.
-    Waiting { side: Side, why: String },
-    /// What speech-to-text made of a segment.
-    Transcript(Transcript),
-    /// Hear nothing, or hear again.
-    TogglePause,
-    /// Begin a recording, or end it.
-    ToggleRecording,
-    /// Finish and return.
-    Stop,
-}
+use crate::mic::side::Side;
+use crate::mic::stt::Segments;
 
 /// Takes blocks from the rings, gates them, and tells what comes of it.
 pub(crate) struct Worker {
@@ -127,7 +110,7 @@ impl Worker {
         match command {
             Command::Source { side, link, about } => self.connect(side, link, about),
             Command::Lost { side, why } => self.disconnect(side, why),
-            Command::Waiting { side, why } => self.tell(What::Waiting { side, why }),
+            Command::Waiting { side, why } => self.tell(EventKind::Waiting { side, why }),
             Command::Transcript(transcript) => self.read(transcript),
             Command::TogglePause => self.toggle_pause(),
             Command::ToggleRecording => match self.recorder.take() {
@@ -144,8 +127,8 @@ impl Worker {
             Side::Speaker => Reference::new(*link, self.heard.epoch).map(|reference| self.reference = Some(reference)),
         };
         self.tell(match fits {
-            Ok(()) => What::Opened { side, about },
-            Err(error) => What::Lost { side, why: error.to_string() },
+            Ok(()) => EventKind::Opened { side, about },
+            Err(error) => EventKind::Lost { side, why: error.to_string() },
         });
     }
 
@@ -154,7 +137,7 @@ impl Worker {
             Side::Mic => self.heard.disconnect(),
             Side::Speaker => self.reference = None,
         }
-        self.tell(What::Lost { side, why });
+        self.tell(EventKind::Lost { side, why });
     }
 
     /// Takes a block of the microphone. While there is none, time goes on in gaps: a turn that is under way ends.
@@ -166,7 +149,7 @@ impl Worker {
         let mut frames = std::mem::take(&mut self.frames);
         let block = self.heard.pop(self.session.heard(), &mut frames);
         if let Some(lost_s) = block.as_ref().map(|block| block.lost_s).filter(|lost_s| *lost_s > 0.0) {
-            self.tell(What::Overflow { lost_s });
+            self.tell(EventKind::Overflow { lost_s });
         }
         for frame in frames.drain(..) {
             self.step(&frame);
@@ -202,7 +185,7 @@ impl Worker {
             self.end_recording(recorder, Some(format!("{error:#}")));
         }
         if self.segments.as_mut().is_some_and(|segments| !segments.take(&decision, &self.session)) {
-            self.tell(What::SttFailed { why: "the command is far behind; a segment was left out".into() });
+            self.tell(EventKind::SttFailed { why: "the command is far behind; a segment was left out".into() });
         }
         self.reporter.send(Report::Frame(self.session.shown(&decision)));
         if decision.frame.end.0.is_multiple_of(TOTALS_EVERY) {
@@ -219,9 +202,9 @@ impl Worker {
                 if stream == self.session.stream && self.recorder.is_none() {
                     self.session.feedback(&text, span);
                 }
-                self.tell(What::Heard { text, took_s: took.as_secs_f64() });
+                self.tell(EventKind::Heard { text, took_s: took.as_secs_f64() });
             }
-            Err(why) => self.tell(What::SttFailed { why }),
+            Err(why) => self.tell(EventKind::SttFailed { why }),
         }
     }
 
@@ -233,11 +216,11 @@ impl Worker {
                 }
                 self.restart();
                 self.activity = Activity::Paused;
-                self.tell(What::Paused);
+                self.tell(EventKind::Paused);
             }
             Activity::Paused => {
                 self.activity = Activity::Listening;
-                self.tell(What::Resumed);
+                self.tell(EventKind::Resumed);
             }
         }
         if let Some(paused) = &self.voice_paused {
@@ -254,7 +237,7 @@ impl Worker {
 
     fn end_segment(&mut self) {
         if self.segments.as_mut().is_some_and(|segments| !segments.end()) {
-            self.tell(What::SttFailed { why: "the command is far behind; a segment was left out".into() });
+            self.tell(EventKind::SttFailed { why: "the command is far behind; a segment was left out".into() });
         }
     }
 
@@ -266,9 +249,9 @@ impl Worker {
         match Recorder::create(&self.folder, self.session.config(), self.voice_paused.is_some()) {
             Ok(recorder) => {
                 self.recorder = Some(recorder);
-                self.tell(What::Recording { to: self.folder.clone() });
+                self.tell(EventKind::Recording { to: self.folder.clone() });
             }
-            Err(error) => self.tell(What::RecordFailed { why: format!("{error:#}") }),
+            Err(error) => self.tell(EventKind::RecordFailed { why: format!("{error:#}") }),
         }
     }
 
@@ -276,9 +259,9 @@ impl Worker {
         let told = match recorder.finish() {
             Ok(done) => {
                 self.replays.push(done.replay.clone());
-                What::Recorded { replay: done.replay, seconds: done.seconds, why }
+                EventKind::Recorded { replay: done.replay, seconds: done.seconds, why }
             }
-            Err(error) => What::RecordFailed { why: format!("{error:#}") },
+            Err(error) => EventKind::RecordFailed { why: format!("{error:#}") },
         };
         self.tell(told);
     }
@@ -318,7 +301,7 @@ impl Worker {
         }
     }
 
-    fn tell(&mut self, what: What) {
+    fn tell(&mut self, what: EventKind) {
         self.reporter.event(seconds(self.session.heard()), what);
     }
 }

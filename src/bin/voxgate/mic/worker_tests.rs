@@ -80,7 +80,7 @@ impl Bench {
         self.work();
     }
 
-    fn told(&self, is: impl Fn(&What) -> bool) -> usize {
+    fn told(&self, is: impl Fn(&EventKind) -> bool) -> usize {
         self.told.iter().filter(|event| is(&event.what)).count()
     }
 
@@ -125,8 +125,8 @@ fn a_recording_with_playback_replays_to_the_same_decisions() {
     bench.hear(&sample("echo_mic"), &sample("echo_playback"));
     bench.command(Command::ToggleRecording);
     bench.hear(&[0.0; 4_000], &[]);
-    assert_eq!(bench.told(|what| matches!(what, What::KeptOut(run) if run.reason == Reason::Echo)), 1);
-    assert_eq!(bench.told(|what| matches!(what, What::SpeechStart { .. })), 2);
+    assert_eq!(bench.told(|what| matches!(what, EventKind::KeptOut(run) if run.reason == Reason::Echo)), 1);
+    assert_eq!(bench.told(|what| matches!(what, EventKind::SpeechStart { .. })), 2);
     assert_replays(&bench.end().0);
 }
 
@@ -140,7 +140,7 @@ fn a_recording_that_begins_in_the_middle_of_speech_replays_too() {
     bench.command(Command::ToggleRecording);
     bench.hear(second, &[]);
     let (finished, told) = bench.end();
-    assert!(told.iter().any(|event| matches!(event.what, What::Recorded { why: None, .. })));
+    assert!(told.iter().any(|event| matches!(event.what, EventKind::Recorded { why: None, .. })));
     assert_replays(&finished);
 }
 
@@ -155,8 +155,8 @@ fn audio_that_is_lost_is_told_kept_in_time_and_ends_a_recording() {
     }
     bench.work();
     bench.hear(&[0.0; 1_600], &[]);
-    assert_eq!(bench.told(|what| matches!(what, What::Overflow { lost_s } if (*lost_s - 1.0).abs() < 0.01)), 1);
-    let ended = |what: &What| matches!(what, What::Recorded { why: Some(why), .. } if why.contains("lost"));
+    assert_eq!(bench.told(|what| matches!(what, EventKind::Overflow { lost_s } if (*lost_s - 1.0).abs() < 0.01)), 1);
+    let ended = |what: &EventKind| matches!(what, EventKind::Recorded { why: Some(why), .. } if why.contains("lost"));
     assert_eq!(bench.told(ended), 1);
     let (finished, _) = bench.end();
     assert_eq!((finished.totals.overflows, finished.totals.seconds), (1, 2.0 + 5.0 + 0.1));
@@ -168,16 +168,16 @@ fn a_turn_ends_when_the_microphone_goes_away() {
     let folder = TempDir::new().unwrap();
     let mut bench = Bench::new(16_000, folder.path(), false);
     bench.hear(&sample("clean_turn")[..32_000], &[]);
-    assert_eq!(bench.told(|what| matches!(what, What::SpeechStart { .. })), 1);
+    assert_eq!(bench.told(|what| matches!(what, EventKind::SpeechStart { .. })), 1);
     bench.command(Command::Lost { side: Side::Mic, why: "unplugged".into() });
     bench.worker.heard.missing = Some((Instant::now() - Duration::from_secs(2), 0));
     bench.work();
-    assert_eq!(bench.told(|what| matches!(what, What::SpeechEnd { .. })), 1);
+    assert_eq!(bench.told(|what| matches!(what, EventKind::SpeechEnd { .. })), 1);
     let (feed, heard) = link(48_000, Arc::default());
     (bench.mic, bench.sample_rate) = (feed, 48_000);
     bench.command(source(Side::Mic, heard));
     bench.hear(&sample("keyboard"), &[]);
-    assert_eq!(bench.told(|what| matches!(what, What::SpeechStart { .. })), 3);
+    assert_eq!(bench.told(|what| matches!(what, EventKind::SpeechStart { .. })), 3);
     let heard_s = bench.end().0.totals.seconds;
     assert!((heard_s - (2.0 + 2.0 + 8.2)).abs() < 0.1, "{heard_s} s");
 }
@@ -189,13 +189,13 @@ fn a_pause_hears_nothing_and_what_follows_is_a_new_stream() {
     let audio = sample("clean_turn");
     bench.hear(&audio[..32_000], &[]);
     bench.command(Command::TogglePause);
-    assert_eq!(bench.told(|what| matches!(what, What::SpeechEnd { .. })), 1, "the turn ends with the stream");
+    assert_eq!(bench.told(|what| matches!(what, EventKind::SpeechEnd { .. })), 1, "the turn ends with the stream");
     bench.hear(&audio[32_000..], &[]);
     bench.command(Command::TogglePause);
     bench.hear(&audio, &[]);
     let (finished, told) = bench.end();
     let starts = told.iter().filter_map(|event| match event.what {
-        What::SpeechStart { speech_s, .. } => Some(speech_s),
+        EventKind::SpeechStart { speech_s, .. } => Some(speech_s),
         _ => None,
     });
     let all_s = audio.len() as f64 / 16_000.0;
@@ -229,14 +229,14 @@ fn transcripts_reach_the_gate_unless_it_is_recorded() {
         }
         bench.hear(&sample("clean_turn")[..70_000], &[]);
         let spoken = bench.told.iter().find_map(|event| match event.what {
-            What::SpeechEnd { speech, .. } => Some(speech),
+            EventKind::SpeechEnd { speech, .. } => Some(speech),
             _ => None,
         });
         let stream = bench.worker.session.stream;
         let (text, took) = (Ok(String::new()), Duration::from_secs(1));
         bench.command(Command::Transcript(Transcript { stream, span: spoken.unwrap(), text, took }));
         bench.hear(&[0.0; 1_600], &[]);
-        assert_eq!(bench.told(|what| matches!(what, What::Heard { .. })), 1);
-        assert_eq!(bench.told(|what| matches!(what, What::Storm(_))), steps, "recorded: {recorded}");
+        assert_eq!(bench.told(|what| matches!(what, EventKind::Heard { .. })), 1);
+        assert_eq!(bench.told(|what| matches!(what, EventKind::Storm(_))), steps, "recorded: {recorded}");
     }
 }
