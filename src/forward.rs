@@ -7,10 +7,11 @@ pub use profile::{Billing, Endpoint, KeepAlive, ProviderProfile};
 use std::time::Duration;
 
 use crate::config::{ForwardConfig, ForwardPolicy};
-use crate::decision::{Decision, Edge, TurnState, Verdict};
+use crate::decision::{Decision, Verdict};
 use crate::frame::{SampleIndex, Span, samples_in};
 use crate::gate::Gate;
 use crate::time_map::TimeMap;
+use crate::turn_state::{Edge, TurnState};
 
 /// Turns a gate's decisions into the audio and the messages for one STT consumer.
 ///

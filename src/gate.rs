@@ -5,15 +5,17 @@ use std::time::Duration;
 use crate::artefact::ArtefactDetector;
 use crate::burst::{Judge, Phase, Sound, SoundTracker};
 use crate::config::{GateConfig, refuse_outside};
-use crate::decision::{Decision, Edge, Evidence, Reason, TurnState};
+use crate::decision::{Decision, Evidence};
 use crate::echo::{Arrival, Cue, Echo, Passage, Weight};
 use crate::error::{ConfigError, ReconfigureError};
 use crate::feedback::{SttResult, SttRuling};
 use crate::frame::{Frame, SampleIndex, Span, samples_in};
 use crate::history::History;
 use crate::level::{Content, Level};
+use crate::reason::Reason;
 use crate::release::Release;
 use crate::turn::{Around, Turn};
+use crate::turn_state::{Edge, TurnState};
 use crate::vad::{Detector, DueWindow, ModelId, Vad};
 
 /// Decides for every 10 ms of one microphone what goes on to speech-to-text.

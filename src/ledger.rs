@@ -2,10 +2,13 @@
 
 use std::collections::VecDeque;
 
-use crate::decision::{Decision, Doubt, Edge, Probability, Reason, Verdict};
+use crate::decision::{Decision, Verdict};
 use crate::echo::EchoEvidence;
 use crate::frame::{SampleIndex, Span};
-use crate::vad::ModelId;
+use crate::model_id::ModelId;
+use crate::probability::Probability;
+use crate::reason::{Doubt, Reason};
+use crate::turn_state::Edge;
 
 /// One frame and what became of it.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -91,6 +91,7 @@ pub mod budget;
 mod burst;
 mod config;
 mod decision;
+mod duration_text;
 pub mod echo;
 mod error;
 mod feedback;
@@ -103,27 +104,37 @@ mod history;
 mod intake;
 mod ledger;
 mod level;
+mod misfire;
+mod model_id;
+mod moment;
 mod pool;
+mod probability;
+mod reason;
 mod release;
 #[cfg(feature = "stage")]
 pub mod stage;
 mod time_map;
 mod turn;
+mod turn_state;
 pub mod vad;
 mod weights;
 
 pub use artefact::Artefact;
+pub use burst::{StormCause, StormLevel, StormStep};
 pub use config::{
     BurstConfig, EchoConfig, ForwardAudio, ForwardConfig, ForwardPolicy, GateConfig, OnnxConfig, Preset, Provider,
     SileroConfig, SileroReset, StormConfig, TurnConfig, VadChoice, WebRtcConfig, WebRtcMode, WebRtcWindow,
 };
-pub use decision::{Decision, Doubt, Edge, EndCause, Evidence, Probability, Reason, TurnState, Verdict};
+pub use decision::{Decision, Evidence, Verdict};
 pub use error::{ConfigError, InputError, ModelError, ReconfigureError};
-pub use feedback::{StormCause, StormLevel, StormStep, SttResult, SttRuling};
+pub use feedback::{SttResult, SttRuling};
 pub use forward::{Billing, Endpoint, Forwarder, KeepAlive, ProviderProfile, Saving, SttInput};
 pub use frame::{FLOOR_DBFS, FRAME_LEN, Frame, NotInRange, SAMPLE_RATE, SampleIndex, Span, duration_of, samples_in};
 pub use gate::Gate;
 pub use intake::{Chunk, Intake, IntakeReport, Samples};
 pub use ledger::{Ledger, LedgerRow, Suppressed};
 pub use pool::{GateId, GatePool, PoolError};
+pub use probability::Probability;
+pub use reason::{Doubt, Reason};
 pub use time_map::TimeMap;
+pub use turn_state::{Edge, EndCause, TurnState};

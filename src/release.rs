@@ -1,9 +1,11 @@
 //! What of the audio goes out: no sample twice, and none that was given up.
 
-use crate::decision::{Doubt, Edge, Reason, TurnState, Verdict};
+use crate::decision::Verdict;
 use crate::echo::Passage;
 use crate::frame::{SampleIndex, Span};
+use crate::reason::{Doubt, Reason};
 use crate::turn::TurnStep;
+use crate::turn_state::{Edge, TurnState};
 
 /// How far one stream has been decided on.
 #[derive(Clone, Copy, Debug, Default)]

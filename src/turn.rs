@@ -7,13 +7,15 @@ use rules::Rules;
 use segment::{Segment, Waiting};
 
 use crate::artefact::Artefact;
+use crate::burst::StormStep;
 use crate::burst::{Judge, Opinion, Sound};
 use crate::config::{BurstConfig, TurnConfig};
-use crate::decision::{Doubt, Edge, EndCause, TurnState};
 use crate::echo::{Admission, Passage};
-use crate::feedback::{StormStep, SttResult, SttRuling};
+use crate::feedback::{SttResult, SttRuling};
 use crate::frame::{FRAME_LEN, SampleIndex, Span};
 use crate::level::LevelStep;
+use crate::reason::Doubt;
+use crate::turn_state::{Edge, EndCause, TurnState};
 
 /// The state machine of one stream. All times are counted in samples.
 #[derive(Clone, Debug)]

@@ -9,8 +9,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{BillingMode, PriceBook, PriceError, SavedCause, Usage, Usd};
-use crate::config::duration;
-use crate::decision::Probability;
+use crate::duration_text;
+use crate::probability::Probability;
 
 /// A service: its prices, its calls and what goes wrong with them.
 ///
@@ -66,7 +66,7 @@ pub struct CallShape {
     /// Calls a day.
     pub per_day: f64,
     /// How long one is.
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub length: Duration,
     /// Turns of the user in a minute; each is an answer of the model, spoken.
     pub turns_per_minute: f64,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Bill, BillLine, BillingMode, Price, PriceBook, PriceError, SavedCause, Usage, Usd};
-use crate::guard::Moment;
+use crate::moment::Moment;
 
 /// Counts the money of one worker's calls, and refuses what would pass a ceiling.
 ///

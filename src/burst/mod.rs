@@ -1,16 +1,22 @@
 //! Does speech begin, or did something go click? The judge of a candidate event.
 
+mod candidate;
 mod sound;
 mod storm;
+mod storm_step;
 
+pub(crate) use candidate::Candidate;
 pub(crate) use sound::{Phase, Sound, SoundTracker};
+pub use storm_step::{StormCause, StormLevel, StormStep};
 
 use storm::Storm;
 
 use crate::config::{BurstConfig, StormConfig};
-use crate::decision::{Doubt, Edge, Probability};
-use crate::feedback::{StormStep, SttResult, SttRuling};
-use crate::frame::{SampleIndex, Span, samples_in};
+use crate::feedback::{SttResult, SttRuling};
+use crate::frame::{SampleIndex, samples_in};
+use crate::probability::Probability;
+use crate::reason::Doubt;
+use crate::turn_state::Edge;
 
 /// Weighs what the score says against how the sound began and how long it has lasted.
 ///
@@ -31,16 +37,6 @@ struct State {
     asked: Option<SampleIndex>,
     /// The start of the last sound that the score answered while it was new, if only for a moment.
     answered: Option<SampleIndex>,
-}
-
-/// Consecutive windows that were up: what may be speech.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Candidate {
-    /// From where the score rose to where it last was up.
-    pub(crate) span: Span,
-    pub(crate) peak: Probability,
-    /// Samples of it in windows that were sure.
-    pub(crate) sure: u64,
 }
 
 /// What the judge thinks of a candidate that the score would let through.

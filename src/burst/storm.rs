@@ -1,12 +1,15 @@
 //! When the gate opens in vain again and again: the bar rises step by step, up to a breaker, and comes down with speech.
 
+use super::storm_step::{StormCause, StormLevel, StormStep};
 use crate::config::StormConfig;
-use crate::decision::{Doubt, Edge, Probability};
-use crate::feedback::{StormCause, StormLevel, StormStep, SttResult, SttRuling};
+use crate::feedback::{SttResult, SttRuling};
 use crate::frame::{SampleIndex, Span, samples_in};
-use crate::guard::{self, Admission, Breaker, Heard, Misfire, MisfireGuard, MisfirePolicy, Transcript};
+use crate::misfire::{self, Admission, Breaker, Heard, Misfire, MisfireGuard, MisfirePolicy, Transcript};
+use crate::probability::Probability;
+use crate::reason::Doubt;
+use crate::turn_state::Edge;
 
-use super::Candidate;
+use super::candidate::Candidate;
 
 /// Watches what became of every opening, by the gate's own finding and by what STT says.
 #[derive(Clone, Debug)]
@@ -83,7 +86,7 @@ impl Storm {
             return None;
         }
         if self.guard.breaker() != Breaker::Closed {
-            return match self.guard.admit(guard::Candidate::Unclear, now.into()) {
+            return match self.guard.admit(misfire::Candidate::Unclear, now.into()) {
                 Admission::Pass | Admission::Probe => None,
                 Admission::Suppress { .. } => Some(Doubt::Breaker),
             };

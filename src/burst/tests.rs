@@ -1,5 +1,6 @@
 use super::*;
 use crate::artefact::Artefact;
+use crate::frame::Span;
 use crate::frame::{FRAME_LEN, Frame};
 use crate::level::LevelStep;
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{duration, refuse_outside};
+use super::range::refuse_outside;
+use crate::duration_text;
 use crate::error::ConfigError;
 
 /// What is doubted though its score would open the gate.
@@ -15,18 +16,18 @@ pub struct BurstConfig {
     /// `min_sound_duration`.
     pub abrupt_attack_db: f32,
     /// A sound that began abruptly, or that is over, is no speech if it is shorter than this. At most 1 s.
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub min_sound_duration: Duration,
     /// The score answers speech that rises above the noise within this time; a later answer has to be
     /// sure for `late_sure_duration`. At most 1 s.
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub prompt_duration: Duration,
     /// How long a late score has to be sure (a scored window counts whole: three of Silero's are 96 ms). At most 1 s.
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub late_sure_duration: Duration,
     /// A candidate whose score stays up this long after it would have opened is speech, whatever the
     /// doubt. At most 1 s.
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub max_wait_duration: Duration,
 }
 

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{duration, probability};
-use crate::decision::Probability;
+use super::range::probability;
+use crate::duration_text;
 use crate::error::ConfigError;
+use crate::probability::Probability;
 
 /// What happens while the agent's playback is in the room. Without playback it has no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,15 +21,15 @@ pub struct EchoConfig {
     pub agent_threshold: Probability,
     /// How long the likelihood takes to notice the user: so much audio from before it rose is sent, in whole frames of
     /// 10 ms, one at least. At most 1 s.
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub reaction_duration: Duration,
     /// Audio sent after the user's last sound while the agent is heard. At most 10 s, and never longer
     /// than `turn.hangover_duration`.
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub hangover_duration: Duration,
     /// As long as the delay of the echo is not known, this much speech over playback, with pauses of 500 ms at most, is
     /// held until it is found or ruled out. At most 2 s.
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub unknown_delay_hold_duration: Duration,
     /// Which signal is forwarded while the agent's voice is in it.
     pub forward_audio: ForwardAudio,

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{duration, probability, refuse_outside};
-use crate::decision::Probability;
+use super::range::{probability, refuse_outside};
+use crate::duration_text;
 use crate::error::ConfigError;
+use crate::probability::Probability;
 
 /// How misfires raise the bar.
 ///
@@ -24,32 +25,32 @@ use crate::error::ConfigError;
 #[serde(default, deny_unknown_fields)]
 pub struct StormConfig {
     /// A misfire raises the bar for this long. 1 s to a day.
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub window_duration: Duration,
     /// After a misfire the score has to be sure for this long (a scored window counts whole). At most 1 s.
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub raised_sure_duration: Duration,
     /// After two. At most 1 s.
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub high_sure_duration: Duration,
     /// So many misfires in a row open the breaker: only clear speech passes, and now and then a probe.
     pub misfires: NonZeroU32,
     /// A transcript with less confidence than this is a misfire; one without any is judged by its text.
     pub min_confidence: Probability,
     /// Clear speech: the score is sure for this long (at most 1 s), and for half as long again as any misfire …
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub clear_sure_duration: Duration,
     /// … and reaches this.
     pub clear_score: Probability,
     /// A candidate whose score stays up for this long, and twice as long as any misfire (0.7 s count at most),
     /// is clear speech too. At most 1 s.
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub max_wait_duration: Duration,
     /// The first probe after the breaker opened, 1 s to a day, the next after twice as long …
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub first_retry_duration: Duration,
     /// … but never later than this, from the first to a day. Nobody is kept out for longer.
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub longest_retry_duration: Duration,
 }
 

@@ -1,4 +1,7 @@
+use std::time::Duration;
+
 use super::*;
+use crate::error::ConfigError;
 
 #[test]
 fn the_commented_text_is_the_default() {

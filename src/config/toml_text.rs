@@ -2,9 +2,48 @@
 
 use toml::{Table, Value};
 
+use super::gate::GateConfig;
 use super::section::OFF;
-use super::{GateConfig, duration};
+use crate::duration_text;
 use crate::error::ConfigError;
+
+impl GateConfig {
+    /// Reads TOML over the defaults.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the key, the nearest known one or the values it can take.
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        read(&parse(text)?)
+    }
+
+    /// The same config with `key` (dotted, as in `turn.hangover_duration`) set to `value`, which is
+    /// TOML or a bare word.
+    ///
+    /// # Errors
+    /// As [`from_toml`](Self::from_toml).
+    pub fn with(&self, key: &str, value: &str) -> Result<Self, ConfigError> {
+        self.with_all([(key, value)])
+    }
+
+    /// The same config with each key set to its value, as [`with`](Self::with) does it; of two values for a key the
+    /// later counts. Settings that contradict each other are refused once all are set.
+    ///
+    /// # Errors
+    /// As [`from_toml`](Self::from_toml).
+    pub fn with_all<'a>(&self, settings: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, ConfigError> {
+        set(self, settings)
+    }
+
+    /// Every setting as TOML, without comments.
+    pub fn to_toml(&self) -> String {
+        table(self).to_string()
+    }
+
+    /// The default config as TOML with a comment for every key.
+    pub fn commented_toml() -> &'static str {
+        COMMENTED
+    }
+}
 
 pub(super) fn parse(text: &str) -> Result<Table, ConfigError> {
     text.parse().map_err(|error: toml::de::Error| ConfigError::Value(error.to_string().trim_end().to_owned()))
@@ -74,7 +113,7 @@ fn refuse_unknown(given: &Table, known: &Table, path: &str) -> Result<(), Config
 
 /// Refuses a value that cannot stand where `known`, the default, stands; sections answer for themselves.
 fn refuse_other_kind(given: &Value, known: &Value, path: &str) -> Result<(), ConfigError> {
-    let is_time = |word: &str| word == OFF || duration::parse(word).is_ok();
+    let is_time = |word: &str| word == OFF || duration_text::parse(word).is_ok();
     let (fits, expected) = match known {
         Value::Float(number) => {
             (matches!(given, Value::Float(_) | Value::Integer(_)), format!("a number such as {number}"))

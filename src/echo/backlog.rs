@@ -1,8 +1,8 @@
 //! The microphone's last frames, for playback that comes later than its echo.
 
 use super::path::Capture;
-use crate::decision::Probability;
 use crate::frame::{FRAME_LEN, Frame};
+use crate::probability::Probability;
 
 /// A ring of frames and their scores, and which of them is to be assessed next.
 #[derive(Debug)]

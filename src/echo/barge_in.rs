@@ -1,10 +1,12 @@
 //! What the evidence of echo means for the turn: who may open the gate while the agent's voice is in the
 //! room, and how far back.
 
-use super::{DelayQuality, EchoEvidence};
+use super::evidence::{DelayQuality, EchoEvidence};
 use crate::config::{EchoConfig, TurnConfig};
-use crate::decision::{Probability, Reason, TurnState};
 use crate::frame::{FRAME_LEN, SampleIndex, Span, samples_in};
+use crate::probability::Probability;
+use crate::reason::Reason;
+use crate::turn_state::TurnState;
 use crate::vad::Score;
 
 /// Stands between the detector of speech and the turn. Without playback it lets everything pass.
@@ -260,5 +262,6 @@ const AGENT_HEARD: f32 = 0.3;
 
 #[cfg(test)]
 mod properties;
+
 #[cfg(test)]
 mod tests;

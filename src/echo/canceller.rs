@@ -9,6 +9,7 @@
 use fearless_simd::{Level, Simd, dispatch};
 
 use super::backlog::MicWindow;
+use super::extent::{HEAD, PARTS, SLACK};
 use super::path::{Capture, PathChange};
 use super::plans::{two_frames, two_frames_back};
 use super::reference::Reference;
@@ -218,12 +219,6 @@ const fn first_doubts() -> [f32; PARTS] {
     doubts
 }
 
-/// Partitions of 10 ms: a room's first 120 ms behind a head of 20.
-pub(super) const PARTS: usize = 14;
-/// Partitions before the estimated delay, because the peak is not always the first sound.
-pub(super) const HEAD: i32 = 2;
-/// The delay may grow by this many partitions before the filter moves.
-pub(super) const SLACK: i32 = 2;
 /// The transform back is not normalised.
 const SCALE: f32 = 1.0 / (2 * FRAME_LEN) as f32;
 /// Half of the transformed block is the frame, half zeros.

@@ -8,10 +8,12 @@ use fearless_simd::{Level, Simd, dispatch};
 use realfft::num_complex::Complex;
 
 use super::backlog::MicWindow;
-use super::lock::{Lock, Sweep};
+use super::extent::{BLOCKS, LEAD};
+use super::lock::Lock;
 use super::path::Capture;
 use super::plans::two_frames_back_at_half_rate;
 use super::spectra::{FIRST_WHITE_BIN, Spectra, WHITE_BINS, White, Whitener};
+use super::sweep::{Peak, Sweep};
 use crate::fft::Inverse;
 use crate::frame::FRAME_LEN;
 
@@ -28,13 +30,6 @@ pub(crate) struct DelayEstimator {
     peaks: [Peak; BLOCKS],
     next_block: usize,
     lock: Lock,
-}
-
-/// A correlation as a multiple of what chance brings, and the delay in samples at 16 kHz.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Peak {
-    pub(crate) height: f32,
-    pub(crate) delay: i32,
 }
 
 impl DelayEstimator {
@@ -157,10 +152,6 @@ impl Cross {
     }
 }
 
-/// Blocks of 10 ms before the present in which an echo is looked for, for clocks that disagree.
-pub(super) const LEAD: u64 = 10;
-/// Blocks of delays: 100 ms before to 1,050 ms behind the playback.
-pub(super) const BLOCKS: usize = 115;
 /// Delays in a block, at 8 kHz.
 const DELAYS: usize = FRAME_LEN / 2;
 /// Averages forget within 0.6 s; with 1 s jumps were found no more surely, and later.

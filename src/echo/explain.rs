@@ -3,28 +3,10 @@
 //! Shapley's values ("A value for n-person games", 1953; for models, Lundberg and Lee, "A unified approach
 //! to interpreting model predictions", 2017), exact: there are few enough kinds to try all choices of them.
 
+use super::cue::Cue;
 use super::features::Features;
 use super::net::{EchoModel, Memory};
-use crate::decision::Probability;
-
-/// A kind of evidence that tells the user from the agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Cue {
-    /// By how much the microphone and the residual are louder than the playback explains, band by band.
-    Unexplained,
-    /// By how much the canceller lowered the microphone, and how like the echo the microphone is.
-    Cancelled,
-    /// The scores of microphone and residual as speech.
-    Speech,
-    /// By how much both lie over the noise.
-    Level,
-    /// How loud the agent is, and since when it speaks.
-    Playback,
-    /// How well the delay is known, and since when.
-    Delay,
-    /// What was heard more than half a second ago.
-    Before,
-}
+use crate::probability::Probability;
 
 /// What one kind of evidence said about a frame, over the half second that ends with it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,25 +16,6 @@ pub struct Weight {
     /// By how much it moved the log odds that the user speaks, in nats: above zero for the user, below
     /// for the agent alone. All of them add up to what sets this frame apart from an average one.
     pub log_odds: f32,
-}
-
-impl Cue {
-    /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Unexplained, Self::Cancelled, Self::Speech, Self::Level, Self::Playback, Self::Delay, Self::Before];
-
-    /// The word used in files and logs.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unexplained => "unexplained",
-            Self::Cancelled => "cancelled",
-            Self::Speech => "speech",
-            Self::Level => "level",
-            Self::Playback => "playback",
-            Self::Delay => "delay",
-            Self::Before => "before",
-        }
-    }
 }
 
 /// The last half second of what the net was told.

@@ -2,12 +2,12 @@
 
 use super::backlog::MicWindow;
 use super::bands::{BANDS, Filterbank, Levels};
-use super::explain::Cue;
+use super::cue::Cue;
+use super::evidence::DelayQuality;
 use super::leak::{Leak, settle, smear};
-use super::lock::DelayQuality;
 use super::path::{DelayChange, PathChange};
-use crate::decision::Probability;
 use crate::frame::FRAME_LEN;
+use crate::probability::Probability;
 
 /// Measures a frame against the playback that may be in it.
 pub(crate) struct Meter {

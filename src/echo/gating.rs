@@ -1,13 +1,14 @@
 //! The part of a gate that deals with echo: what is forwarded, and who may open.
 
 use super::barge_in::{BargeIn, Now, Passage};
+use super::detector::{EchoDetector, Finding};
+use super::evidence::EchoEvidence;
 use super::path::Capture;
-use super::{EchoDetector, EchoEvidence, Finding};
 use crate::artefact::Artefact;
 use crate::config::{EchoConfig, ForwardAudio, TurnConfig};
-use crate::decision::TurnState;
 use crate::error::ModelError;
 use crate::frame::{FRAME_LEN, Frame};
+use crate::turn_state::TurnState;
 use crate::vad::Score;
 
 /// The part of a gate that deals with echo.

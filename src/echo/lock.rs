@@ -1,28 +1,7 @@
 //! From sweeps over the delays to a delay that is believed.
 
-use super::delay::{BLOCKS, Peak};
-use crate::frame::SAMPLE_RATE;
-
-/// The best delay of one look at all of them.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Sweep {
-    best: Peak,
-    /// How many times higher the best is than the next that is not its own reverberation.
-    clarity: f32,
-}
-
-impl Sweep {
-    pub(super) fn of(peaks: &[Peak; BLOCKS]) -> Self {
-        let best = peaks.iter().copied().fold(Peak::default(), higher);
-        let apart = |peak: &&Peak| !(-BEFORE..=BEHIND).contains(&(peak.delay - best.delay));
-        let rival = peaks.iter().filter(apart).copied().fold(Peak::default(), higher);
-        Self { best, clarity: best.height / rival.height.max(1.0) }
-    }
-}
-
-fn higher(a: Peak, b: Peak) -> Peak {
-    if b.height > a.height { b } else { a }
-}
+use super::evidence::DelayQuality;
+use super::sweep::{Sweep, ms};
 
 /// The delay that is believed, and the one that may come after it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,29 +15,6 @@ pub(crate) struct Lock {
     /// Sweeps in a row that said nothing for the delay.
     doubted: u32,
     last: Option<Sweep>,
-}
-
-/// How well the delay is known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum DelayQuality {
-    /// Not at all.
-    #[default]
-    None,
-    /// A likely delay is followed; it may yet turn out to be another.
-    Coarse,
-    /// Seen clearly, or again and again.
-    Locked,
-}
-
-impl DelayQuality {
-    /// The word used in files and logs.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Coarse => "coarse",
-            Self::Locked => "locked",
-        }
-    }
 }
 
 impl Lock {
@@ -162,13 +118,6 @@ const LIKELY: [Tier; 3] = [
     Tier { height: 9.0, clarity: 1.2, sweeps: 5 },
 ];
 
-const fn ms(ms: i32) -> i32 {
-    ms * SAMPLE_RATE as i32 / 1000
-}
-
-/// A peak's own early and late reflections lie this far before and behind it.
-const BEFORE: i32 = ms(10);
-const BEHIND: i32 = ms(40);
 /// Peaks this near to each other in two sweeps are the same.
 const SAME: i32 = ms(3);
 /// The delay may wander this far from sweep to sweep without being another.

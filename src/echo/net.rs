@@ -9,9 +9,9 @@ use fearless_simd::{Level, Simd, dispatch};
 use safetensors::SafeTensors;
 
 use super::features::{FEATURES, Features};
-use crate::decision::Probability;
 use crate::error::ModelError;
-use crate::vad::ModelId;
+use crate::model_id::ModelId;
+use crate::probability::Probability;
 use crate::weights;
 
 /// The weights, shared by all gates.

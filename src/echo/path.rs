@@ -1,7 +1,7 @@
 //! What changed on the way from the agent's voice to the microphone: one fact a frame, for all who remember
 //! anything of that way. WebRTC's AEC3 has it as `EchoPathVariability`.
 
-use super::canceller::{HEAD, PARTS, SLACK};
+use super::extent::{HEAD, PARTS, SLACK};
 use super::reference::Reference;
 use crate::frame::{FRAME_LEN, Frame};
 

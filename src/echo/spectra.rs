@@ -10,8 +10,7 @@ use std::ops::RangeInclusive;
 
 use realfft::num_complex::Complex;
 
-use super::canceller::PARTS;
-use super::delay::{BLOCKS, LEAD};
+use super::extent::{BLOCKS, LEAD, PARTS};
 use super::plans::two_frames;
 use super::reference::Reference;
 use crate::fft::{Forward, Inverse, hann};

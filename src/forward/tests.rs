@@ -2,8 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::{GateConfig, Provider};
-use crate::decision::Probability;
 use crate::frame::{FRAME_LEN, Frame};
+use crate::probability::Probability;
 use crate::vad::{Score, Vad};
 
 /// Speech wherever the samples are not zero, answered for each frame.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Moment;
-use crate::config::duration;
+use crate::duration_text;
+use crate::moment::Moment;
 
 /// Says when an agent that waits for people should leave.
 ///
@@ -30,10 +30,10 @@ pub struct EmptyRoomGuard {
 #[serde(default, deny_unknown_fields)]
 pub struct EmptyRoomPolicy {
     /// For the first person to come.
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub first_arrival: Duration,
     /// For the last one to come back. 20 s is the `departure_timeout` of a LiveKit room.
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub return_within: Duration,
 }
 

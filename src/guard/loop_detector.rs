@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Moment;
-use crate::config::duration;
+use crate::duration_text;
+use crate::moment::Moment;
 
 /// Finds a cycle at the end of a sequence: A A A, or A B A B A B.
 ///
@@ -42,7 +42,7 @@ pub struct LoopPolicy {
     /// The longest cycle that is looked for.
     pub max_cycle_len: NonZeroU8,
     /// All copies happened within this time.
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub window: Duration,
 }
 

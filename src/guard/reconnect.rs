@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cycle, LoopDetector, LoopPolicy, Moment, backoff};
-use crate::config::duration;
+use super::{Cycle, LoopDetector, LoopPolicy};
+use crate::duration_text;
+use crate::moment::{Moment, backoff};
 
 /// Lets an application reconnect to one room with growing delays, and stops it when it goes in circles.
 ///
@@ -45,19 +46,19 @@ pub struct ReconnectPolicy {
     /// This many of any cause are.
     pub any_cause: NonZeroU8,
     /// The time in which they are counted; a cycle of causes that is run through twice in it is a loop too.
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub window: Duration,
     /// The first delay, at most; each further one is twice as long …
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub first_delay: Duration,
     /// … up to this. Half of a delay is fixed, the other half random.
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub longest_delay: Duration,
     /// A session that was open for this long forgives what was before it.
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub stable: Duration,
     /// How long a loop stays stopped.
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub cool_down: Duration,
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Moment;
-use crate::config::duration;
+use crate::duration_text;
+use crate::moment::Moment;
 
 /// Keeps one participant at one session, however often the microphone is published again.
 ///
@@ -42,13 +42,13 @@ pub struct TrackPolicy {
     /// So many subscriptions …
     pub subscriptions: NonZeroU8,
     /// … within this time freeze the participant …
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub window: Duration,
     /// … for this long: no new session.
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub freeze: Duration,
     /// A session without a track for this long is handed back for closing.
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub idle_limit: Duration,
 }
 

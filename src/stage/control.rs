@@ -5,15 +5,11 @@ use std::sync::atomic::Ordering;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::command::{Agent, Busy, Command, Refused, SttHeard};
 use super::event::Totals;
 use super::options::Mode;
-use super::playback::{Busy, Playing};
 use super::shared::{Shared, Worker};
 use crate::config::GateConfig;
-use crate::decision::Probability;
-use crate::error::ReconfigureError;
-use crate::frame::Span;
-use crate::guard::Moment;
 
 /// Steers a stream: as many copies as there are places to steer from.
 #[derive(Clone, Debug)]
@@ -22,27 +18,6 @@ pub struct Control {
     pub(super) shared: Arc<Shared>,
     pub(super) worker: Arc<Worker>,
     pub(super) totals: watch::Receiver<Totals>,
-}
-
-/// What the agent says of itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Agent {
-    /// It speaks: playback should come.
-    Speaking,
-    /// It does not.
-    Silent,
-}
-
-/// A final result of speech-to-text: an [`SttResult`](crate::SttResult) that owns its text.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SttHeard {
-    /// Its text; empty if nothing was understood.
-    pub text: String,
-    /// How sure the provider is; `None` if it does not say.
-    pub confidence: Option<Probability>,
-    /// The audio it is about, in the microphone's time ([`Audio::span`](super::Audio::span)); `None` is the oldest
-    /// opening without a result.
-    pub span: Option<Span>,
 }
 
 impl Control {
@@ -114,33 +89,3 @@ impl Control {
         Ok(())
     }
 }
-
-/// Other settings were not taken.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Refused {
-    /// The worker took no command.
-    #[error(transparent)]
-    Busy(#[from] Busy),
-    /// The gate cannot go on by them.
-    #[error(transparent)]
-    Settings(#[from] ReconfigureError),
-    /// There is no gate: the stream passes everything.
-    #[error("this stream has no gate to change, its audio passes; open a new stream")]
-    NoGate,
-}
-
-/// On its way to the worker.
-#[derive(Debug)]
-pub(super) enum Command {
-    Agent(Agent),
-    CaughtUp { reply: oneshot::Sender<()> },
-    Heard(SttHeard),
-    Interrupt { from: Moment },
-    Mode(Mode),
-    Playback(Vec<Playing>),
-    Reconfigure { config: Box<GateConfig>, reply: oneshot::Sender<Result<(), Refused>> },
-}
-
-/// Commands of a stream that can wait. The worker takes them every few milliseconds.
-pub(super) const MOST_COMMANDS: usize = 1_024;

@@ -12,7 +12,7 @@ use super::contain::contained;
 use super::lateness::{Lateness, LatenessCounts};
 use super::shared::Worker;
 use super::stream::{Parts, Step, Stream};
-use crate::guard::Moment;
+use crate::moment::Moment;
 use crate::pool::{GateId, GatePool};
 
 /// A thread of its own that gates many streams, their windows scored together.
@@ -275,8 +275,8 @@ mod tests {
     use super::*;
     use crate::config::GateConfig;
     use crate::stage::event::{Event, Failure, Health, Totals};
+    use crate::stage::event_writer::EventWriter;
     use crate::stage::shared::Shared;
-    use crate::stage::teller::Teller;
     use crate::stage::{GateStage, OpenError, StageOptions};
     use crate::{Chunk, Gate, Samples};
 
@@ -321,10 +321,10 @@ mod tests {
         let (mut ended, options) = (engine.ended.clone(), StageOptions::default());
         let gate = Gate::new(&GateConfig::default()).map(Box::new).map_err(|_| unreachable!("the defaults are valid"));
         let events = mpsc::channel(64);
-        let teller =
-            Teller::new(events.0, watch::channel(Totals::default()).0, Arc::clone(&shared), options.gate.forward);
+        let writer =
+            EventWriter::new(events.0, watch::channel(Totals::default()).0, Arc::clone(&shared), options.gate.forward);
         let (mic, commands) = (rtrb::RingBuffer::new(1).1, mpsc::channel(1).1);
-        let parts = Parts { mic, commands, teller, shared, options, gate, opened: Moment::default() };
+        let parts = Parts { mic, commands, writer, shared, options, gate, opened: Moment::default() };
         engine.inbox.send(parts).await.unwrap();
         engine.worker.wake_all();
         assert!(ended.changed().await.is_err(), "it lives");

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::decision::{EndCause, Evidence, Reason};
+use crate::burst::StormStep;
+use crate::decision::Evidence;
 use crate::error::ModelError;
-use crate::feedback::StormStep;
 use crate::frame::{SampleIndex, Span, duration_of};
 use crate::ledger::Suppressed;
+use crate::reason::Reason;
+use crate::turn_state::EndCause;
 
 /// Something that happened in a stream, in the microphone's time.
 #[derive(Clone, Debug, PartialEq)]

@@ -13,8 +13,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::event::{Audio, Event, Failure, Health, Passage, TurnEnd};
+use super::event_writer::Message;
 use super::shared::{MicFrame, Shared, Worker};
-use super::teller::Message;
 use crate::frame::{FRAME_LEN, SampleIndex, Span};
 
 /// The events of a stream, in order. It ends when the microphone has ended and everything accepted was told.
@@ -255,7 +255,7 @@ const PASSING_PACE: Duration = Duration::from_millis(10);
 mod tests {
     use super::*;
     use crate::frame::Frame;
-    use crate::guard::Moment;
+    use crate::moment::Moment;
     use crate::stage::Clock;
 
     #[tokio::test]

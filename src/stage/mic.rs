@@ -9,8 +9,8 @@ use rtrb::Producer;
 use super::shared::{MicFrame, Shared, Worker};
 use crate::error::InputError;
 use crate::frame::{FRAME_LEN, Frame, duration_of};
-use crate::guard::Moment;
 use crate::intake::{Chunk, Intake};
+use crate::moment::Moment;
 
 /// Takes the microphone's audio. Dropping it ends the stream: what was accepted is still decided.
 ///

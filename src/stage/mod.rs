@@ -53,29 +53,34 @@
 //! [`StageEngine::shutdown`]. Dropping them loses nothing.
 
 mod clock;
+mod command;
 mod contain;
 mod control;
 mod engine;
 mod event;
+mod event_writer;
 mod events;
 mod lateness;
 mod mic;
+mod open_error;
 mod options;
 mod playback;
 mod shared;
 mod stream;
-mod teller;
+mod unplayed;
 mod watch;
 
 pub use clock::{Clock, ClockHand};
-pub use control::{Agent, Control, Refused, SttHeard};
+pub use command::{Agent, Busy, Refused, SttHeard};
+pub use control::Control;
 pub use engine::StageEngine;
 pub use event::{Audio, Event, Failure, Health, MicCondition, Passage, Queue, SttStep, Totals, TurnEnd};
 pub use events::Events;
 pub use lateness::Lateness;
 pub use mic::MicIn;
+pub use open_error::OpenError;
 pub use options::{Mode, StageOptions};
-pub use playback::{Busy, PlayAt, PlaybackError, PlaybackIn};
+pub use playback::{PlayAt, PlaybackError, PlaybackIn};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,11 +91,11 @@ use tokio::sync::{mpsc, watch as tokio_watch};
 use crate::error::{ConfigError, ModelError};
 use crate::frame::{FRAME_LEN, samples_in};
 use crate::gate::Gate;
-use control::MOST_COMMANDS;
+use command::MOST_COMMANDS;
+use event_writer::EventWriter;
 use mic::Lane;
 use shared::Shared;
 use stream::Parts;
-use teller::Teller;
 
 /// One stream: a microphone, the agent that it hears, and what comes of it.
 #[derive(Debug)]
@@ -161,48 +166,12 @@ impl StageEngine {
             control: Control { commands, shared: Arc::clone(&shared), worker: Arc::clone(&worker), totals },
             events: Events::new(messages, tapped, Arc::clone(&shared), worker, options.late_after),
         };
-        let teller = Teller::new(sender, totals_in, Arc::clone(&shared), options.gate.forward);
+        let writer = EventWriter::new(sender, totals_in, Arc::clone(&shared), options.gate.forward);
         let (gate, opened) = (gate.map(Box::new), self.worker.clock.now());
-        room.send(Parts { mic, commands: orders, teller, shared, options, gate, opened });
+        room.send(Parts { mic, commands: orders, writer, shared, options, gate, opened });
         self.worker.wake(seat);
         Ok(stage)
     }
-}
-
-/// A stream could not be opened.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// Settings that no gate can have.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// A size or a time that no stream can have.
-    #[error("{option} is {given}, expected {least:?} to {most:?}")]
-    Option {
-        /// Which of the [`StageOptions`].
-        option: &'static str,
-        /// What it was set to.
-        given: String,
-        /// The least that is accepted.
-        least: Duration,
-        /// The most.
-        most: Duration,
-    },
-    /// Room for too few or too many events.
-    #[error("event_queue is {given}, expected 64 to 65536")]
-    EventQueue {
-        /// What it was set to.
-        given: usize,
-    },
-    /// The engine has all the streams that it may have.
-    #[error("the engine has {most} streams and takes no more; close one, or start another engine")]
-    TooMany {
-        /// What it was started with.
-        most: usize,
-    },
-    /// The engine's thread is gone.
-    #[error("the engine's thread is dead; start a new engine")]
-    EngineDead,
 }
 
 /// What the gate can hold undecided, and as long as it may take until the reader looks: 2 s.

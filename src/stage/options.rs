@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::open_error::OpenError;
 use crate::config::GateConfig;
 
 /// How a stream is gated, queued and watched.
@@ -72,10 +73,10 @@ impl Mode {
 }
 
 /// Refuses sizes that no stream can have.
-pub(super) fn refuse(options: &StageOptions) -> Result<(), super::OpenError> {
+pub(super) fn refuse(options: &StageOptions) -> Result<(), OpenError> {
     let seconds = Duration::from_secs;
     let within = |option, given: Duration, least, most| {
-        let refused = super::OpenError::Option { option, given: format!("{given:?}"), least, most };
+        let refused = OpenError::Option { option, given: format!("{given:?}"), least, most };
         if (least..=most).contains(&given) { Ok(()) } else { Err(refused) }
     };
     within("mic_queue", options.mic_queue, Duration::from_millis(100), seconds(60))?;
@@ -83,7 +84,7 @@ pub(super) fn refuse(options: &StageOptions) -> Result<(), super::OpenError> {
     within("late_after", options.late_after, Duration::from_millis(20), seconds(60))?;
     within("audio_idle_timeout", options.audio_idle_timeout, Duration::from_millis(100), seconds(3_600))?;
     if !(64..=65_536).contains(&options.event_queue) {
-        return Err(super::OpenError::EventQueue { given: options.event_queue });
+        return Err(OpenError::EventQueue { given: options.event_queue });
     }
     Ok(())
 }

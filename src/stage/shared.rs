@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::clock::{Clock, nanos};
 use crate::frame::Frame;
-use crate::guard::Moment;
+use crate::moment::Moment;
 
 /// Of one stream.
 #[derive(Debug, Default)]

@@ -8,29 +8,29 @@ use std::sync::atomic::Ordering;
 use rtrb::Consumer;
 use tokio::sync::{mpsc, oneshot};
 
+use super::command::{Command, Refused, SttHeard};
 use super::contain::contained;
-use super::control::{Command, Refused, SttHeard};
 use super::event::{Failure, Health, Queue, TurnEnd};
+use super::event_writer::EventWriter;
 use super::lateness::LatenessCounts;
 use super::options::{Mode, StageOptions};
-use super::playback::Unplayed;
 use super::shared::{MicFrame, Shared};
-use super::teller::Teller;
+use super::unplayed::Unplayed;
 use super::watch::Watch;
-use crate::decision::TurnState;
 use crate::echo::Arrival;
 use crate::error::ModelError;
 use crate::feedback::SttResult;
 use crate::frame::{FRAME_LEN, Frame, SampleIndex, Span};
 use crate::gate::Gate;
-use crate::guard::Moment;
+use crate::moment::Moment;
 use crate::pool::{GateId, GatePool};
+use crate::turn_state::TurnState;
 
 /// A stream of the worker.
 pub(super) struct Stream {
     mic: Consumer<MicFrame>,
     commands: mpsc::Receiver<Command>,
-    teller: Teller,
+    writer: EventWriter,
     shared: Arc<Shared>,
     options: StageOptions,
     path: Path,
@@ -86,7 +86,7 @@ pub(super) enum Step {
 pub(super) struct Parts {
     pub(super) mic: Consumer<MicFrame>,
     pub(super) commands: mpsc::Receiver<Command>,
-    pub(super) teller: Teller,
+    pub(super) writer: EventWriter,
     pub(super) shared: Arc<Shared>,
     pub(super) options: StageOptions,
     pub(super) gate: Result<Box<Gate>, ModelError>,
@@ -95,11 +95,11 @@ pub(super) struct Parts {
 
 impl Stream {
     pub(super) fn new(parts: Parts, pool: &mut GatePool) -> Self {
-        let Parts { mic, commands, mut teller, shared, options, gate, opened } = parts;
+        let Parts { mic, commands, mut writer, shared, options, gate, opened } = parts;
         let gate = match gate {
             Ok(gate) => Some(pool.join(*gate)),
             Err(error) => {
-                teller.health(Health::PassingThrough { cause: Failure::Model(error) });
+                writer.health(Health::PassingThrough { cause: Failure::Model(error) });
                 None
             }
         };
@@ -111,7 +111,7 @@ impl Stream {
         Self {
             mic,
             commands,
-            teller,
+            writer,
             shared,
             watch: Watch::new(options.audio_idle_timeout, options.playback_missing_after, opened),
             options,
@@ -137,10 +137,10 @@ impl Stream {
 
     /// Takes the stream's next frame to its gate, or around it.
     pub(super) fn step(&mut self, pool: &mut GatePool, now: Moment) -> Step {
-        if self.teller.is_unread() {
+        if self.writer.is_unread() {
             return self.leave();
         }
-        if !self.teller.has_room() {
+        if !self.writer.has_room() {
             self.reader_slow_until = Some(now);
             return Step::Rests;
         }
@@ -156,7 +156,7 @@ impl Stream {
             None if ended => self.finish(pool),
             None => {
                 self.rest(pool, now);
-                self.teller.publish();
+                self.writer.publish();
                 if obeyed == Step::Rests {
                     self.waiting.drain(..).for_each(|waiting| _ = waiting.send(()));
                 }
@@ -167,7 +167,7 @@ impl Stream {
 
     /// Its turn is over though it has more to do.
     pub(super) fn pause(&mut self) {
-        self.teller.publish();
+        self.writer.publish();
     }
 
     /// Has the gate decide on the frame that was staged.
@@ -178,14 +178,14 @@ impl Stream {
             return;
         };
         self.turn = decision.turn;
-        self.teller.decided(gate, &decision, &self.heard, self.options.mode);
+        self.writer.decided(gate, &decision, &self.heard, self.options.mode);
         lateness.note(now.since(self.arrived));
     }
 
     fn hear(&mut self, mic: &MicFrame, pool: &mut GatePool, now: Moment) -> Step {
         let (number, at) = (mic.number, start_of(mic.number));
-        let teller = &mut self.teller;
-        self.watch.frame(number, &mic.frame, mic.arrived, &mut |health| teller.health(health));
+        let writer = &mut self.writer;
+        self.watch.frame(number, &mic.frame, mic.arrived, &mut |health| writer.health(health));
         if mic.frame != Frame::gap() {
             self.unplayed.heard(start_of(number + 1), mic.arrived);
         }
@@ -196,7 +196,7 @@ impl Stream {
         }
         let (Path::Gate, Some(id)) = (self.path, self.gate) else {
             if mic.frame != Frame::gap() {
-                self.teller.pass(at, &mic.frame);
+                self.writer.pass(at, &mic.frame);
             }
             return Step::Moved;
         };
@@ -209,7 +209,7 @@ impl Stream {
             return Step::Staged;
         }
         self.lose_gate(pool, number);
-        self.teller.pass(at, &mic.frame);
+        self.writer.pass(at, &mic.frame);
         Step::Moved
     }
 
@@ -237,8 +237,8 @@ impl Stream {
     fn play(&mut self, pool: &mut GatePool, now: SampleIndex) {
         while let Some((frame, at)) = self.unplayed.next_due(now) {
             self.shared.unplayed_frames.fetch_sub(1, Ordering::AcqRel);
-            let (teller, number) = (&mut self.teller, now.0 / FRAME_LEN as u64);
-            self.watch.played(&frame, number, &mut |health| teller.health(health));
+            let (writer, number) = (&mut self.writer, now.0 / FRAME_LEN as u64);
+            self.watch.played(&frame, number, &mut |health| writer.health(health));
             let origin = start_of(self.origin);
             if let (Path::Gate, Some(id)) = (self.path, self.gate)
                 && at >= origin
@@ -255,8 +255,8 @@ impl Stream {
             self.enter_gate(pool);
         }
         let stale = self.shared.stale_samples.load(Ordering::Acquire);
-        let teller = &mut self.teller;
-        let idle = self.watch.nothing(now, stale, &mut |health| teller.health(health));
+        let writer = &mut self.writer;
+        let idle = self.watch.nothing(now, stale, &mut |health| writer.health(health));
         if idle && matches!(self.turn, TurnState::Speaking | TurnState::Stopping) {
             self.end_turn(pool, TurnEnd::Idle);
         }
@@ -266,22 +266,22 @@ impl Stream {
         let reader_was_slow = self.reader_slow_until.is_some_and(|until| now.since(until) < self.options.mic_queue);
         let slow = if reader_was_slow { Queue::Events } else { Queue::Mic };
         let (waiting, capacity) = (self.mic.slots(), self.mic.buffer().capacity());
-        let teller = &mut self.teller;
-        self.watch.queue(waiting, capacity, slow, &mut |health| teller.health(health));
+        let writer = &mut self.writer;
+        self.watch.queue(waiting, capacity, slow, &mut |health| writer.health(health));
         self.report_losses(self.next);
     }
 
     /// Once a second of audio, and at its end.
     fn report_losses(&mut self, number: u64) {
         let lost = self.shared.lost_frames.load(Ordering::Acquire);
-        let teller = &mut self.teller;
-        let lost = self.watch.losses(number, lost, self.late_playback, &mut |health| teller.health(health));
-        self.teller.lost(lost * FRAME_LEN as u64);
+        let writer = &mut self.writer;
+        let lost = self.watch.losses(number, lost, self.late_playback, &mut |health| writer.health(health));
+        self.writer.lost(lost * FRAME_LEN as u64);
     }
 
     fn obey(&mut self, pool: &mut GatePool) -> Step {
         let mut step = Step::Rests;
-        while let Some(command) = self.teller.has_room().then(|| self.commands.try_recv().ok()).flatten() {
+        while let Some(command) = self.writer.has_room().then(|| self.commands.try_recv().ok()).flatten() {
             step = Step::Moved;
             match command {
                 Command::Playback(frames) => self.unplayed.add(frames),
@@ -289,8 +289,8 @@ impl Stream {
                 Command::Heard(result) => self.heard(pool, &result),
                 Command::Mode(mode) => self.change_mode(pool, mode),
                 Command::Agent(agent) => {
-                    let teller = &mut self.teller;
-                    self.watch.agent(agent, self.next, &mut |health| teller.health(health));
+                    let writer = &mut self.writer;
+                    self.watch.agent(agent, self.next, &mut |health| writer.health(health));
                 }
                 Command::CaughtUp { reply } => self.waiting.push(reply),
                 Command::Reconfigure { config, reply } => {
@@ -314,7 +314,7 @@ impl Stream {
     fn heard(&mut self, pool: &mut GatePool, result: &SttHeard) {
         let has_words = result.text.chars().any(char::is_alphanumeric);
         if let (Mode::Shadow, true, Some(span)) = (self.options.mode, has_words, result.span) {
-            self.teller.heard_words(span);
+            self.writer.heard_words(span);
         }
         let origin = start_of(self.origin);
         let gates = |at: SampleIndex| SampleIndex(at - origin);
@@ -328,14 +328,14 @@ impl Stream {
         if self.path == Path::Gate
             && let Some(gate) = self.gate.and_then(|id| pool.gate_mut(id).ok())
         {
-            self.teller.finish(gate);
+            self.writer.finish(gate);
         }
         self.report_losses(u64::MAX);
         self.leave()
     }
 
     fn leave(&mut self) -> Step {
-        self.teller.publish();
+        self.writer.publish();
         self.shared.finished.store(true, Ordering::Release);
         Step::Over
     }

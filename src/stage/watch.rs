@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::control::Agent;
+use super::command::Agent;
 use super::event::{Health, MicCondition, Queue};
 use crate::frame::{FLOOR_DBFS, FRAME_LEN, Frame, duration_of, samples_in};
-use crate::guard::Moment;
+use crate::moment::Moment;
 
 /// Turns what it is told into reports, each once.
 #[derive(Debug)]

@@ -1,8 +1,8 @@
 //! The settings of a turn, counted in samples.
 
 use crate::config::TurnConfig;
-use crate::decision::Probability;
 use crate::frame::{FRAME_LEN, samples_in};
+use crate::probability::Probability;
 
 /// [`TurnConfig`] in samples, and the detector's window.
 #[derive(Clone, Copy, Debug)]

@@ -1,8 +1,9 @@
 //! What may be speech, and what was told to be.
 
 use crate::burst::Candidate;
-use crate::decision::{Doubt, Probability};
 use crate::frame::{SampleIndex, Span};
+use crate::probability::Probability;
+use crate::reason::Doubt;
 
 /// A candidate until it is speech, or gone.
 #[derive(Clone, Copy, Debug, Default)]

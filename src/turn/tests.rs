@@ -1,7 +1,7 @@
 use super::*;
 use crate::config::GateConfig;
-use crate::decision::Probability;
 use crate::frame::samples_in;
+use crate::probability::Probability;
 use crate::vad::Score;
 
 /// A turn fed with windows of one frame each, or of Silero's length.

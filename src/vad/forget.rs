@@ -1,8 +1,8 @@
 //! When a model's memory is cleared.
 
 use crate::config::{SileroReset, TurnConfig};
-use crate::decision::Probability;
 use crate::frame::samples_in;
+use crate::probability::Probability;
 
 /// Counts the time since the memory was last cleared, or since a score was last up.
 #[derive(Clone, Copy, Debug)]

@@ -3,75 +3,28 @@
 mod both;
 mod detector;
 mod forget;
-mod model_id;
 #[cfg(feature = "onnx")]
 mod onnx;
+mod score;
 mod silero;
 mod webrtc;
 mod window;
 
 pub use both::Both;
 pub(crate) use detector::Detector;
-pub use model_id::ModelId;
 #[cfg(feature = "onnx")]
 pub use onnx::OnnxVad;
+pub use score::{Score, Vad};
 pub(crate) use silero::{Attention, DueWindow, score_together};
 pub use silero::{
     InstructionSet, Silero, SileroBatch, SileroModel, SileroRate, SileroStream, SileroStreamId, StreamLeft,
 };
 pub use webrtc::WebRtc;
 
-use std::time::Duration;
+pub use crate::model_id::ModelId;
 
-use crate::config::{GateConfig, TurnConfig};
-use crate::decision::Probability;
+use crate::config::GateConfig;
 use crate::error::ModelError;
-use crate::frame::{Frame, Span};
-
-/// A voice activity detector: frames in, the score in force out.
-///
-/// Every frame pushed since construction or the last reset counts, so a detector knows where it is
-/// and says which stretch of audio a score came from.
-pub trait Vad: Send {
-    /// Takes the next frame; returns the score that is in force after it.
-    ///
-    /// # Real-time
-    /// Must not allocate, free, lock, block or call the system. The detector of the feature `onnx` does
-    /// all of that and is the one exception.
-    fn score(&mut self, frame: &Frame) -> Score;
-
-    /// From the first sample of its longest window to the end of the frame that brings the score, as time: the window's
-    /// length, for a detector that scores at once. The gate keeps as much audio, and waits as long for the next score.
-    /// 10 ms to 10 s.
-    fn longest_window(&self) -> Duration;
-
-    /// Forgets everything heard; afterwards the detector answers as a new one.
-    fn reset(&mut self);
-
-    /// Takes the thresholds that its scores are read by: when a gate is made, and when they change while it lives. A
-    /// detector that need not know does nothing.
-    fn set_turn(&mut self, _turn: &TurnConfig) {}
-
-    /// The weights behind the scores; `None` if there are none, as for WebRTC.
-    fn model(&self) -> Option<ModelId> {
-        None
-    }
-
-    /// Windows that could not be scored since construction or the last reset: the score before
-    /// stood. Only a detector that runs foreign code can fail.
-    fn failed_windows(&self) -> u64 {
-        0
-    }
-}
-
-/// The answer of a [`Vad`] to a frame.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Score {
-    /// How likely the last scored window is speech; 0 before the first.
-    pub speech: Probability,
-    /// The window that this frame completed; `None` if the score is that of an earlier frame.
-    pub window: Option<Span>,
-}
 
 /// The detector that `config` asks for.
 ///

@@ -13,9 +13,9 @@ use super::forget::Forgetting;
 use super::window::Window;
 use super::{ModelId, Score, Vad};
 use crate::config::{SileroConfig, TurnConfig};
-use crate::decision::Probability;
 use crate::error::ModelError;
 use crate::frame::{FRAME_LEN, Frame, SAMPLE_RATE, SampleIndex, Span, duration_of};
+use crate::probability::Probability;
 
 /// A Silero VAD from an ONNX file, on one stream of 16 kHz audio: a score for every 512 samples.
 ///

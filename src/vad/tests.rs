@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::config::{SileroReset, WebRtcMode, WebRtcWindow};
-use crate::frame::FRAME_LEN;
+use crate::frame::{FRAME_LEN, Frame};
+use crate::probability::Probability;
 use std::time::Duration;
 
 fn detectors() -> Vec<(&'static str, Box<dyn Vad>)> {

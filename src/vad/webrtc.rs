@@ -9,8 +9,8 @@ use webrtc_vad::{SampleRate, VadMode};
 
 use super::{Score, Vad};
 use crate::config::{WebRtcConfig, WebRtcMode};
-use crate::decision::Probability;
 use crate::frame::{FRAME_LEN, Frame, SampleIndex, Span, duration_of};
+use crate::probability::Probability;
 
 /// The WebRTC VAD on one stream of 16 kHz audio.
 ///

@@ -19,7 +19,7 @@ pub(crate) fn print(mut error: clap::Error) -> anyhow::Result<ExitCode> {
     let code = ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
     match error.print() {
         // Where standard error cannot be written, there is nobody to tell.
-        Err(failed) if !error.use_stderr() => Err(crate::target::cannot_write(Path::new("-"), failed)),
+        Err(failed) if !error.use_stderr() => Err(crate::write_error::cannot_write(Path::new("-"), failed)),
         _ => Ok(code),
     }
 }

@@ -25,6 +25,7 @@ mod summary;
 mod target;
 mod usage_command;
 mod why_command;
+mod write_error;
 mod writers;
 
 use std::process::ExitCode;

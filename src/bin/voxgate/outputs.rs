@@ -8,7 +8,7 @@ use voxgate::{Edge, LedgerRow, SampleIndex, SttInput, Suppressed};
 use crate::events;
 use crate::files::Files;
 use crate::named::{Format, refuse_other_format};
-use crate::slot::{Slot, State};
+use crate::slot::{Came, Slot, State};
 use crate::stdout::is_stdout;
 use crate::summary::Summary;
 use crate::writers::{AudioOut, FramesCsv, Header, JsonLines};
@@ -66,13 +66,6 @@ pub(crate) struct Outputs {
     stt: Slot<AudioOut>,
     pub(crate) summary: Summary,
     failed: Option<anyhow::Error>,
-}
-
-/// Whether a run had anything to write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Came {
-    Something,
-    Nothing,
 }
 
 impl Outputs {

@@ -3,9 +3,16 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use crate::outputs::Came;
-use crate::target::{Sink, Target, cannot_write};
+use crate::target::{Sink, Target};
+use crate::write_error::cannot_write;
 use crate::writers::Writer;
+
+/// Whether a run had anything to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Came {
+    Something,
+    Nothing,
+}
 
 pub(crate) struct Slot<W> {
     open: Option<(W, Target)>,

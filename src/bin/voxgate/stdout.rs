@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use crate::target::cannot_write;
+use crate::write_error::cannot_write;
 
 /// Prints `text`.
 ///

@@ -8,6 +8,7 @@ use tempfile::TempPath;
 
 use crate::files::destination;
 use crate::stdout::is_stdout;
+use crate::write_error::cannot_write;
 
 /// A file that is written. Dropped before [`begin`](Self::begin) it leaves everything as it was.
 pub(crate) struct Target {
@@ -110,22 +111,4 @@ fn beside(old: PathBuf) -> std::io::Result<(Place, Sink)> {
     }
     file.set_permissions(metadata.permissions())?;
     Ok((Place::Beside { part, becomes: old }, Sink::File(file)))
-}
-
-/// Names the file, what went wrong, and what to do.
-pub(crate) fn cannot_write(path: &Path, error: std::io::Error) -> anyhow::Error {
-    let name = if path.as_os_str() == "-" { "standard output".to_owned() } else { path.display().to_string() };
-    let remedy = match error.kind() {
-        ErrorKind::NotFound => "; make its folder first",
-        ErrorKind::IsADirectory => "; give a file in it",
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "; make room, or write to another disk",
-        ErrorKind::PermissionDenied => "; give a file in a folder that you may write to",
-        ErrorKind::ReadOnlyFilesystem => "; write to another disk",
-        _ => "",
-    };
-    match error.kind() {
-        // Whoever read it went away: no fault, and told apart by its kind.
-        ErrorKind::BrokenPipe => error.into(),
-        _ => anyhow::anyhow!("cannot write {name}: {error}{remedy}"),
-    }
 }

@@ -6,13 +6,13 @@ use serde::Deserialize;
 
 use super::{CallShape, Flows, Service, refuse_count};
 use crate::budget::{PriceError, SavedCause, Usage};
-use crate::config::duration;
-use crate::decision::Probability;
+use crate::duration_text;
 use crate::guard::{
     Admission, Candidate, DisconnectCause, EmptyRoomGuard, EmptyRoomPolicy, Heard, Misfire, MisfireGuard,
     MisfirePolicy, Moment, Occupancy, ReconnectGuard, ReconnectPolicy, ReconnectRuling, TrackGuard, TrackPolicy,
     TrackRuling,
 };
+use crate::probability::Probability;
 
 /// What goes wrong, and how often in a day.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -37,10 +37,10 @@ pub struct Storm {
     /// Storms a day.
     pub per_day: f64,
     /// How long one lasts.
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub length: Duration,
     /// How often it would open the gate. At least 10 ms.
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub opens_every: Duration,
     /// Share of the openings whose transcript the agent answers.
     pub answered: Probability,
@@ -53,10 +53,10 @@ pub struct ReconnectLoop {
     /// Loops a day.
     pub per_day: f64,
     /// How long one lasts.
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub length: Duration,
     /// How long each session of it lasts; the agent greets in each. At least 10 ms.
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub every: Duration,
 }
 
@@ -69,10 +69,10 @@ pub struct TrackCascade {
     /// How often the track is published again.
     pub republished: u32,
     /// The time between two.
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub every: Duration,
     /// How long the call goes on; each transcriber that is left over is sent all of that. The room stays one.
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub remaining: Duration,
 }
 
@@ -83,7 +83,7 @@ pub struct EmptyRoom {
     /// Such rooms a day.
     pub per_day: f64,
     /// How long the agent stays without the guard.
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub length: Duration,
 }
 

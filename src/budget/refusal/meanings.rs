@@ -1,7 +1,7 @@
 //! What providers say when they refuse, and where that is written. A table: one row for a code or phrase.
 
 use self::Said::{Code, Phrase, Within};
-use super::{Lifted, TerminalCause, TransientCause};
+use super::cause::{Lifted, TerminalCause, TransientCause};
 
 /// A code or phrase and its meaning.
 #[derive(Clone, Copy, Debug)]

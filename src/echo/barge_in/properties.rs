@@ -8,11 +8,12 @@ use super::*;
 use crate::artefact::Artefact;
 use crate::burst::{Judge, Phase, Sound};
 use crate::config::{BurstConfig, StormConfig};
-use crate::decision::{Edge, Verdict};
+use crate::decision::Verdict;
 use crate::frame::FRAME_LEN;
 use crate::level::LevelStep;
 use crate::release::Release;
 use crate::turn::{Around, Turn, TurnStep};
+use crate::turn_state::Edge;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::window;
+use super::calendar::{month_of, month_start};
 
 /// A store's clock: microseconds since 1970, UTC. Never compared with a worker's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -18,7 +18,7 @@ impl StoreTime {
 
     /// When the next calendar month begins, UTC: what is counted by the month comes back.
     pub fn next_month(self) -> Self {
-        window::month_start(window::month_of(self) + 1)
+        Self(month_start(month_of(self.0) + 1))
     }
 }
 

@@ -1,8 +1,10 @@
-//! Counting within a time, and the days and months of it.
+//! Counting within a time.
 
 use std::collections::VecDeque;
 
-use super::{Allowance, RateWindow, Spent, StoreTime};
+use super::allowance::{Allowance, Spent};
+use super::calendar::{day_of, month_of, month_start};
+use super::term::{RateWindow, StoreTime};
 
 /// What was spent lately, in slices. Bounded: at most one slice more than [`SLICES`].
 #[derive(Clone, Debug, Default)]
@@ -66,7 +68,7 @@ impl Window {
 fn slice_at(allowance: Allowance, now: StoreTime) -> u64 {
     match allowance {
         Allowance::Sliding { per, .. } => now.0 / slice_us(per),
-        Allowance::Monthly { .. } => month_of(now),
+        Allowance::Monthly { .. } => month_of(now.0),
     }
 }
 
@@ -75,36 +77,12 @@ fn leaves_at(allowance: Allowance, index: u64) -> StoreTime {
     let next = index.saturating_add(1);
     match allowance {
         Allowance::Sliding { per, .. } => StoreTime(next.saturating_mul(slice_us(per)).saturating_add(per.us())),
-        Allowance::Monthly { .. } => month_start(next),
+        Allowance::Monthly { .. } => StoreTime(month_start(next)),
     }
 }
 
 fn slice_us(per: RateWindow) -> u64 {
     per.us() / SLICES
-}
-
-/// Days since 1970, UTC.
-pub(super) fn day_of(at: StoreTime) -> u64 {
-    at.0 / DAY_US
-}
-
-/// Months since March of the year 0, UTC.
-pub(super) fn month_of(at: StoreTime) -> u64 {
-    // Civil from days, Howard Hinnant, http://howardhinnant.github.io/date_algorithms.html
-    let days = day_of(at) + DAYS_TO_1970;
-    let (era, day_of_era) = (days / ERA, days % ERA);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    (era * 400 + year_of_era) * 12 + (5 * day_of_year + 2) / 153
-}
-
-/// The first moment of a month that counts from March of the year 0; 1970 and the end of time bound it.
-pub(super) fn month_start(month: u64) -> StoreTime {
-    let (year, month) = (month / 12, month % 12);
-    let (era, year_of_era) = (year / 400, year % 400);
-    let day_of_era = 365 * year_of_era + year_of_era / 4 - year_of_era / 100 + (153 * month + 2) / 5;
-    let days = era.saturating_mul(ERA).saturating_add(day_of_era).saturating_sub(DAYS_TO_1970);
-    StoreTime(days.saturating_mul(DAY_US))
 }
 
 /// The most that was used at a time, for each of the last seven days.
@@ -115,7 +93,7 @@ pub(super) struct Peaks {
 
 impl Peaks {
     pub(super) fn note(&mut self, used: u64, now: StoreTime) {
-        let today = day_of(now);
+        let today = day_of(now.0);
         match self.days.back_mut().filter(|(day, _)| *day == today) {
             Some((_, peak)) => *peak = used.max(*peak),
             None => self.days.push_back((today, used)),
@@ -129,7 +107,7 @@ impl Peaks {
     }
 
     fn forget(&mut self, now: StoreTime) {
-        while self.days.front().is_some_and(|(day, _)| day + PEAK_DAYS <= day_of(now)) {
+        while self.days.front().is_some_and(|(day, _)| day + PEAK_DAYS <= day_of(now.0)) {
             self.days.pop_front();
         }
     }
@@ -139,10 +117,6 @@ impl Peaks {
 pub(crate) const SLICES: u64 = 60;
 /// Days of which peaks are kept, today included.
 pub(super) const PEAK_DAYS: u64 = 7;
-const DAY_US: u64 = 86_400_000_000;
-/// Days of 400 years, and from 1 March of the year 0 to 1970.
-const ERA: u64 = 146_097;
-const DAYS_TO_1970: u64 = 719_468;
 
 #[cfg(test)]
 mod tests {
@@ -183,24 +157,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn months_are_those_of_the_calendar() {
-        let utc = |text: &str| {
-            let since = humantime::parse_rfc3339(text).unwrap().duration_since(std::time::UNIX_EPOCH).unwrap();
-            StoreTime::default() + since
-        };
-        for (last, first) in [
-            ("2024-02-29T23:59:59.999999Z", "2024-03-01T00:00:00Z"),
-            ("2025-02-28T23:59:59.999999Z", "2025-03-01T00:00:00Z"),
-            ("2026-12-31T23:59:59.999999Z", "2027-01-01T00:00:00Z"),
-            ("2100-02-28T23:59:59.999999Z", "2100-03-01T00:00:00Z"),
-            ("2026-11-30T23:59:59.999999Z", "2026-12-01T00:00:00Z"),
-        ] {
-            assert_eq!(month_of(utc(last)) + 1, month_of(utc(first)), "{first}");
-            assert_eq!(month_start(month_of(utc(first))), utc(first), "{first}");
-        }
-    }
-
     /// As a store might say them that means harm.
     #[test]
     fn slices_that_cannot_be_end_somewhere() {
@@ -221,16 +177,20 @@ mod tests {
     #[test]
     fn a_month_starts_from_nothing() {
         let allowance = Allowance::Monthly { n: NonZeroU64::new(1_000).unwrap() };
-        let (mut window, last_minute) = (Window::default(), StoreTime(month_start(24_300).0 - 60_000_000));
+        let (mut window, last_minute) = (Window::default(), StoreTime(month_start(24_300) - 60_000_000));
         assert_eq!(window.spend(allowance, 999, last_minute), Spent::Counted { used: 999 });
-        let until = Some(month_start(24_300));
+        let until = Some(StoreTime(month_start(24_300)));
         assert_eq!(window.spend(allowance, 2, last_minute), Spent::Over { used: 999, until });
-        assert_eq!(window.spend(allowance, 1_000, month_start(24_300)), Spent::Counted { used: 1_000 }, "no rollover");
+        assert_eq!(
+            window.spend(allowance, 1_000, StoreTime(month_start(24_300))),
+            Spent::Counted { used: 1_000 },
+            "no rollover"
+        );
     }
 
     #[test]
     fn peaks_are_of_seven_days() {
-        let (mut peaks, day) = (Peaks::default(), |day: u64| StoreTime(day * DAY_US + 5));
+        let (mut peaks, day) = (Peaks::default(), |day: u64| StoreTime(day * 86_400_000_000 + 5));
         [(1, 9), (1, 4), (2, 3), (7, 5)].into_iter().for_each(|(on, used)| peaks.note(used, day(on)));
         assert_eq!([7, 8, 13, 14].map(|on| peaks.highest(day(on))), [9, 5, 5, 0]);
         assert!(peaks.days.is_empty());

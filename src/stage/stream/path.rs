@@ -3,12 +3,12 @@
 use std::sync::atomic::Ordering;
 
 use super::{Path, Stream, start_of};
-use crate::decision::TurnState;
 use crate::gate::Gate;
 use crate::pool::GatePool;
 use crate::stage::contain::contained;
 use crate::stage::event::{Failure, Health, Passage, TurnEnd};
 use crate::stage::options::Mode;
+use crate::turn_state::TurnState;
 
 impl Stream {
     pub(super) fn change_mode(&mut self, pool: &mut GatePool, mode: Mode) {
@@ -27,8 +27,8 @@ impl Stream {
         self.path = path;
         self.pass_held(pool, next, Passage::Ungated);
         self.end_turn(pool, TurnEnd::GateLeft);
-        self.teller.gate_left();
-        failure.into_iter().for_each(|cause| self.teller.health(Health::PassingThrough { cause }));
+        self.writer.gate_left();
+        failure.into_iter().for_each(|cause| self.writer.health(Health::PassingThrough { cause }));
     }
 
     /// The gate listens again, as a new one.
@@ -38,20 +38,20 @@ impl Stream {
             return self.lose_gate(pool, self.next);
         }
         (self.path, self.origin, self.turn) = (Path::Gate, self.next, TurnState::Quiet);
-        self.teller.gate_begins(start_of(self.origin));
-        self.teller.health(Health::Gating { from: start_of(self.origin) });
+        self.writer.gate_begins(start_of(self.origin));
+        self.writer.health(Health::Gating { from: start_of(self.origin) });
     }
 
     fn pass_held(&mut self, pool: &GatePool, next: u64, passage: Passage) {
         if let Some(gate) = self.gate.and_then(|id| pool.gate(id).ok()) {
-            self.teller.pass_held(gate, start_of(next), passage);
+            self.writer.pass_held(gate, start_of(next), passage);
         }
     }
 
     pub(super) fn end_turn(&mut self, pool: &mut GatePool, cause: TurnEnd) {
         self.turn = TurnState::Quiet;
         let edge = self.gate.and_then(|id| pool.gate_mut(id).ok()).and_then(Gate::finish);
-        edge.iter().for_each(|edge| self.teller.turn_ended(edge, cause));
+        edge.iter().for_each(|edge| self.writer.turn_ended(edge, cause));
     }
 
     /// The reader took over while the worker was stuck: what waits has been handed out.
@@ -62,8 +62,8 @@ impl Stream {
         }
         while self.mic.pop().is_ok() {}
         self.next = self.next.max(self.shared.next_frame.load(Ordering::Acquire));
-        self.teller.gate_left();
-        self.teller.back(takeovers, self.next);
+        self.writer.gate_left();
+        self.writer.back(takeovers, self.next);
         if matches!(self.path, Path::Gate | Path::Late { .. }) {
             self.enter_gate(pool);
         }
@@ -86,8 +86,8 @@ impl Stream {
     pub(super) fn lose_gate(&mut self, pool: &mut GatePool, next: u64) {
         (self.path, self.turn) = (Path::NoGate, TurnState::Quiet);
         self.pass_held(pool, next, Passage::Ungated);
-        self.teller.gate_broke();
-        self.teller.health(Health::PassingThrough { cause: Failure::DetectorPanicked });
+        self.writer.gate_broke();
+        self.writer.health(Health::PassingThrough { cause: Failure::DetectorPanicked });
         contained(|| self.drop_gate(pool));
     }
 

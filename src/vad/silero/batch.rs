@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::kernel::{Memory, Net};
 use super::{DueWindow, SileroModel, SileroRate, score_together};
-use crate::decision::Probability;
+use crate::probability::Probability;
 use crate::vad::window::Window;
 
 /// Silero VAD v6.2 on many streams of one rate: those whose window is full are scored together, so

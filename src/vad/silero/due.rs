@@ -1,7 +1,7 @@
 //! Windows that wait for their score, alone or in company.
 
 use super::kernel::{GROUP, Memory, Net};
-use crate::decision::Probability;
+use crate::probability::Probability;
 
 /// A full window of some stream, lent to whoever scores it.
 pub(crate) struct DueWindow<'a> {

@@ -24,8 +24,8 @@ use super::forget::Forgetting;
 use super::window::Window;
 use super::{ModelId, Score, Vad};
 use crate::config::{SileroConfig, TurnConfig};
-use crate::decision::Probability;
 use crate::frame::{FRAME_LEN, Frame, SAMPLE_RATE, SampleIndex, Span, duration_of};
+use crate::probability::Probability;
 use kernel::Memory;
 
 /// Silero VAD v6.2 on one stream of 16 kHz audio: a score for every 512 samples (32 ms).

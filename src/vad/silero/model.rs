@@ -9,7 +9,7 @@ use super::instruction_set::InstructionSet;
 use super::kernel::{HIDDEN, Net, Shape, Weights, lanes};
 use super::layer::Conv;
 use crate::error::ModelError;
-use crate::vad::ModelId;
+use crate::model_id::ModelId;
 use crate::weights;
 
 /// The weights of Silero VAD v6.2, shared by every stream through an `Arc`.

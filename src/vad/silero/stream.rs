@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::SileroModel;
 use super::kernel::{Memory, Net};
-use crate::decision::Probability;
+use crate::probability::Probability;
 use crate::vad::window::Window;
 
 /// Silero VAD v6.2 on one stream of samples: a score for every 32 ms.

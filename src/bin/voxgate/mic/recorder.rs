@@ -9,9 +9,10 @@ use anyhow::{Context, bail};
 use hound::{SampleFormat, WavSpec, WavWriter};
 use voxgate::{Decision, Frame, GateConfig, Ledger, SAMPLE_RATE, samples_in};
 
-use crate::outputs::Came;
+use crate::slot::Came;
 use crate::slot::Slot;
-use crate::target::{Sink, cannot_write};
+use crate::target::Sink;
+use crate::write_error::cannot_write;
 use crate::writers::{FramesCsv, Writer, io_error};
 
 /// Writes a stream from its beginning: microphone and playback as floats, the very samples that the gate

@@ -11,9 +11,8 @@ use symphonia::core::units::{Duration, Timestamp};
 use symphonia::default::codecs::AdpcmDecoder;
 
 use super::data::Data;
-use super::riff::Format;
-use super::wav::Adpcm;
-use super::{CONVERT, Decode};
+use super::decode::{CONVERT, Decode};
+use super::riff::{Adpcm, Format};
 
 /// How the blocks of a file are made.
 pub(super) struct Blocks {

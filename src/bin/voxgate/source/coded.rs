@@ -1,23 +1,22 @@
 //! FLAC, MP3, Ogg Vorbis, M4A and AAC, by symphonia.
 
 use std::fs::File;
-use std::io::{Cursor, ErrorKind};
+use std::io::ErrorKind;
 
 use anyhow::{Context, anyhow, bail};
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_MP3, CODEC_ID_OPUS, CODEC_ID_SPEEX};
 use symphonia::core::codecs::audio::{AudioCodecId, AudioDecoder, AudioDecoderOptions};
-use symphonia::core::errors::{Error, Result};
-use symphonia::core::formats::probe::{Hint, Score, Scoreable};
+use symphonia::core::errors::Error;
+use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, Track, TrackType};
-use symphonia::core::io::{MediaSource, MediaSourceStream, ReadOnlySource, ScopedStream};
+use symphonia::core::io::{MediaSource, MediaSourceStream, ReadOnlySource};
 use symphonia::core::meta::MetadataOptions;
-use symphonia::default::formats::{AdtsReader, MpaReader};
 use symphonia::default::{get_codecs, get_probe};
 
+use super::decode::{CONVERT, CUT_OFF, Decode, Opened};
 use super::input::Input;
 use super::kind::Coding;
 use super::movie::{Edit, Movie, Place};
-use super::{CONVERT, CUT_OFF, Decode, Opened};
 use crate::paint::warn;
 
 /// Reads the header and the first packet.
@@ -53,15 +52,6 @@ pub(super) fn open(input: Input, coding: Coding) -> anyhow::Result<Opened> {
     }
     let Coded { sample_rate, channels, promised: frames, .. } = coded;
     Ok(Opened { sample_rate, channels, frames, decoder: Box::new(coded) })
-}
-
-/// Whether two frames of MP3 or AAC follow each other.
-pub(super) fn is_mpeg(head: &[u8]) -> bool {
-    let sure = |score: fn(ScopedStream<&mut MediaSourceStream<'_>>) -> Result<Score>| {
-        let mut stream = MediaSourceStream::new(Box::new(Cursor::new(head.to_vec())), Default::default());
-        matches!(score(ScopedStream::new(&mut stream, head.len() as u64)), Ok(Score::Supported(u8::MAX)))
-    };
-    sure(MpaReader::score) || sure(AdtsReader::score)
 }
 
 struct Coded {

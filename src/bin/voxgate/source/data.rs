@@ -2,8 +2,8 @@
 
 use std::io::{self, ErrorKind, Read};
 
+use super::decode::{Bytes, CUT_OFF};
 use super::input::peek;
-use super::{Bytes, CUT_OFF};
 
 /// How many bytes of samples a header promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use audioadapter_sample::sample::{
 };
 use clap::ValueEnum;
 
-use super::{BLOCK, Decode};
+use super::decode::{BLOCK, Decode};
 
 /// How a sample is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use super::Bytes;
+use super::decode::Bytes;
 use crate::interrupt::{Interrupt, Waiting};
 
 /// Bytes that come once, in order.

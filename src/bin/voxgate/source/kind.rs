@@ -84,7 +84,7 @@ fn may_be_mpeg(head: &[u8]) -> bool {
 /// Whether a second frame follows the first.
 #[cfg(feature = "formats")]
 fn is_mpeg(input: &mut Input) -> io::Result<bool> {
-    Ok(super::coded::is_mpeg(&input.peek(MPEG_HEAD_BYTES)?))
+    Ok(super::mpeg::is_mpeg(&input.peek(MPEG_HEAD_BYTES)?))
 }
 
 #[cfg(not(feature = "formats"))]

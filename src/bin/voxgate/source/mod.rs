@@ -5,18 +5,21 @@ mod adpcm;
 #[cfg(feature = "formats")]
 mod coded;
 mod data;
+mod decode;
 mod encoding;
 mod input;
 mod kind;
 #[cfg(feature = "formats")]
 mod movie;
+#[cfg(feature = "formats")]
+mod mpeg;
 mod raw;
 mod riff;
+
 #[cfg(test)]
 mod tests;
 mod wav;
 
-use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -24,6 +27,7 @@ use voxgate::Intake;
 
 use crate::interrupt::Interrupt;
 use crate::paint::Usage;
+use decode::{BLOCK, CONVERT, Decode, Opened};
 use input::Input;
 use kind::Kind;
 pub(crate) use raw::{Headerless, RawArgs};
@@ -40,29 +44,6 @@ pub(crate) struct Source {
     samples: Vec<f32>,
     /// What stopped the reading, told once all before it has been handed out.
     broken: Option<anyhow::Error>,
-}
-
-/// A reader that is handed on.
-type Bytes = Box<dyn Read + Send + Sync>;
-
-/// Bytes into samples.
-trait Decode {
-    /// Appends the next samples, whole sample frames, about `most` of them; none at the end. Those before an
-    /// error are appended too.
-    fn decode(&mut self, samples: &mut Vec<f32>, most: usize) -> anyhow::Result<()>;
-
-    /// Packets that could not be decoded and are silence.
-    fn damaged(&self) -> u64 {
-        0
-    }
-}
-
-/// What a header, or the user, says of the samples that follow.
-struct Opened {
-    sample_rate: u32,
-    channels: u16,
-    frames: Option<u64>,
-    decoder: Box<dyn Decode>,
 }
 
 impl Source {
@@ -161,12 +142,6 @@ fn open_coded(input: Input, coding: kind::Coding) -> anyhow::Result<Opened> {
     bail!("{} is {}, and this voxgate was built without the feature `formats`; {CONVERT}", input.name, coding.name())
 }
 
-/// What to do about audio that cannot be read.
-const CONVERT: &str = "convert it, for instance with `ffmpeg -i IN OUT.wav`";
-/// The end of audio whose header promises more.
-const CUT_OFF: &str = "ends before its header says it does: it was cut off; copy or record it again";
 const READ: &str = if cfg!(feature = "formats") { "WAV, FLAC, MP3, Ogg Vorbis, M4A or AAC" } else { "WAV" };
-/// Samples per block.
-const BLOCK: usize = 1 << 14;
 /// As many as an [`Intake`] takes.
 const MOST_CHANNELS: u16 = 8;

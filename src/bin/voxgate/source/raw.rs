@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::Opened;
+use super::decode::Opened;
 use super::encoding::{Encoding, Plain, Torn};
 use super::input::Input;
 

@@ -2,8 +2,15 @@
 
 use std::io::{self, Cursor, Error, ErrorKind, Read};
 
-use super::Bytes;
 use super::data::Size;
+use super::decode::Bytes;
+
+/// Four bits per sample, in blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Adpcm {
+    Microsoft,
+    Ima,
+}
 
 /// What stands before the samples.
 pub(super) struct Header {

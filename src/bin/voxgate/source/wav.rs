@@ -9,10 +9,10 @@ use std::io::ErrorKind;
 use anyhow::{Context, anyhow, bail};
 
 use super::data::Data;
+use super::decode::{CONVERT, CUT_OFF, Decode, Opened};
 use super::encoding::{Encoding, Plain, Torn};
 use super::input::Input;
-use super::riff::{Format, Header, Order, PCM};
-use super::{CONVERT, CUT_OFF, Decode, Opened};
+use super::riff::{Adpcm, Format, Header, Order, PCM};
 
 /// Reads the header and stops where the samples begin.
 pub(super) fn open(input: Input) -> anyhow::Result<Opened> {
@@ -55,13 +55,6 @@ pub(super) fn open(input: Input) -> anyhow::Result<Opened> {
 enum Coding {
     Plain(Encoding),
     Adpcm(Adpcm),
-}
-
-/// Four bits per sample, in blocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Adpcm {
-    Microsoft,
-    Ima,
 }
 
 /// How the samples are written; else what they are. The tags are those of `mmreg.h`.

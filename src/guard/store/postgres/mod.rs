@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, NoTls, Row};
 
-use self::rows::{Columns, unexpected};
+use self::rows::{Columns, POSTGRES, unexpected};
 use super::address::without_secrets;
 use super::shared::{Reader, SharedConfig};
 use super::{
@@ -284,7 +284,6 @@ fn without_its_words(error: &tokio_postgres::Error) -> String {
     if quotes_its_own { cause } else { "it is neither a URL nor `key=value` pairs that PostgreSQL knows".to_owned() }
 }
 
-const POSTGRES: &str = "PostgreSQL";
 const SCHEMA: &str = include_str!("schema.sql");
 /// To be raised with every change of the schema.
 const SCHEMA_VERSION: u32 = 2;

@@ -3,7 +3,6 @@
 use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
 
-use super::POSTGRES;
 use crate::guard::Name;
 use crate::guard::store::{
     Fence, Held, StoreError, StoreTime, Survey, Token, Usage, UsageKind, WorkerState, WorkerView,
@@ -140,3 +139,5 @@ pub(super) fn unexpected(answer: &str) -> StoreError {
     let cause = format!("the answer {answer:.200}; is another version of voxgate using this database?");
     StoreError::Refused { store: POSTGRES, cause }
 }
+
+pub(super) const POSTGRES: &str = "PostgreSQL";

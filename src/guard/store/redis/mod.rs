@@ -14,7 +14,7 @@ use ::redis::{
 use tokio::sync::Mutex;
 
 use self::bounded::Bounded;
-use self::reply::Reply;
+use self::reply::{REDIS, Reply};
 use super::address::without_secrets;
 use super::shared::{Reader, SharedConfig};
 use super::{
@@ -313,8 +313,6 @@ fn us(time: Duration) -> u64 {
 fn cause_of(error: &RedisError) -> String {
     error.to_string()
 }
-
-const REDIS: &str = "Redis";
 
 static TAKE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(include_str!("prelude.lua"), include_str!("hold.lua"), include_str!("take.lua")))

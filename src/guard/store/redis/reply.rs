@@ -2,7 +2,6 @@
 
 use ::redis::{FromRedisValue, ParsingError, Value};
 
-use super::REDIS;
 use crate::guard::Name;
 use crate::guard::store::{Fence, Held, Hold, Holder, StoreError, StoreTime, Token, UsageKind};
 
@@ -98,3 +97,5 @@ pub(super) fn budget_kind(kind: UsageKind) -> String {
         UsageKind::Monthly => "month".to_owned(),
     }
 }
+
+pub(super) const REDIS: &str = "Redis";

@@ -9,7 +9,8 @@ use ::redis::{Pipeline, RedisResult, cmd, pipe};
 
 use super::RedisStore;
 use super::reply::{held, name, time, unexpected};
-use crate::guard::store::window::{PEAK_DAYS, Window, day_of};
+use crate::guard::store::calendar::day_of;
+use crate::guard::store::window::{PEAK_DAYS, Window};
 use crate::guard::store::{
     Allowance, Held, RateWindow, StoreError, StoreTime, Survey, Usage, UsageKind, WorkerState, WorkerView,
 };
@@ -173,7 +174,7 @@ fn usage(fields: &HashMap<String, String>, key: &str, leases: &[Held], now: Stor
         pairs.collect()
     };
     let resource = name(fields.get("name").ok_or_else(wrong)?)?;
-    let peaks = numbered("d:").into_iter().filter(|(day, _)| day.saturating_add(PEAK_DAYS) > day_of(now));
+    let peaks = numbered("d:").into_iter().filter(|(day, _)| day.saturating_add(PEAK_DAYS) > day_of(now.0));
     let peak_7_days = peaks.map(|(_, peak)| peak).max().unwrap_or(0);
     if key.starts_with("usage:") {
         let held: Vec<&Held> = leases.iter().filter(|held| held.name == resource).collect();

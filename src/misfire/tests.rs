@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::decision::Probability;
+use crate::probability::Probability;
 
 #[test]
 fn five_misfires_of_any_mix_open_it() {

@@ -1,9 +1,9 @@
 //! Whether a transcript holds words of the user.
 
-use super::MisfirePolicy;
-use crate::decision::Probability;
-use crate::guard::Moment;
-use crate::guard::text::{AgentSpeech, Plain};
+use super::likeness::{AgentSpeech, Plain};
+use super::policy::MisfirePolicy;
+use crate::moment::Moment;
+use crate::probability::Probability;
 
 /// A final result of speech-to-text.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,5 +1,6 @@
 //! The breaker on speech-to-text results: audio that is paid for and holds no words is stopped.
 
+mod likeness;
 mod policy;
 mod transcript;
 
@@ -8,7 +9,7 @@ pub use transcript::{Heard, Misfire, Transcript};
 
 use std::time::Duration;
 
-use super::{Moment, backoff};
+use crate::moment::{Moment, backoff};
 use transcript::Listener;
 
 /// Counts misfires in a row and breaks the circuit to speech-to-text when there are too many.

@@ -9,16 +9,18 @@ use tokio::sync::{mpsc, watch};
 use super::event::{Audio, Event, Health, Passage, SttStep, Totals, TurnEnd};
 use super::options::Mode;
 use super::shared::Shared;
+use crate::burst::StormStep;
 use crate::config::ForwardConfig;
-use crate::decision::{Decision, Edge, Evidence, Reason, Verdict};
-use crate::feedback::StormStep;
+use crate::decision::{Decision, Evidence, Verdict};
 use crate::forward::{Forwarder, SttInput};
 use crate::frame::{FRAME_LEN, Frame, SampleIndex, Span};
 use crate::gate::Gate;
 use crate::ledger::{Ledger, Suppressed};
+use crate::reason::Reason;
+use crate::turn_state::Edge;
 
 /// Writes the events of one stream, and counts.
-pub(super) struct Teller {
+pub(super) struct EventWriter {
     events: mpsc::Sender<Message>,
     totals_out: watch::Sender<Totals>,
     shared: Arc<Shared>,
@@ -59,7 +61,7 @@ enum Connection {
     Open,
 }
 
-impl Teller {
+impl EventWriter {
     pub(super) fn new(
         events: mpsc::Sender<Message>,
         totals_out: watch::Sender<Totals>,
@@ -171,7 +173,7 @@ impl Teller {
     pub(super) fn finish(&mut self, gate: &mut Gate) {
         let mut steps = Vec::new();
         let edge = self.forwarder.finish(gate, |input| steps.extend(SttStep::of(&input)));
-        edge.iter().for_each(|edge| self.turn_ended(edge, TurnEnd::Gate(crate::decision::EndCause::StreamEnd)));
+        edge.iter().for_each(|edge| self.turn_ended(edge, TurnEnd::Gate(crate::turn_state::EndCause::StreamEnd)));
         steps.into_iter().for_each(|step| self.stt(step));
         self.gate_left();
         self.judge_results(SampleIndex(u64::MAX));

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::duration;
-use crate::decision::Probability;
+use crate::duration_text;
+use crate::probability::Probability;
 
 /// When the breaker opens, and how it finds out that it may close.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,16 +17,16 @@ pub struct MisfirePolicy {
     /// A transcript with less confidence than this is a misfire; one without any is judged by its text.
     pub min_confidence: Probability,
     /// When open, the first probe is let through after this, the next after twice as long …
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub first_retry: Duration,
     /// … but never later than this.
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub longest_retry: Duration,
     /// A probe without a result for this long is given up; the next candidate is a probe again.
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub probe_timeout: Duration,
     /// How long after the agent's words they can come back as an echo.
-    #[serde(with = "duration")]
+    #[serde(with = "duration_text")]
     pub echo_window: Duration,
     /// A transcript this much like the agent's own words (1 is equal) is their echo.
     pub echo_likeness: Probability,

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use serde::de::{Error, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-use super::SileroReset;
+use serde::{Deserialize, Deserializer, Serializer};
 
 pub(crate) fn serialize<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&text(*time))
@@ -16,7 +14,7 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
 }
 
 /// The way a duration is written back: `300ms`, `1.5s`, `60s`.
-pub(super) fn text(time: Duration) -> String {
+pub(crate) fn text(time: Duration) -> String {
     let whole_ms = time.subsec_nanos().is_multiple_of(1_000_000);
     match time {
         t if whole_ms && t < Duration::from_secs(1) => format!("{}ms", t.as_millis()),
@@ -24,7 +22,7 @@ pub(super) fn text(time: Duration) -> String {
     }
 }
 
-pub(super) fn parse(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     let expected = "expected a time such as 300ms, 1.5s or 1m 30s";
     if let Some(seconds) = text.strip_suffix('s').and_then(|n| n.trim().parse::<f64>().ok()) {
         return Duration::try_from_secs_f64(seconds).map_err(|_| format!("`{text}` is not a duration; {expected}"));
@@ -55,7 +53,7 @@ impl Visitor<'_> for TimeVisitor {
 }
 
 /// An optional duration, `"off"` where there is none.
-pub(super) mod or_off {
+pub(crate) mod or_off {
     use super::*;
 
     pub(crate) fn serialize<S: Serializer>(time: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -76,29 +74,6 @@ pub(super) mod or_off {
             Given::Seconds(seconds) => TimeVisitor.visit_f64(seconds).map(Some),
             Given::Text(text) if text == "off" => Ok(None),
             Given::Text(text) => parse(&text).map(Some).map_err(D::Error::custom),
-        }
-    }
-}
-
-impl Serialize for SileroReset {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Never => serializer.serialize_str("never"),
-            Self::Silence(after) => serializer.collect_str(&format_args!("silence {}", text(*after))),
-            Self::Every(after) => serializer.collect_str(&format_args!("every {}", text(*after))),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for SileroReset {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let given = String::deserialize(deserializer)?;
-        let wrong = || format!("`{given}` is not a reset policy; expected never, silence 10s or every 5s");
-        match given.split_once(' ') {
-            None if given == "never" => Ok(Self::Never),
-            Some(("silence", time)) => parse(time).map(Self::Silence).map_err(|_| D::Error::custom(wrong())),
-            Some(("every", time)) => parse(time).map(Self::Every).map_err(|_| D::Error::custom(wrong())),
-            _ => Err(D::Error::custom(wrong())),
         }
     }
 }

@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn the_bundled_model_is_the_one_on_the_card() {
-        let card = include_str!("../../models/silero_vad_v6.2.md");
+        let card = include_str!("../models/silero_vad_v6.2.md");
         let id = SileroModel::bundled().unwrap().id();
         assert_eq!(id.to_string(), KNOWN[0].0);
         for (sum, _) in KNOWN {

@@ -1,14 +1,16 @@
-use super::backlog::Backlog;
-use super::canceller::Canceller;
-use super::delay::DelayEstimator;
+use crate::echo::backlog::Backlog;
+use crate::echo::canceller::Canceller;
+use crate::echo::delay::DelayEstimator;
 mod continuity;
 
-use super::barge_in::{BargeIn, Now};
-use super::features::FEATURES;
-use super::path::{DelayChange, Delivery};
 use super::*;
 use crate::config::{EchoConfig, TurnConfig};
-use crate::decision::{Reason, TurnState};
+use crate::echo::barge_in::{Admission, BargeIn, Now};
+use crate::echo::evidence::DelayQuality;
+use crate::echo::features::FEATURES;
+use crate::echo::path::{DelayChange, Delivery};
+use crate::reason::Reason;
+use crate::turn_state::TurnState;
 use crate::vad::Score;
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::Moment;
+use crate::moment::Moment;
 
 /// A transcript made comparable, in a buffer that is used again and again.
 #[derive(Clone, Debug)]

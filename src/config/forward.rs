@@ -1,0 +1,59 @@
+//! What speech-to-text gets.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::range::refuse_outside;
+use crate::duration_text;
+use crate::error::ConfigError;
+
+/// What STT gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ForwardConfig {
+    /// What is sent in place of what was not forwarded.
+    pub policy: ForwardPolicy,
+    /// How the provider bills, idles and endpoints.
+    pub provider: Provider,
+    /// Close the connection after this much silence, but never within a turn (`keepalive` only); `"off"` keeps it
+    /// open. At most a day.
+    #[serde(with = "duration_text::or_off")]
+    pub close_after: Option<Duration>,
+}
+
+/// What is sent in place of what was not forwarded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ForwardPolicy {
+    /// Nothing; a [`TimeMap`](crate::TimeMap) puts the transcript's times right.
+    #[default]
+    Drop,
+    /// Zeros, so that the provider's clock stays the microphone's.
+    Silence,
+    /// Nothing, and the caller is told when the provider needs a keep-alive or a close.
+    Keepalive,
+}
+
+/// A speech-to-text provider whose habits are known: see [`ProviderProfile`](crate::ProviderProfile).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    /// AssemblyAI streaming.
+    Assemblyai,
+    /// Deepgram streaming.
+    Deepgram,
+    /// Bills audio, endpoints on silence in the audio, no keep-alive.
+    #[default]
+    Generic,
+    /// A file or request per segment (Whisper and its kin).
+    Segmented,
+}
+
+impl ForwardConfig {
+    pub(super) fn refuse_contradictions(&self) -> Result<(), ConfigError> {
+        self.close_after.map_or(Ok(()), |after| {
+            refuse_outside("forward.close_after", after, Duration::ZERO, Duration::from_secs(86_400))
+        })
+    }
+}

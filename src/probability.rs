@@ -1,0 +1,51 @@
+//! A number from 0 to 1.
+
+/// A number in [0, 1].
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
+pub struct Probability(f32);
+
+impl Probability {
+    /// `value`, if it is a number in [0, 1].
+    pub const fn new(value: f32) -> Option<Self> {
+        if value >= 0.0 && value <= 1.0 { Some(Self(value)) } else { None }
+    }
+
+    /// Certainty.
+    pub(crate) const ONE: Self = Self(1.0);
+
+    /// The smaller of two.
+    pub(crate) fn least(self, other: Self) -> Self {
+        if other < self { other } else { self }
+    }
+
+    /// The probability nearest to `value`; 0 for NaN. For results of arithmetic, never for input.
+    pub(crate) fn nearest(value: f32) -> Self {
+        Self(value.clamp(0.0, 1.0).max(0.0))
+    }
+
+    /// The logarithm of its odds, within ±9.2 (a probability of 1e-4 and its counterpart).
+    pub(crate) fn log_odds(self) -> f32 {
+        let p = self.0.clamp(1e-4, 1.0 - 1e-4);
+        (p / (1.0 - p)).ln()
+    }
+
+    /// Its value.
+    pub const fn get(self) -> f32 {
+        self.0
+    }
+}
+
+impl TryFrom<f64> for Probability {
+    type Error = String;
+    fn try_from(value: f64) -> Result<Self, String> {
+        Self::new(value as f32).ok_or_else(|| format!("{value} is not a probability; expected a number from 0 to 1"))
+    }
+}
+
+impl From<Probability> for f64 {
+    /// The shortest decimal that reads back as the same `f32`: 0.35, not 0.3499999940395355.
+    fn from(p: Probability) -> Self {
+        p.0.to_string().parse().unwrap_or(f64::from(p.0))
+    }
+}

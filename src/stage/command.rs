@@ -1,0 +1,83 @@
+//! What is on its way to the worker of a stream, and why it was not taken.
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::options::Mode;
+use super::unplayed::Playing;
+use crate::config::GateConfig;
+use crate::error::ReconfigureError;
+use crate::frame::Span;
+use crate::moment::Moment;
+use crate::probability::Probability;
+
+/// What the agent says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Agent {
+    /// It speaks: playback should come.
+    Speaking,
+    /// It does not.
+    Silent,
+}
+
+/// A final result of speech-to-text: an [`SttResult`](crate::SttResult) that owns its text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SttHeard {
+    /// Its text; empty if nothing was understood.
+    pub text: String,
+    /// How sure the provider is; `None` if it does not say.
+    pub confidence: Option<Probability>,
+    /// The audio it is about, in the microphone's time ([`Audio::span`](super::Audio::span)); `None` is the oldest
+    /// opening without a result.
+    pub span: Option<Span>,
+}
+
+/// Other settings were not taken.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refused {
+    /// The worker took no command.
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    /// The gate cannot go on by them.
+    #[error(transparent)]
+    Settings(#[from] ReconfigureError),
+    /// There is no gate: the stream passes everything.
+    #[error("this stream has no gate to change, its audio passes; open a new stream")]
+    NoGate,
+}
+
+/// A command was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Busy {
+    /// Too many wait.
+    #[error("the worker is behind and takes no more commands of this stream; try again")]
+    Behind,
+    /// Nobody is there to take it.
+    #[error("the stream is over, or its engine is; open a new one")]
+    Over,
+}
+
+impl<T> From<mpsc::error::TrySendError<T>> for Busy {
+    fn from(error: mpsc::error::TrySendError<T>) -> Self {
+        match error {
+            mpsc::error::TrySendError::Full(_) => Self::Behind,
+            mpsc::error::TrySendError::Closed(_) => Self::Over,
+        }
+    }
+}
+
+/// On its way to the worker.
+#[derive(Debug)]
+pub(super) enum Command {
+    Agent(Agent),
+    CaughtUp { reply: oneshot::Sender<()> },
+    Heard(SttHeard),
+    Interrupt { from: Moment },
+    Mode(Mode),
+    Playback(Vec<Playing>),
+    Reconfigure { config: Box<GateConfig>, reply: oneshot::Sender<Result<(), Refused>> },
+}
+
+/// Commands of a stream that can wait. The worker takes them every few milliseconds.
+pub(super) const MOST_COMMANDS: usize = 1_024;

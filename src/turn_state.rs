@@ -1,0 +1,92 @@
+//! Where a turn stands, and what begins or ends it.
+
+use crate::frame::{SampleIndex, Span};
+use crate::probability::Probability;
+use crate::reason::Doubt;
+
+/// Where the user's turn stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TurnState {
+    /// Nobody speaks.
+    #[default]
+    Quiet,
+    /// The score is up, not yet for long enough.
+    Starting,
+    /// The user speaks.
+    Speaking,
+    /// The score is down, not yet for long enough.
+    Stopping,
+}
+
+impl TurnState {
+    /// The word used in files and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Quiet => "quiet",
+            Self::Starting => "starting",
+            Self::Speaking => "speaking",
+            Self::Stopping => "stopping",
+        }
+    }
+}
+
+/// What began or ended with a frame.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Edge {
+    /// Speech is confirmed: it began at `speech`; the forwarded span begins earlier, with the
+    /// pre-roll.
+    SpeechStart {
+        /// Where the score rose.
+        speech: SampleIndex,
+    },
+    /// The turn is over.
+    SpeechEnd {
+        /// From where the score rose to where it last was up.
+        speech: Span,
+        /// Samples of it in windows at or above the activation threshold.
+        voiced: u64,
+        /// Why it ended.
+        cause: EndCause,
+    },
+    /// The score rose over `candidate` and fell again before it was speech: nothing was sent.
+    Abandoned {
+        /// From where the score rose to where it last was up.
+        candidate: Span,
+        /// The highest score within it.
+        peak: Probability,
+        /// What the burst judge held against it, if the score alone would have opened.
+        doubt: Option<Doubt>,
+    },
+}
+
+impl Edge {
+    /// Whether this ends a turn in which hardly anything was speech: the gate opened in vain.
+    pub fn is_misfire(&self) -> bool {
+        matches!(self, Self::SpeechEnd { voiced, cause: EndCause::Silence, .. } if *voiced < MISFIRE_VOICED)
+    }
+}
+
+/// Why a turn ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EndCause {
+    /// `max_speech_duration` was reached; the next segment begins with the next frame, nothing is lost.
+    MaxSpeech,
+    /// `min_silence_duration` of silence.
+    Silence,
+    /// The stream ended.
+    StreamEnd,
+}
+
+impl EndCause {
+    /// The word used in files and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::MaxSpeech => "max_speech",
+            Self::Silence => "silence",
+            Self::StreamEnd => "stream_end",
+        }
+    }
+}
+
+/// A turn with less than 96 ms of voiced audio was a misfire, whatever the detector's windows are.
+const MISFIRE_VOICED: u64 = 1_536;
