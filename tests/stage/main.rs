@@ -3,6 +3,7 @@
 #![cfg(feature = "stage")]
 
 mod abuse;
+mod cuts;
 mod failures;
 mod gating;
 mod modes;
