@@ -7,6 +7,7 @@ use super::silero::{Attention, DueWindow};
 use super::{ModelId, Score, Silero, SileroModel, Vad, WebRtc};
 use crate::config::{SileroConfig, TurnConfig, WebRtcConfig, WebRtcMode, WebRtcWindow};
 use crate::frame::{FRAME_LEN, Frame, SampleIndex};
+use crate::probability::Probability;
 
 /// Silero's scores at a part of its cost.
 ///
@@ -22,6 +23,8 @@ use crate::frame::{FRAME_LEN, Frame, SampleIndex};
 pub struct Both {
     silero: Silero,
     webrtc: WebRtc,
+    /// A score from here on keeps Silero awake: speech may be fading in.
+    drowsy_below: Probability,
     /// Frames since WebRTC last heard a voice.
     unvoiced: u32,
     heard: u64,
@@ -34,6 +37,7 @@ impl Both {
         Self {
             silero: Silero::new(model, silero),
             webrtc: WebRtc::new(LOOK),
+            drowsy_below: DROWSY_BELOW,
             unvoiced: u32::MAX,
             heard: 0,
             awake_since: SampleIndex::default(),
@@ -44,7 +48,7 @@ impl Both {
     pub(super) fn stage(&mut self, frame: &Frame) {
         self.webrtc.score(frame);
         self.unvoiced = if self.webrtc.voiced() { 0 } else { self.unvoiced.saturating_add(1) };
-        let asleep = self.unvoiced >= PATIENCE_FRAMES && self.silero.speech().get() < DROWSY_BELOW;
+        let asleep = self.unvoiced >= PATIENCE_FRAMES && self.silero.speech() < self.drowsy_below;
         self.heard += FRAME_LEN as u64;
         if asleep {
             self.awake_since = SampleIndex(self.heard);
@@ -85,6 +89,7 @@ impl Vad for Both {
 
     fn set_turn(&mut self, turn: &TurnConfig) {
         self.silero.set_turn(turn);
+        self.drowsy_below = DROWSY_BELOW.least(turn.deactivation_threshold);
     }
 
     fn model(&self) -> Option<ModelId> {
@@ -101,8 +106,11 @@ const LOOK: WebRtcConfig = WebRtcConfig {
 };
 /// 200 ms: with 500 ms a quarter fewer windows sleep and twice as many shards open the gate.
 const PATIENCE_FRAMES: u32 = 20;
-/// A score from here on keeps Silero awake: speech may be fading in.
-const DROWSY_BELOW: f32 = 0.1;
+/// Lower scores let Silero sleep, unless the turn still takes them for speech.
+const DROWSY_BELOW: Probability = match Probability::new(0.1) {
+    Some(p) => p,
+    None => unreachable!(),
+};
 
 #[cfg(test)]
 mod tests {
@@ -120,5 +128,28 @@ mod tests {
         assert!((60..70).contains(&since), "{since}");
         both.reset();
         assert_eq!(both.awake_since(), SampleIndex(0));
+    }
+
+    /// Room noise that WebRTC hears no voice in and Silero scores by some hundredths.
+    #[test]
+    fn what_the_turn_takes_for_speech_keeps_it_awake() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/keyboard.wav");
+        let samples: Vec<i16> =
+            hound::WavReader::open(path).unwrap().into_samples().step_by(3).map(Result::unwrap).collect();
+        let asleep = |deactivation_threshold| {
+            let mut both = Both::new(SileroModel::bundled().unwrap(), SileroConfig::default());
+            both.set_turn(&TurnConfig { deactivation_threshold, ..TurnConfig::default() });
+            let frames = samples.as_chunks::<FRAME_LEN>().0.iter();
+            frames
+                .filter(|frame| {
+                    let before = both.awake_since();
+                    both.score(&Frame::new(frame.map(|sample| f32::from(sample) / 32_768.0)).unwrap());
+                    both.awake_since() > before
+                })
+                .count()
+        };
+        let (usual, low) =
+            (asleep(TurnConfig::default().deactivation_threshold), asleep(Probability::new(0.01).unwrap()));
+        assert!(low > 0 && usual > low + 10, "frames asleep: {usual}, by a low threshold {low}");
     }
 }
