@@ -6,15 +6,15 @@ use crate::artefact::ArtefactDetector;
 use crate::burst::{Judge, Phase, Sound, SoundTracker};
 use crate::config::{GateConfig, refuse_outside};
 use crate::decision::{Decision, Evidence};
-use crate::echo::{Arrival, Cue, Echo, Passage, Weight};
+use crate::echo::{Arrival, Cue, Echo, EchoRuling, Weight};
 use crate::error::{ConfigError, ReconfigureError};
 use crate::feedback::{SttResult, SttRuling};
 use crate::frame::{Frame, SampleIndex, Span, samples_in};
 use crate::history::History;
-use crate::level::{Content, Level};
+use crate::level::{FloorUpdate, Level};
 use crate::reason::Reason;
 use crate::release::Release;
-use crate::turn::{Around, Turn};
+use crate::turn::{FrameContext, Turn};
 use crate::turn_state::{Edge, TurnState};
 use crate::vad::{Detector, DueWindow, ModelId, Vad};
 
@@ -42,7 +42,7 @@ pub struct Gate {
 struct State {
     level: Level,
     /// What the next frame holds, by what this one did.
-    content: Content,
+    floor_update: FloorUpdate,
     artefacts: ArtefactDetector,
     sounds: SoundTracker,
     release: Release,
@@ -121,11 +121,11 @@ impl Gate {
         let artefact = self.state.artefacts.step(mic);
         let forwarded = self.echo.as_mut().and_then(|echo| echo.stage(mic, artefact)).unwrap_or(*mic.samples());
         let frame = self.history.record(&forwarded);
-        let State { level, content, sounds, .. } = &mut self.state;
-        let level = level.step(mic, if mic.is_gap() { Content::Foreign } else { *content });
+        let State { level, floor_update, sounds, .. } = &mut self.state;
+        let level = level.step(mic, if mic.is_gap() { FloorUpdate::Freeze } else { *floor_update });
         let sounding = sounds.step(frame.start, mic, &level, artefact);
         let sound = Sound { scored_from: self.vad.awake_since(), ..*sounding };
-        self.state.staged = Staged { frame, gap: mic.is_gap(), around: Around { level, artefact, sound } };
+        self.state.staged = Staged { frame, gap: mic.is_gap(), context: FrameContext { level, artefact, sound } };
     }
 
     /// The windows that wait for a score.
@@ -135,15 +135,15 @@ impl Gate {
 
     /// The second phase: decides on what was staged.
     pub(crate) fn decide(&mut self) -> Decision {
-        let Staged { frame, gap, around } = self.state.staged;
-        let Around { level, artefact, sound } = around;
+        let Staged { frame, gap, context } = self.state.staged;
+        let FrameContext { level, artefact, sound } = context;
         let score = self.vad.conclude();
-        let (passage, echo) = match &mut self.echo {
+        let (ruling, echo) = match &mut self.echo {
             Some(echo) => echo.judge(score, self.turn.state()),
-            None => (Passage::of(score), None),
+            None => (EchoRuling::of(score), None),
         };
-        let step = self.turn.step(frame, &passage, &around);
-        self.state.content = content(step.state, &passage);
+        let step = self.turn.step(frame, &ruling, &context);
+        self.state.floor_update = floor_update(step.state, &ruling);
         let evidence = Evidence {
             speech: score.speech,
             window: score.window,
@@ -155,7 +155,7 @@ impl Gate {
             model: self.vad.model(),
             echo,
         };
-        let verdict = self.state.release.decide(frame, &step, &passage, self.history.start());
+        let verdict = self.state.release.decide(frame, &step, &ruling, self.history.start());
         Decision {
             frame,
             verdict,
@@ -269,11 +269,11 @@ fn longest_reach(turn: &Turn, echo: Option<&Echo>) -> u64 {
 }
 
 /// What was heard, for the noise floor.
-fn content(turn: TurnState, passage: &Passage) -> Content {
+fn floor_update(turn: TurnState, ruling: &EchoRuling) -> FloorUpdate {
     match turn {
-        _ if passage.reason == Some(Reason::Echo) => Content::Foreign,
-        TurnState::Speaking => Content::Speech,
-        TurnState::Quiet | TurnState::Starting | TurnState::Stopping => Content::Room,
+        _ if ruling.reason == Some(Reason::Echo) => FloorUpdate::Freeze,
+        TurnState::Speaking => FloorUpdate::Slow,
+        TurnState::Quiet | TurnState::Starting | TurnState::Stopping => FloorUpdate::Full,
     }
 }
 
@@ -282,7 +282,7 @@ fn content(turn: TurnState, passage: &Passage) -> Content {
 struct Staged {
     frame: Span,
     gap: bool,
-    around: Around,
+    context: FrameContext,
 }
 
 impl std::fmt::Debug for Gate {

@@ -15,16 +15,16 @@ pub(crate) struct Level {
     in_newest: u32,
 }
 
-/// What a frame holds, as far as is known before it is scored.
+/// How fast the noise floor follows a frame, by what is known before the frame is scored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Content {
-    /// Whatever is heard in the room.
+pub(crate) enum FloorUpdate {
+    /// The frame is room noise, as far as is known.
     #[default]
-    Room,
-    /// Somebody was speaking when it came.
-    Speech,
-    /// Not the room: it never arrived, or it is the agent's echo.
-    Foreign,
+    Full,
+    /// Somebody was speaking when it came: at a quarter of the speed.
+    Slow,
+    /// Not at all: the frame never arrived, or it is the agent's echo.
+    Freeze,
 }
 
 /// What [`Level`] knows after a frame, in dBFS.
@@ -44,12 +44,12 @@ impl Level {
     }
 
     /// Takes the next frame. What is not the room says nothing about its noise.
-    pub(crate) fn step(&mut self, frame: &Frame, content: Content) -> LevelStep {
+    pub(crate) fn step(&mut self, frame: &Frame, floor_update: FloorUpdate) -> LevelStep {
         let power = frame.power();
-        match content {
-            Content::Foreign => {}
-            Content::Room => self.hear(power, FULL / FRAMES_PER_MINIMUM),
-            Content::Speech => self.hear(power, FULL / FRAMES_PER_MINIMUM / SPEECH_SLOWS),
+        match floor_update {
+            FloorUpdate::Freeze => {}
+            FloorUpdate::Full => self.hear(power, FULL / FRAMES_PER_MINIMUM),
+            FloorUpdate::Slow => self.hear(power, FULL / FRAMES_PER_MINIMUM / SPEECH_SLOWS),
         }
         let quietest = self.minima.iter().copied().fold(f32::INFINITY, f32::min);
         LevelStep {
@@ -110,17 +110,17 @@ mod tests {
     #[test]
     fn the_floor_is_the_quietest_of_five_seconds() {
         let mut level = Level::new();
-        let mut last = level.step(&frame(0.01), Content::Room);
+        let mut last = level.step(&frame(0.01), FloorUpdate::Full);
         for _ in 0..30 {
-            last = level.step(&frame(0.01), Content::Room);
+            last = level.step(&frame(0.01), FloorUpdate::Full);
         }
         assert!((last.floor_dbfs + 40.0).abs() < 0.1, "{last:?}");
         for _ in 0..400 {
-            last = level.step(&frame(0.1), Content::Room);
+            last = level.step(&frame(0.1), FloorUpdate::Full);
         }
         assert!((last.floor_dbfs + 40.0).abs() < 0.1 && (last.mean_dbfs + 20.0).abs() < 0.1, "{last:?}");
         for _ in 0..150 {
-            last = level.step(&frame(0.1), Content::Room);
+            last = level.step(&frame(0.1), FloorUpdate::Full);
         }
         assert!((last.floor_dbfs + 20.0).abs() < 0.1, "{last:?}");
     }
@@ -129,44 +129,44 @@ mod tests {
     fn gaps_and_silence_do_not_lower_the_floor_without_end() {
         let mut level = Level::new();
         for _ in 0..20 {
-            level.step(&frame(0.01), Content::Room);
+            level.step(&frame(0.01), FloorUpdate::Full);
         }
         for _ in 0..20 {
-            level.step(&Frame::gap(), Content::Foreign);
+            level.step(&Frame::gap(), FloorUpdate::Freeze);
         }
-        assert!((level.step(&frame(0.01), Content::Room).floor_dbfs + 40.0).abs() < 0.1);
+        assert!((level.step(&frame(0.01), FloorUpdate::Full).floor_dbfs + 40.0).abs() < 0.1);
         let mut silent = Level::new();
         assert_eq!(
-            (0..50).map(|_| silent.step(&frame(0.0), Content::Room).floor_dbfs).fold(0.0, f32::min),
+            (0..50).map(|_| silent.step(&frame(0.0), FloorUpdate::Full).floor_dbfs).fold(0.0, f32::min),
             LOWEST_FLOOR_DBFS
         );
     }
 
     /// The floor after 5 s of a room at -40 dBFS and `then` seconds of `content` at -20 dBFS.
-    fn floor_after(then: u32, content: Content) -> f32 {
+    fn floor_after(then: u32, floor_update: FloorUpdate) -> f32 {
         let mut level = Level::new();
-        (0..500).for_each(|_| _ = level.step(&frame(0.01), Content::Room));
-        (0..100 * then).for_each(|_| _ = level.step(&frame(0.1), content));
-        level.step(&frame(0.1), content).floor_dbfs
+        (0..500).for_each(|_| _ = level.step(&frame(0.01), FloorUpdate::Full));
+        (0..100 * then).for_each(|_| _ = level.step(&frame(0.1), floor_update));
+        level.step(&frame(0.1), floor_update).floor_dbfs
     }
 
     #[test]
     fn unbroken_speech_is_not_the_floor() {
-        assert!((floor_after(15, Content::Speech) + 40.0).abs() < 0.1);
-        assert!((floor_after(21, Content::Speech) + 20.0).abs() < 0.1, "but nothing that lasts is speech");
+        assert!((floor_after(15, FloorUpdate::Slow) + 40.0).abs() < 0.1);
+        assert!((floor_after(21, FloorUpdate::Slow) + 20.0).abs() < 0.1, "but nothing that lasts is speech");
     }
 
     #[test]
     fn a_step_of_the_gain_is_the_floor_within_seconds() {
-        assert!((floor_after(6, Content::Room) + 20.0).abs() < 0.1);
+        assert!((floor_after(6, FloorUpdate::Full) + 20.0).abs() < 0.1);
         let mut level = Level::new();
-        (0..500).for_each(|_| _ = level.step(&frame(0.1), Content::Room));
-        (0..10).for_each(|_| _ = level.step(&frame(0.01), Content::Speech));
-        assert!((level.step(&frame(0.01), Content::Speech).floor_dbfs + 40.0).abs() < 0.1, "down at once");
+        (0..500).for_each(|_| _ = level.step(&frame(0.1), FloorUpdate::Full));
+        (0..10).for_each(|_| _ = level.step(&frame(0.01), FloorUpdate::Slow));
+        assert!((level.step(&frame(0.01), FloorUpdate::Slow).floor_dbfs + 40.0).abs() < 0.1, "down at once");
     }
 
     #[test]
     fn what_is_not_the_room_is_kept_out() {
-        assert!((floor_after(30, Content::Foreign) + 40.0).abs() < 0.1);
+        assert!((floor_after(30, FloorUpdate::Freeze) + 40.0).abs() < 0.1);
     }
 }

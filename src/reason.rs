@@ -37,7 +37,8 @@ impl Reason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Doubt {
-    /// The sound jumped up as no mouth can, as a knock or a shard of a lost packet does, and is short yet.
+    /// A transient: the level rose faster than speech can, as in a knock or a shard of a lost packet, and the sound is
+    /// still short.
     Abrupt,
     /// Too many openings in a row were in vain, and it is not clear speech.
     Breaker,

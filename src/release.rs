@@ -1,7 +1,7 @@
 //! What of the audio goes out: no sample twice, and none that was given up.
 
 use crate::decision::Verdict;
-use crate::echo::Passage;
+use crate::echo::EchoRuling;
 use crate::frame::{SampleIndex, Span};
 use crate::reason::{Doubt, Reason};
 use crate::turn::TurnStep;
@@ -20,11 +20,11 @@ impl Release {
         &mut self,
         frame: Span,
         step: &TurnStep,
-        passage: &Passage,
+        ruling: &EchoRuling,
         kept_from: SampleIndex,
     ) -> Verdict {
         // What is the agent's is never sent.
-        self.settled = self.settled.max(passage.not_before.min(frame.start));
+        self.settled = self.settled.max(ruling.not_before.min(frame.start));
         if let Some(from) = step.open_from {
             let from = from.max(self.settled).max(kept_from);
             self.settled = frame.end;
@@ -32,7 +32,7 @@ impl Release {
         }
         self.settled = self.settled.max(step.settled);
         let reason = |doubt: Option<Doubt>| doubt.map_or(Reason::Burst, Doubt::reason);
-        let unheard = passage.reason.unwrap_or(Reason::Silence);
+        let unheard = ruling.reason.unwrap_or(Reason::Silence);
         match (step.state, step.edge) {
             (TurnState::Starting, _) => Verdict::Hold(reason(step.doubt)),
             (TurnState::Stopping, _) => Verdict::Hold(unheard),

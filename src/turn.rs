@@ -10,7 +10,7 @@ use crate::artefact::Artefact;
 use crate::burst::StormStep;
 use crate::burst::{Judge, Opinion, Sound};
 use crate::config::{BurstConfig, TurnConfig};
-use crate::echo::{Admission, Passage};
+use crate::echo::{Admission, EchoRuling};
 use crate::feedback::{SttResult, SttRuling};
 use crate::frame::{FRAME_LEN, SampleIndex, Span};
 use crate::level::LevelStep;
@@ -63,7 +63,7 @@ enum Tail {
 
 /// What is known of a frame beside its score.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Around {
+pub(crate) struct FrameContext {
     pub(crate) level: LevelStep,
     pub(crate) artefact: Option<Artefact>,
     pub(crate) sound: Sound,
@@ -96,19 +96,19 @@ impl Turn {
     }
 
     /// Takes what the score in force after `frame` is worth, how loud it is, and the sound it is part of.
-    pub(crate) fn step(&mut self, frame: Span, passage: &Passage, around: &Around) -> TurnStep {
-        self.follow(frame, passage, around.artefact);
+    pub(crate) fn step(&mut self, frame: Span, ruling: &EchoRuling, context: &FrameContext) -> TurnStep {
+        self.follow(frame, ruling, context.artefact);
         let edge = self
-            .advance(frame, passage)
-            .or_else(|| self.weigh(frame, passage.admission, &around.sound))
+            .advance(frame, ruling)
+            .or_else(|| self.weigh(frame, ruling.admission, &context.sound))
             .or_else(|| self.expire(frame));
-        self.listen(frame, passage, &around.level);
-        let storm = self.judge.note(edge.as_ref(), &around.sound, passage.score.speech, frame.end);
+        self.listen(frame, ruling, &context.level);
+        let storm = self.judge.note(edge.as_ref(), &context.sound, ruling.score.speech, frame.end);
         TurnStep {
             state: self.state(),
             edge,
-            open_from: self.open_from(frame, passage),
-            settled: self.settled(frame, passage),
+            open_from: self.open_from(frame, ruling),
+            settled: self.settled(frame, ruling),
             doubt: self.state.phase.waiting().and_then(|waiting| waiting.doubt),
             storm,
         }
@@ -155,17 +155,17 @@ impl Turn {
     }
 
     /// Notes who is meant by the scores, and what is no recording.
-    fn follow(&mut self, frame: Span, passage: &Passage, artefact: Option<Artefact>) {
+    fn follow(&mut self, frame: Span, ruling: &EchoRuling, artefact: Option<Artefact>) {
         let state = &mut self.state;
-        match passage.admission {
+        match ruling.admission {
             Admission::Unknown => {}
-            Admission::Certain if state.certain_since.is_none() => {
+            Admission::NearEndOnly if state.certain_since.is_none() => {
                 // That somebody speaks is known; that it is the user is not.
-                state.certain_since = Some(passage.score.window.map_or(frame.start, |window| window.start));
+                state.certain_since = Some(ruling.score.window.map_or(frame.start, |window| window.start));
                 state.phase.waiting_mut().into_iter().for_each(|waiting| waiting.candidate.sure = 0);
             }
-            Admission::Certain => {}
-            Admission::Usual | Admission::Wait | Admission::Agent => state.certain_since = None,
+            Admission::NearEndOnly => {}
+            Admission::Normal | Admission::Hold | Admission::Reject => state.certain_since = None,
         }
         if artefact.is_some() {
             let start = if state.hole.end == frame.start { state.hole.start } else { frame.start };
@@ -174,13 +174,13 @@ impl Turn {
     }
 
     /// What a newly scored window changes.
-    fn advance(&mut self, frame: Span, passage: &Passage) -> Option<Edge> {
+    fn advance(&mut self, frame: Span, ruling: &EchoRuling) -> Option<Edge> {
         let State { phase, told_until, hole, .. } = &mut self.state;
         if let Phase::Cut = phase {
             *phase = Phase::Speaking(Segment { speech: frame, voiced: 0 });
             return Some(Edge::SpeechStart { speech: frame.start });
         }
-        let (score, window) = (passage.score.speech, passage.score.window?);
+        let (score, window) = (ruling.score.speech, ruling.score.window?);
         let (up, down) = (score >= self.rules.activation, score < self.rules.deactivation);
         // A hole inside a word is neither speech nor silence.
         let torn = hole.end > window.start && hole.len() <= self.rules.max_gap;
@@ -204,7 +204,7 @@ impl Turn {
                 *again = None;
                 self.judge.forget();
             }
-            Phase::Speaking(segment) if down || passage.admission == Admission::Agent => {
+            Phase::Speaking(segment) if down || ruling.admission == Admission::Reject => {
                 *phase = Phase::Stopping { segment: *segment, again: None, tail: Tail::Sounding };
                 self.judge.forget();
             }
@@ -226,9 +226,9 @@ impl Turn {
             return None;
         }
         let opinion = match admission {
-            Admission::Usual => self.judge.opinion(&candidate, sound, frame.end),
-            Admission::Certain => Opinion::Speech,
-            Admission::Unknown | Admission::Wait | Admission::Agent => Opinion::Wait(Doubt::Echo),
+            Admission::Normal => self.judge.opinion(&candidate, sound, frame.end),
+            Admission::NearEndOnly => Opinion::Speech,
+            Admission::Unknown | Admission::Hold | Admission::Reject => Opinion::Wait(Doubt::Echo),
         };
         if let Opinion::Wait(doubt) = opinion {
             waiting.doubt = Some(doubt);
@@ -271,28 +271,28 @@ impl Turn {
     }
 
     /// The sound of a word that the score has let go of goes on until it is once quiet after the hangover.
-    fn listen(&mut self, frame: Span, passage: &Passage, level: &LevelStep) {
-        let hangover = self.hangover(passage);
+    fn listen(&mut self, frame: Span, ruling: &EchoRuling, level: &LevelStep) {
+        let hangover = self.hangover(ruling);
         if let Phase::Stopping { segment, tail, .. } = &mut self.state.phase {
             let since = frame.end - segment.speech.end;
             let quiet = level.mean_dbfs <= level.floor_dbfs + self.rules.tail_above_floor_db;
-            if since > hangover && (quiet || passage.admission != Admission::Usual || since > self.rules.tail) {
+            if since > hangover && (quiet || ruling.admission != Admission::Normal || since > self.rules.tail) {
                 *tail = Tail::Broken;
             }
         }
     }
 
     /// That of the rules, or less while the agent speaks.
-    fn hangover(&self, passage: &Passage) -> u64 {
-        passage.hangover.map_or(self.rules.hangover, |most| most.min(self.rules.hangover))
+    fn hangover(&self, ruling: &EchoRuling) -> u64 {
+        ruling.hangover.map_or(self.rules.hangover, |most| most.min(self.rules.hangover))
     }
 
     /// While speaking everything from the pre-roll on; while stopping until hangover and tail are over.
-    fn open_from(&self, frame: Span, passage: &Passage) -> Option<SampleIndex> {
+    fn open_from(&self, frame: Span, ruling: &EchoRuling) -> Option<SampleIndex> {
         let segment = match &self.state.phase {
             Phase::Speaking(segment) => segment,
             Phase::Stopping { segment, tail, .. } => {
-                let hangs_over = frame.start - segment.speech.end < self.hangover(passage);
+                let hangs_over = frame.start - segment.speech.end < self.hangover(ruling);
                 (hangs_over || *tail == Tail::Sounding).then_some(segment)?
             }
             Phase::Cut => return Some(frame.start),
@@ -302,9 +302,9 @@ impl Turn {
     }
 
     /// The next candidate begins at the earliest with the window that is scored next.
-    fn settled(&self, frame: Span, passage: &Passage) -> SampleIndex {
+    fn settled(&self, frame: Span, ruling: &EchoRuling) -> SampleIndex {
         let candidate = match &self.state.phase {
-            Phase::Quiet => frame.end.back(self.rules.longest_window.max(passage.behind)),
+            Phase::Quiet => frame.end.back(self.rules.longest_window.max(ruling.behind)),
             Phase::Starting(waiting) => waiting.candidate.span.start,
             Phase::Speaking(_) | Phase::Stopping { .. } | Phase::Cut => return SampleIndex::default(),
         };

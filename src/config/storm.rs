@@ -60,7 +60,7 @@ impl Default for StormConfig {
             window_duration: Duration::from_secs(60),
             raised_sure_duration: Duration::from_millis(60),
             high_sure_duration: Duration::from_millis(90),
-            misfires: NonZeroU32::MIN.saturating_add(2),
+            misfires: NonZeroU32::new(3).unwrap(),
             min_confidence: probability(0.6),
             clear_sure_duration: Duration::from_millis(160),
             clear_score: probability(0.8),

@@ -30,7 +30,7 @@ struct State {
     /// It was not found though it was waited for: there may be no echo at all.
     refuted: bool,
     /// What the last frame with evidence meant, since playback is in the room.
-    before: Option<Passage>,
+    before: Option<EchoRuling>,
 }
 
 /// What is known of a frame beside its echo.
@@ -46,7 +46,7 @@ pub(crate) struct Now {
 
 /// What the turn is to make of a frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Passage {
+pub(crate) struct EchoRuling {
     pub(crate) score: Score,
     pub(crate) admission: Admission,
     /// No sample before this may be sent.
@@ -59,12 +59,12 @@ pub(crate) struct Passage {
     pub(crate) reason: Option<Reason>,
 }
 
-impl Passage {
+impl EchoRuling {
     /// That of a gate that knows of no agent.
     pub(crate) fn of(score: Score) -> Self {
         Self {
             score,
-            admission: Admission::Usual,
+            admission: Admission::Normal,
             not_before: SampleIndex::default(),
             hangover: None,
             behind: 0,
@@ -77,15 +77,15 @@ impl Passage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
     /// By the turn's own rules.
-    Usual,
+    Normal,
     /// In two frames: the score already says that it is the user.
-    Certain,
+    NearEndOnly,
     /// Not yet, and not known: nothing is said of this frame.
     Unknown,
     /// Not yet: it may be the agent.
-    Wait,
+    Hold,
     /// No, and who speaks has stopped: it is probably the agent.
-    Agent,
+    Reject,
 }
 
 impl BargeIn {
@@ -99,46 +99,46 @@ impl BargeIn {
     }
 
     /// Weighs the detector's score against what is known about the echo.
-    pub(crate) fn step(&mut self, now: &Now, echo: &EchoEvidence) -> Passage {
+    pub(crate) fn step(&mut self, now: &Now, echo: &EchoEvidence) -> EchoRuling {
         self.hear(now.score);
-        let passage = if echo.quality == DelayQuality::Locked {
+        let ruling = if echo.quality == DelayQuality::Locked {
             (self.state.waited, self.state.refuted) = (0, false);
             self.judge(now, echo)
         } else {
             self.wait(now, echo)
         };
-        self.state.before = Some(passage);
-        passage
+        self.state.before = Some(ruling);
+        ruling
     }
 
     /// No playback is known to be in the room; as much of it as comes late may be.
-    pub(crate) fn pass_unless_late(&mut self, now: &Now) -> Passage {
+    pub(crate) fn pass_unless_late(&mut self, now: &Now) -> EchoRuling {
         self.hear(now.score);
         self.state.before = None;
         let speech = now.score.speech >= self.rules.activation;
         let len = now.score.window.map_or(0, Span::len);
         self.state.waited = if speech { self.state.waited + len } else { 0 };
         if speech && self.state.waited < now.behind && self.state.held < self.longest_wait() {
-            return self.pass(now, Admission::Wait, Some(Reason::Echo));
+            return self.pass(now, Admission::Hold, Some(Reason::Echo));
         }
-        self.pass(now, Admission::Usual, None)
+        self.pass(now, Admission::Normal, None)
     }
 
     /// Nothing is known about this frame yet: nothing opens, and what is open stays so.
-    pub(crate) fn suspend(&mut self, now: &Now) -> Passage {
+    pub(crate) fn suspend(&mut self, now: &Now) -> EchoRuling {
         self.hear(now.score);
         let score = Score { window: None, ..now.score };
         self.pass(&Now { score, ..*now }, Admission::Unknown, Some(Reason::Echo))
     }
 
     /// The frame did not arrive, and says nothing of who speaks: what held before it holds until no voice is heard.
-    pub(crate) fn hold(&mut self, now: &Now, frame: Span) -> Passage {
+    pub(crate) fn hold(&mut self, now: &Now, frame: Span) -> EchoRuling {
         let Some(before) = self.state.before else { return self.suspend(now) };
         self.hear(now.score);
         let score = match before.admission {
-            Admission::Certain if self.is_voiced() => Score { window: None, ..now.score },
-            Admission::Certain => Score { speech: Probability::default(), window: Some(frame) },
-            Admission::Usual | Admission::Unknown | Admission::Wait | Admission::Agent => now.score,
+            Admission::NearEndOnly if self.is_voiced() => Score { window: None, ..now.score },
+            Admission::NearEndOnly => Score { speech: Probability::default(), window: Some(frame) },
+            Admission::Normal | Admission::Unknown | Admission::Hold | Admission::Reject => now.score,
         };
         self.pass(&Now { score, ..*now }, before.admission, before.reason)
     }
@@ -162,18 +162,18 @@ impl BargeIn {
     }
 
     /// The delay is known: only the user counts as speech.
-    fn judge(&mut self, now: &Now, echo: &EchoEvidence) -> Passage {
+    fn judge(&mut self, now: &Now, echo: &EchoEvidence) -> EchoRuling {
         let near = if self.is_voiced() { echo.near } else { echo.near.least(now.score.speech) };
         let agent = near < self.rules.agent && echo.likelihood.get() > AGENT_HEARD;
         if agent {
             self.hear_agent(echo, self.rules.reaction);
         }
         let score = Score { speech: self.rules.as_speech(near, now.turn), window: Some(echo.frame) };
-        self.pass(&Now { score, ..*now }, Admission::Certain, agent.then_some(Reason::Echo))
+        self.pass(&Now { score, ..*now }, Admission::NearEndOnly, agent.then_some(Reason::Echo))
     }
 
     /// The delay is not known: speech waits until it is, or until it seems that there is no echo.
-    fn wait(&mut self, now: &Now, echo: &EchoEvidence) -> Passage {
+    fn wait(&mut self, now: &Now, echo: &EchoEvidence) -> EchoRuling {
         let Now { score, .. } = *now;
         let speech = score.speech >= self.rules.activation;
         let agent = echo.near < self.rules.agent;
@@ -184,13 +184,13 @@ impl BargeIn {
         let over = refuted || self.state.held >= longest + LONGEST_PAUSE;
         if echo.near >= self.rules.user || (over && !likely_echo) {
             self.state.refuted |= refuted;
-            return self.pass(now, Admission::Usual, None);
+            return self.pass(now, Admission::Normal, None);
         }
         if likely_echo {
             // Nothing waits for longer than audio is kept.
             self.hear_agent(echo, self.longest_wait().saturating_sub(now.behind));
         }
-        let admission = if agent { Admission::Agent } else { Admission::Wait };
+        let admission = if agent { Admission::Reject } else { Admission::Hold };
         self.pass(now, admission, speech.then_some(Reason::Echo))
     }
 
@@ -200,13 +200,13 @@ impl BargeIn {
         self.state.agent_until = self.state.agent_until.max(until);
     }
 
-    fn pass(&mut self, now: &Now, admission: Admission, reason: Option<Reason>) -> Passage {
+    fn pass(&mut self, now: &Now, admission: Admission, reason: Option<Reason>) -> EchoRuling {
         let Now { score, behind, turn } = *now;
         let down = score.window.is_some() && score.speech < self.rules.deactivation;
         let waits = turn == TurnState::Starting || turn == TurnState::Stopping && !down;
         self.state.held = if waits { self.state.held + FRAME_LEN as u64 } else { 0 };
-        let hangover = (admission == Admission::Certain).then_some(self.rules.hangover);
-        Passage { score, admission, not_before: self.state.agent_until, hangover, behind, reason }
+        let hangover = (admission == Admission::NearEndOnly).then_some(self.rules.hangover);
+        EchoRuling { score, admission, not_before: self.state.agent_until, hangover, behind, reason }
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! Enzner and Vary, "Frequency-domain adaptive Kalman filter for acoustic echo control in hands-free
 //! telephones", Signal Processing 86 (2006); partitioned by Kuech, Mabande and Enzner, ICASSP 2014.
-//! Every bin of every partition carries its own uncertainty, so that the step size needs no double-talk
+//! Every bin of every partition carries its own error covariance, so that the step size needs no double-talk
 //! detector.
 
 use fearless_simd::{Level, Simd, dispatch};
@@ -23,10 +23,10 @@ pub(crate) struct Canceller {
     forward: Forward,
     inverse: Inverse,
     path: Box<[Plain; PARTS]>,
-    /// How far each bin of the path may be off, squared.
-    doubt: Box<[[f32; BINS]; PARTS]>,
-    /// What the microphone has beside the echo, as power.
-    near: [f32; BINS],
+    /// Error covariance: the expected squared error of each bin of the path.
+    error_cov: Box<[[f32; BINS]; PARTS]>,
+    /// Near-end power spectral density: what the microphone has beside the echo.
+    near_psd: [f32; BINS],
     /// The next partition that is cut to its length.
     next_cut: usize,
     /// Frames between microphone and the first partition's playback; `None` before there is a delay.
@@ -40,8 +40,8 @@ impl Canceller {
             forward: two_frames(),
             inverse: two_frames_back(),
             path: Box::new([Plain::SILENT; PARTS]),
-            doubt: Box::new(FIRST_DOUBTS.map(|doubt| [doubt; BINS])),
-            near: [0.0; BINS],
+            error_cov: Box::new(FIRST_ERROR_COV.map(|error_cov| [error_cov; BINS])),
+            near_psd: [0.0; BINS],
             next_cut: 0,
             offset: None,
         }
@@ -78,8 +78,8 @@ impl Canceller {
 
     pub(crate) fn reset(&mut self) {
         self.path.fill(Plain::SILENT);
-        *self.doubt = FIRST_DOUBTS.map(|doubt| [doubt; BINS]);
-        self.near.fill(0.0);
+        *self.error_cov = FIRST_ERROR_COV.map(|error_cov| [error_cov; BINS]);
+        self.near_psd.fill(0.0);
         (self.next_cut, self.offset) = (0, None);
     }
 
@@ -105,8 +105,8 @@ impl Canceller {
         }
         for part in order {
             match was(part) {
-                Some(old) => (self.path[part], self.doubt[part]) = (self.path[old], self.doubt[old]),
-                None => (self.path[part], self.doubt[part]) = (Plain::SILENT, [FIRST_DOUBTS[part]; BINS]),
+                Some(old) => (self.path[part], self.error_cov[part]) = (self.path[old], self.error_cov[old]),
+                None => (self.path[part], self.error_cov[part]) = (Plain::SILENT, [FIRST_ERROR_COV[part]; BINS]),
             }
         }
     }
@@ -132,24 +132,24 @@ impl Canceller {
         self.forward.time[..FRAME_LEN].fill(0.0);
         self.forward.time[FRAME_LEN..].copy_from_slice(residual);
         let error = Plain::of(&mut self.forward);
-        let Self { simd, path, doubt, near, .. } = self;
+        let Self { simd, path, error_cov, near_psd, .. } = self;
         dispatch!(*simd, simd => simd.vectorize(
             #[inline(always)]
             || {
                 let mut total = [0.0; BINS];
-                for (x, doubt) in playback.iter().zip(doubt.iter()) {
+                for (x, error_cov) in playback.iter().zip(error_cov.iter()) {
                     for k in 0..BINS {
-                        total[k] += doubt[k] * (x.re[k] * x.re[k] + x.im[k] * x.im[k]);
+                        total[k] += error_cov[k] * (x.re[k] * x.re[k] + x.im[k] * x.im[k]);
                     }
                 }
                 for k in 0..BINS {
                     let power = error.re[k] * error.re[k] + error.im[k] * error.im[k];
-                    near[k] = NEAR_KEPT * near[k] + (1.0 - NEAR_KEPT) * power;
-                    total[k] = 1.0 / (HALF * total[k] + near[k] + LEAST_NEAR);
+                    near_psd[k] = NEAR_PSD_KEPT * near_psd[k] + (1.0 - NEAR_PSD_KEPT) * power;
+                    total[k] = 1.0 / (HALF * total[k] + near_psd[k] + LEAST_NEAR_PSD);
                 }
-                for (part, (path, doubt)) in path.iter_mut().zip(doubt.iter_mut()).enumerate() {
-                    let unheard = DOUBT_RETURNS * FIRST_DOUBTS[part];
-                    path.follow(doubt, playback[part], &error, &total, unheard);
+                for (part, (path, error_cov)) in path.iter_mut().zip(error_cov.iter_mut()).enumerate() {
+                    let process_noise = ERROR_COV_RETURNS * FIRST_ERROR_COV[part];
+                    path.kalman_update(error_cov, playback[part], &error, &total, process_noise);
                 }
             }
         ));
@@ -190,33 +190,41 @@ impl Plain {
         }
     }
 
-    /// The Kalman step of one partition of the path: `gain` is one over the variance of the error, `unheard` what the
-    /// path may become that it never was.
+    /// The Kalman update of one partition of the path, per bin: `error_cov` is the error covariance of the path, `gain`
+    /// one over the innovation's variance, `process_noise` what the path may change by beside its own power.
     #[inline(always)]
-    fn follow(&mut self, doubt: &mut [f32; BINS], x: &Self, error: &Self, gain: &[f32; BINS], unheard: f32) {
+    fn kalman_update(
+        &mut self,
+        error_cov: &mut [f32; BINS],
+        x: &Self,
+        error: &Self,
+        gain: &[f32; BINS],
+        process_noise: f32,
+    ) {
         for k in 0..BINS {
-            let step = doubt[k] * gain[k];
+            let step = error_cov[k] * gain[k];
             self.re[k] += step * (x.re[k] * error.re[k] + x.im[k] * error.im[k]);
             self.im[k] += step * (x.re[k] * error.im[k] - x.im[k] * error.re[k]);
             let known = HALF * step * (x.re[k] * x.re[k] + x.im[k] * x.im[k]);
             let path = self.re[k] * self.re[k] + self.im[k] * self.im[k];
-            doubt[k] = PATH_KEPT * (1.0 - known) * doubt[k] + (1.0 - PATH_KEPT) * (path + unheard) + LEAST_DOUBT;
+            error_cov[k] =
+                PATH_KEPT * (1.0 - known) * error_cov[k] + (1.0 - PATH_KEPT) * (path + process_noise) + LEAST_ERROR_COV;
         }
     }
 }
 
-/// What is thought of the partitions of a path that was never heard: rooms decay. If all are as doubtful as the
-/// loudest, the first frames of a voice teach each of them something else, and for a second the canceller adds more
+/// The error covariance of each partition before anything is learnt: it decays as rooms do. With the same covariance for
+/// all partitions the first frames of a voice are spread over all of them, and for a second the canceller adds more
 /// than it takes away.
-const fn first_doubts() -> [f32; PARTS] {
-    let mut doubts = [DOUBT_BEFORE; PARTS];
-    let (mut part, mut doubt) = (HEAD as usize, DOUBT_AT_DELAY);
+const fn first_error_cov() -> [f32; PARTS] {
+    let mut covs = [ERROR_COV_BEFORE; PARTS];
+    let (mut part, mut error_cov) = (HEAD as usize, ERROR_COV_AT_DELAY);
     while part < PARTS {
-        doubts[part] = doubt;
-        doubt *= DOUBT_KEPT;
+        covs[part] = error_cov;
+        error_cov *= ERROR_COV_KEPT;
         part += 1;
     }
-    doubts
+    covs
 }
 
 /// The transform back is not normalised.
@@ -225,18 +233,18 @@ const SCALE: f32 = 1.0 / (2 * FRAME_LEN) as f32;
 const HALF: f32 = 0.5;
 /// Share of the path that stays from frame to frame (A²): measured best on real devices, where .9995 is slow.
 const PATH_KEPT: f32 = 0.998 * 0.998;
-/// Share of the near power's average that stays from frame to frame.
-const NEAR_KEPT: f32 = 0.9;
+/// Forgetting factor of the near-end PSD, per frame.
+const NEAR_PSD_KEPT: f32 = 0.9;
 /// Keeps silence from dividing by nothing: the power of a bin at about -100 dBFS.
-const LEAST_NEAR: f32 = 1e-7;
-/// No bin of the path is ever quite known.
-const LEAST_DOUBT: f32 = 1e-9;
-/// An echo 15 dB below the playback.
-const DOUBT_AT_DELAY: f32 = 0.03;
+const LEAST_NEAR_PSD: f32 = 1e-7;
+/// Floor of the error covariance: the filter never stops adapting.
+const LEAST_ERROR_COV: f32 = 1e-9;
+/// Error covariance at the delay: an echo 15 dB below the playback.
+const ERROR_COV_AT_DELAY: f32 = 0.03;
 /// Its share that is left 10 ms later: RT60 0.6 s.
-const DOUBT_KEPT: f32 = 0.8;
+const ERROR_COV_KEPT: f32 = 0.8;
 /// The first sound may come before the peak.
-const DOUBT_BEFORE: f32 = 0.009;
-const FIRST_DOUBTS: [f32; PARTS] = first_doubts();
-/// What is silent at first may yet be heard: doubt settles at no less than this share of the first.
-const DOUBT_RETURNS: f32 = 0.02;
+const ERROR_COV_BEFORE: f32 = 0.009;
+const FIRST_ERROR_COV: [f32; PARTS] = first_error_cov();
+/// Least process noise, as a share of the first error covariance: a partition that was silent can still be learnt.
+const ERROR_COV_RETURNS: f32 = 0.02;

@@ -8,7 +8,7 @@ use super::cue::Cue;
 use super::delay::DelayEstimator;
 use super::evidence::EchoEvidence;
 use super::explain::{Recent, Weight};
-use super::features::{Features, Heard, Knowledge, Meter};
+use super::features::{DelayContext, Features, FrameSignals, Meter};
 use super::net::{EchoModel, Memory};
 use super::path::{Capture, PathChange, PathWatch};
 use super::reference::{Arrival, Reference};
@@ -199,14 +199,14 @@ impl EchoDetector {
 
     fn measure(&mut self, staged: &Staged, residual_speech: Probability) -> Features {
         let lock = self.delay.lock();
-        self.meter.step(&Heard {
+        self.meter.step(&FrameSignals {
             mic: &staged.mic,
             residual: &staged.residual,
             playback: &staged.playback,
             change: staged.change,
             mic_speech: self.backlog.speech(staged.number),
             residual_speech,
-            knowledge: Knowledge {
+            delay_context: DelayContext {
                 strength: lock.strength(),
                 frames_since_lock: self.path.frames_since_lock(),
                 frames_of_playback: self.playing,

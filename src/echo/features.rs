@@ -24,7 +24,7 @@ pub(crate) struct Meter {
 
 /// What there is to measure.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Heard<'a> {
+pub(crate) struct FrameSignals<'a> {
     pub(crate) mic: &'a MicWindow,
     pub(crate) residual: &'a [f32; FRAME_LEN],
     /// The playback that the echo in this frame and the one before comes from.
@@ -32,12 +32,12 @@ pub(crate) struct Heard<'a> {
     pub(crate) change: PathChange,
     pub(crate) mic_speech: Probability,
     pub(crate) residual_speech: Probability,
-    pub(crate) knowledge: Knowledge,
+    pub(crate) delay_context: DelayContext,
 }
 
 /// How well it is known which playback belongs to the frame.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Knowledge {
+pub(crate) struct DelayContext {
     /// Height and clarity of the correlation's peak.
     pub(crate) strength: (f32, f32),
     /// `None` as long as the delay is not known; playback and residual say nothing then.
@@ -64,7 +64,7 @@ impl Meter {
     }
 
     /// Takes the next frame.
-    pub(crate) fn step(&mut self, heard: &Heard<'_>) -> Features {
+    pub(crate) fn step(&mut self, heard: &FrameSignals<'_>) -> Features {
         let change = heard.change;
         if change.delay == DelayChange::New {
             self.forget_leak();
@@ -80,7 +80,8 @@ impl Meter {
             settle(&mut self.residual.floor, &residual);
         }
         self.audible = (above(&mic, &self.mic.floor) / AUDIBLE_DB).min(1.0);
-        let Knowledge { strength: (height, clarity), frames_since_lock, frames_of_playback, quality } = heard.knowledge;
+        let DelayContext { strength: (height, clarity), frames_since_lock, frames_of_playback, quality } =
+            heard.delay_context;
         let mut out = Writer::new();
         if frames_since_lock.is_some() {
             out.levels(&self.mic.excess(&mic, &self.spread, change));

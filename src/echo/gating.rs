@@ -1,6 +1,6 @@
 //! The part of a gate that deals with echo: what is forwarded, and who may open.
 
-use super::barge_in::{BargeIn, Now, Passage};
+use super::barge_in::{BargeIn, EchoRuling, Now};
 use super::detector::{EchoDetector, Finding};
 use super::evidence::EchoEvidence;
 use super::path::Capture;
@@ -39,7 +39,7 @@ impl Echo {
     }
 
     /// What the turn, which stands at `turn`, is to make of the frame, and what that rests on.
-    pub(crate) fn judge(&mut self, score: Score, turn: TurnState) -> (Passage, Option<EchoEvidence>) {
+    pub(crate) fn judge(&mut self, score: Score, turn: TurnState) -> (EchoRuling, Option<EchoEvidence>) {
         let finding = self.detector.conclude(score.speech);
         let now = Now { score, behind: self.detector.backlog.behind(), turn };
         match finding {

@@ -29,7 +29,7 @@ mod reference;
 mod spectra;
 mod sweep;
 
-pub(crate) use barge_in::{Admission, Passage};
+pub(crate) use barge_in::{Admission, EchoRuling};
 pub use cue::Cue;
 pub use detector::EchoDetector;
 pub use evidence::{DelayQuality, EchoEvidence};

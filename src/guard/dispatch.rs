@@ -84,7 +84,7 @@ pub enum Claim {
         /// Rooms that it can have.
         capacity: u32,
     },
-    /// Nobody knows whether the room is free, so it is not.
+    /// The store did not answer: fail closed, the room counts as taken.
     Indeterminate(Doubt),
 }
 

@@ -49,8 +49,8 @@ pub struct LoopPolicy {
 impl Default for LoopPolicy {
     fn default() -> Self {
         Self {
-            repeats: NonZeroU8::MIN.saturating_add(2),
-            max_cycle_len: NonZeroU8::MIN.saturating_add(3),
+            repeats: NonZeroU8::new(3).unwrap(),
+            max_cycle_len: NonZeroU8::new(4).unwrap(),
             window: Duration::from_secs(60),
         }
     }

@@ -65,8 +65,8 @@ pub struct ReconnectPolicy {
 impl Default for ReconnectPolicy {
     fn default() -> Self {
         Self {
-            same_cause: NonZeroU8::MIN.saturating_add(2),
-            any_cause: NonZeroU8::MIN.saturating_add(3),
+            same_cause: NonZeroU8::new(3).unwrap(),
+            any_cause: NonZeroU8::new(4).unwrap(),
             window: Duration::from_secs(60),
             first_delay: Duration::from_secs(1),
             longest_delay: Duration::from_secs(30),
@@ -164,7 +164,7 @@ impl ReconnectGuard {
     /// not all come back at once.
     pub fn new(policy: ReconnectPolicy, seed: u64) -> Self {
         let max_cycle_len = NonZeroU8::MIN.saturating_add(LONGEST_CYCLE - 1);
-        let cycle = LoopPolicy { repeats: NonZeroU8::MIN.saturating_add(1), max_cycle_len, window: policy.window };
+        let cycle = LoopPolicy { repeats: NonZeroU8::new(2).unwrap(), max_cycle_len, window: policy.window };
         Self {
             policy,
             cycles: LoopDetector::new(cycle),

@@ -55,7 +55,7 @@ pub struct TrackPolicy {
 impl Default for TrackPolicy {
     fn default() -> Self {
         Self {
-            subscriptions: NonZeroU8::MIN.saturating_add(2),
+            subscriptions: NonZeroU8::new(3).unwrap(),
             window: Duration::from_secs(30),
             freeze: Duration::from_secs(30),
             idle_limit: Duration::from_secs(60),

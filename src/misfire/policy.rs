@@ -41,7 +41,7 @@ pub struct MisfirePolicy {
 impl Default for MisfirePolicy {
     fn default() -> Self {
         Self {
-            misfires: NonZeroU32::MIN.saturating_add(4),
+            misfires: NonZeroU32::new(5).unwrap(),
             min_confidence: Probability::nearest(0.6),
             first_retry: Duration::from_secs(2),
             longest_retry: Duration::from_secs(30),

@@ -11,7 +11,7 @@ struct Bench {
     window: u64,
     scored: u64,
     score: f32,
-    around: Around,
+    context: FrameContext,
     admission: Admission,
 }
 
@@ -25,8 +25,8 @@ impl Bench {
             window: FRAME_LEN as u64,
             scored: 0,
             score: 0.0,
-            around: Around::default(),
-            admission: Admission::Usual,
+            context: FrameContext::default(),
+            admission: Admission::Normal,
         }
     }
 
@@ -41,8 +41,8 @@ impl Bench {
         }
         let level = LevelStep { frame_dbfs: -60.0, mean_dbfs: -60.0 + above_floor_db, floor_dbfs: -60.0 };
         let score = Score { speech: Probability::nearest(self.score), window };
-        let passage = Passage { admission: self.admission, ..Passage::of(score) };
-        self.turn.step(frame, &passage, &Around { level, ..self.around })
+        let ruling = EchoRuling { admission: self.admission, ..EchoRuling::of(score) };
+        self.turn.step(frame, &ruling, &FrameContext { level, ..self.context })
     }
 
     fn quiet(&mut self, frames: u64) -> Vec<TurnStep> {
@@ -74,7 +74,7 @@ fn one_sure_window_opens_at_once_and_reaches_back_over_the_pre_roll() {
 #[test]
 fn over_the_agent_one_sure_frame_is_a_chance_and_two_are_the_user() {
     let mut bench = Bench::new(|_| ());
-    bench.admission = Admission::Certain;
+    bench.admission = Admission::NearEndOnly;
     bench.quiet(50);
     let mut states = |score| bench.push(score, 30.0).state;
     assert_eq!([1.0, 0.0, 1.0].map(&mut states), [TurnState::Starting, TurnState::Quiet, TurnState::Starting]);
@@ -85,13 +85,13 @@ fn over_the_agent_one_sure_frame_is_a_chance_and_two_are_the_user() {
 fn that_somebody_spoke_before_the_delay_was_found_does_not_make_it_the_user() {
     for artefact in [None, Some(Artefact::Gap)] {
         let mut bench = Bench::new(|_| ());
-        bench.admission = Admission::Wait;
+        bench.admission = Admission::Hold;
         let waited: Vec<_> = (0..20).map(|_| bench.push(1.0, 30.0)).collect();
         assert_eq!(open(&waited), 0);
-        (bench.admission, bench.around.artefact) = (Admission::Certain, artefact);
+        (bench.admission, bench.context.artefact) = (Admission::NearEndOnly, artefact);
         let told = if artefact.is_some() { 0.0 } else { 0.4 };
         assert_eq!(bench.push(told, 30.0).state, TurnState::Starting, "{artefact:?}");
-        bench.around.artefact = None;
+        bench.context.artefact = None;
         let user: Vec<_> = (0..2).map(|_| bench.push(1.0, 30.0)).collect();
         assert_eq!(user[1].edge, Some(Edge::SpeechStart { speech: at(0) }), "what waited goes with the user's words");
     }
@@ -191,17 +191,17 @@ fn nothing_is_reached_that_was_settled() {
 fn a_hole_inside_a_word_is_neither_speech_nor_silence() {
     let mut bench = Bench::new(|_| ());
     (0..5).for_each(|_| _ = bench.push(0.9, 30.0));
-    bench.around.artefact = Some(Artefact::Gap);
+    bench.context.artefact = Some(Artefact::Gap);
     let states: Vec<_> = (0..13).map(|_| bench.push(0.0, 0.0).state).collect();
     assert_eq!(states[..12], [TurnState::Speaking; 12], "120 ms");
     assert_eq!(states[12], TurnState::Stopping, "what is longer is silence");
     let mut repeated = Bench::new(|_| ());
     (0..5).for_each(|_| _ = repeated.push(0.9, 30.0));
-    repeated.around.artefact = Some(Artefact::Repeat);
+    repeated.context.artefact = Some(Artefact::Repeat);
     assert_eq!([0; 12].map(|_| repeated.push(0.0, 0.0).state), [TurnState::Speaking; 12], "nor is what is repeated");
     let mut starting = Bench::new(|_| ());
     starting.push(0.4, 30.0);
-    starting.around.artefact = Some(Artefact::Gap);
+    starting.context.artefact = Some(Artefact::Gap);
     assert_eq!(starting.push(0.0, 0.0).edge, None, "nor does it take a candidate away");
 }
 
@@ -255,8 +255,8 @@ fn a_detector_of_long_windows_is_waited_for() {
 fn what_late_playback_may_still_show_is_not_settled() {
     let mut turn = Bench::new(|_| ()).turn;
     let frame = Span::new(at(200), at(201));
-    let late = Passage { behind: 8_000, ..Passage::of(Score::default()) };
-    let settled = turn.step(frame, &late, &Around::default()).settled;
+    let late = EchoRuling { behind: 8_000, ..EchoRuling::of(Score::default()) };
+    let settled = turn.step(frame, &late, &FrameContext::default()).settled;
     assert_eq!(settled, at(201 - 50 - 30), "500 ms late, and the pre-roll");
 }
 

@@ -12,7 +12,7 @@ use crate::decision::Verdict;
 use crate::frame::FRAME_LEN;
 use crate::level::LevelStep;
 use crate::release::Release;
-use crate::turn::{Around, Turn, TurnStep};
+use crate::turn::{FrameContext, Turn, TurnStep};
 use crate::turn_state::Edge;
 
 proptest! {
@@ -106,19 +106,19 @@ impl Parts {
     }
 
     /// What is said of a frame whose evidence is about `assessed`, if there is any.
-    fn step(&mut self, heard: &Heard, around: &Around) -> (Passage, TurnStep, Verdict) {
+    fn step(&mut self, heard: &Heard, context: &FrameContext) -> (EchoRuling, TurnStep, Verdict) {
         let frame = heard.frame;
         let now = Now { score: heard.score, behind: heard.behind, turn: self.turn.state() };
-        let passage = match heard.known {
-            _ if around.artefact.is_some() => self.barge_in.hold(&now, frame),
+        let ruling = match heard.known {
+            _ if context.artefact.is_some() => self.barge_in.hold(&now, frame),
             Some(Some(echo)) => self.barge_in.step(&now, &echo),
             Some(None) => self.barge_in.pass_unless_late(&now),
             None => self.barge_in.suspend(&now),
         };
-        let step = self.turn.step(frame, &passage, around);
+        let step = self.turn.step(frame, &ruling, context);
         let kept_from = frame.end.back(self.reach());
-        let verdict = self.release.decide(frame, &step, &passage, kept_from);
-        (passage, step, verdict)
+        let verdict = self.release.decide(frame, &step, &ruling, kept_from);
+        (ruling, step, verdict)
     }
 }
 
@@ -208,14 +208,14 @@ impl Stream {
         };
         // Now and then, or for long, frames do not arrive.
         let artefact = (torn && n % 5 < 3).then_some(Artefact::Gap);
-        let around = Around { level, artefact, sound: if abrupt { sound } else { Sound::default() } };
+        let context = FrameContext { level, artefact, sound: if abrupt { sound } else { Sound::default() } };
         let settled = self.parts.release.settled();
-        let (passage, step, verdict) = self.parts.step(&heard, &around);
+        let (ruling, step, verdict) = self.parts.step(&heard, &context);
         if let Some(fresh) = &mut self.fresh {
-            assert_eq!(fresh.step(&heard, &around), (passage, step, verdict), "after a reset it decides as a new one");
+            assert_eq!(fresh.step(&heard, &context), (ruling, step, verdict), "after a reset it decides as a new one");
         }
         self.told(step.edge, frame.end);
-        self.check(frame, settled, &passage, &step, verdict);
+        self.check(frame, settled, &ruling, &step, verdict);
     }
 
     /// A start or an end.
@@ -234,7 +234,7 @@ impl Stream {
         }
     }
 
-    fn check(&mut self, frame: Span, settled: SampleIndex, passage: &Passage, step: &TurnStep, verdict: Verdict) {
+    fn check(&mut self, frame: Span, settled: SampleIndex, ruling: &EchoRuling, step: &TurnStep, verdict: Verdict) {
         let now_settled = self.parts.release.settled();
         assert!(now_settled >= settled && now_settled <= frame.end, "{now_settled:?} after {settled:?}");
         if self.unchanged {
@@ -247,7 +247,7 @@ impl Stream {
         assert!(!span.is_empty() && span.end == frame.end, "{span:?}");
         assert!(span.start >= self.sent_until, "sent twice");
         self.sent_until = span.end;
-        let due = step.open_from.unwrap().max(settled).max(passage.not_before);
+        let due = step.open_from.unwrap().max(settled).max(ruling.not_before);
         assert!(span.start == due || !self.unchanged, "{} samples are lost", span.start - due);
     }
 }

@@ -25,7 +25,7 @@ fn whatever_may_be_speech_waits_as_long_and_no_longer() {
             let window = (n % 3 == 2).then(|| Span::new(SampleIndex(n / 3 * 480), SampleIndex(n / 3 * 480 + 480)));
             let score = Score { speech: turn.activation_threshold, window };
             let state = if *n > 2 { TurnState::Starting } else { TurnState::Quiet };
-            barge_in.step(&Now { score, behind: 0, turn: state }, &unknown(*n)).admission == Admission::Usual
+            barge_in.step(&Now { score, behind: 0, turn: state }, &unknown(*n)).admission == Admission::Normal
         });
         assert_eq!(frames, Some(71), "700 ms at {:?}", turn.activation_threshold);
     }
@@ -40,7 +40,7 @@ fn a_score_that_comes_and_goes_waits_no_longer_than_a_pause_more() {
         let speech = if n % 15 == 0 { high } else { low };
         let score = Score { speech, window: Some(unknown(*n).frame) };
         let state = if *n > 0 { TurnState::Starting } else { TurnState::Quiet };
-        barge_in.step(&Now { score, behind: 0, turn: state }, &unknown(*n)).admission == Admission::Usual
+        barge_in.step(&Now { score, behind: 0, turn: state }, &unknown(*n)).admission == Admission::Normal
     });
     assert_eq!(frames, Some(121), "700 ms of speech and 500 of pauses");
 }
@@ -52,8 +52,8 @@ fn a_frame_that_is_the_agents_can_still_be_sent_itself() {
         let mut barge_in = BargeIn::new(&config, &TurnConfig::default());
         let agent = EchoEvidence { near: Probability::nearest(0.01), quality: DelayQuality::Locked, ..unknown(500) };
         let score = Score { speech: Probability::nearest(0.9), window: Some(agent.frame) };
-        let passage = barge_in.step(&Now { score, behind: 0, turn: TurnState::Stopping }, &agent);
-        let kept = agent.frame.end - passage.not_before;
+        let ruling = barge_in.step(&Now { score, behind: 0, turn: TurnState::Stopping }, &agent);
+        let kept = agent.frame.end - ruling.not_before;
         let expected = (ms.max(1)).next_multiple_of(10) * 16;
         assert_eq!(kept, expected, "{ms} ms: whole frames, one at least");
     }

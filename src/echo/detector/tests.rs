@@ -199,7 +199,7 @@ fn the_agent_is_not_sent_with_the_users_first_word() {
     let agent = barge_in.step(&now(heard(0.9), TurnState::Quiet), &evidence(100, 0.05));
     assert_eq!((agent.reason, agent.score.speech), (Some(Reason::Echo), Probability::default()));
     let user = barge_in.step(&now(heard(0.9), TurnState::Quiet), &evidence(101, 0.9));
-    assert_eq!((user.admission, user.score.speech), (Admission::Certain, Probability::ONE));
+    assert_eq!((user.admission, user.score.speech), (Admission::NearEndOnly, Probability::ONE));
     // Frame 100 was the agent's, of which the last 220 ms may already have been the user's.
     assert_eq!(user.not_before, SampleIndex(101 * 160 - 220 * 16));
 }
@@ -209,19 +209,19 @@ fn speech_waits_for_the_delay_but_not_for_good() {
     let mut barge_in = BargeIn::new(&EchoConfig::default(), &TurnConfig::default());
     let unknown = |n: u64| EchoEvidence { quality: DelayQuality::None, delay: None, ..evidence(n, 0.5) };
     let passes = |n: u64, barge_in: &mut BargeIn| barge_in.step(&now(heard_at(n, 0.9), TurnState::Quiet), &unknown(n));
-    let waited = (0..200).find(|n| passes(*n, &mut barge_in).admission == Admission::Usual).unwrap();
+    let waited = (0..200).find(|n| passes(*n, &mut barge_in).admission == Admission::Normal).unwrap();
     assert_eq!(waited, 69, "700 ms of speech");
     // No echo was found: from now on a quarter of that is enough.
     barge_in.pass_unless_late(&now(heard(0.0), TurnState::Quiet));
-    let waited = (300..500).find(|n| passes(*n, &mut barge_in).admission == Admission::Usual).unwrap();
+    let waited = (300..500).find(|n| passes(*n, &mut barge_in).admission == Admission::Normal).unwrap();
     assert_eq!(waited - 300, 17);
 }
 
 #[test]
 fn silence_in_which_the_net_hears_a_user_is_silence() {
     let mut barge_in = BargeIn::new(&EchoConfig::default(), &TurnConfig::default());
-    let passage = barge_in.step(&now(heard(0.01), TurnState::Quiet), &evidence(1, 0.95));
-    assert_eq!(passage.score.speech, Probability::default());
+    let ruling = barge_in.step(&now(heard(0.01), TurnState::Quiet), &evidence(1, 0.95));
+    assert_eq!(ruling.score.speech, Probability::default());
 }
 
 #[test]
@@ -231,8 +231,8 @@ fn a_voice_of_before_the_agent_spoke_is_silent_when_it_speaks_again() {
     for n in 2..100 {
         barge_in.pass_unless_late(&now(heard_at(n, 0.01), TurnState::Quiet));
     }
-    let passage = barge_in.step(&now(heard(0.01), TurnState::Quiet), &evidence(100, 0.95));
-    assert_eq!(passage.score.speech, Probability::default());
+    let ruling = barge_in.step(&now(heard(0.01), TurnState::Quiet), &evidence(100, 0.95));
+    assert_eq!(ruling.score.speech, Probability::default());
 }
 
 #[test]

@@ -78,35 +78,35 @@ impl Net {
     ) -> [f32; N] {
         let Weights { conv1, conv2, conv3, conv4, lstm, .. } = &self.weights;
         let relu = |x: S::f32s| x.max(S::f32s::splat(simd, 0.0));
-        let mut rooms = [const { Room::EMPTY }; N];
-        for (room, (memory, window)) in rooms.iter_mut().zip(&streams) {
-            room.hidden = memory.hidden;
-            self.spectrum(memory, window, &mut room.magnitudes);
+        let mut scratches = [const { Scratch::EMPTY }; N];
+        for (scratch, (memory, window)) in scratches.iter_mut().zip(&streams) {
+            scratch.hidden = memory.hidden;
+            self.spectrum(memory, window, &mut scratch.magnitudes);
         }
         let bins = self.shape.bins();
         simd.vectorize(
             #[inline(always)]
-            || conv1.apply::<S, 1, 1>(simd, &mut rooms.each_mut().map(|room| room.for_conv1(bins)), relu),
+            || conv1.apply::<S, 1, 1>(simd, &mut scratches.each_mut().map(|scratch| scratch.for_conv1(bins)), relu),
         );
         simd.vectorize(
             #[inline(always)]
-            || conv2.apply::<S, R2, B2>(simd, &mut rooms.each_mut().map(Room::for_conv2), relu),
+            || conv2.apply::<S, R2, B2>(simd, &mut scratches.each_mut().map(Scratch::for_conv2), relu),
         );
         simd.vectorize(
             #[inline(always)]
-            || conv3.apply::<S, R, B>(simd, &mut rooms.each_mut().map(Room::for_conv3), relu),
+            || conv3.apply::<S, R, B>(simd, &mut scratches.each_mut().map(Scratch::for_conv3), relu),
         );
         simd.vectorize(
             #[inline(always)]
-            || conv4.apply::<S, R, B4>(simd, &mut rooms.each_mut().map(Room::for_conv4), relu),
+            || conv4.apply::<S, R, B4>(simd, &mut scratches.each_mut().map(Scratch::for_conv4), relu),
         );
         simd.vectorize(
             #[inline(always)]
-            || lstm.apply::<S, R, B>(simd, &mut rooms.each_mut().map(Room::for_lstm), |x| x),
+            || lstm.apply::<S, R, B>(simd, &mut scratches.each_mut().map(Scratch::for_lstm), |x| x),
         );
         let mut scores = [0.0; N];
-        for ((score, room), (memory, window)) in scores.iter_mut().zip(&rooms).zip(streams) {
-            *score = self.remember(simd, &room.gates, memory);
+        for ((score, scratch), (memory, window)) in scores.iter_mut().zip(&scratches).zip(streams) {
+            *score = self.remember(simd, &scratch.gates, memory);
             self.skip(memory, window);
         }
         scores
@@ -190,9 +190,9 @@ impl Memory {
     }
 }
 
-/// Room to work in, for one window. It is on the stack: in a process of many streams that is the one
+/// Scratch room to work in, for one window. It is on the stack: in a process of many streams that is the one
 /// place that the processor's cache surely holds.
-struct Room {
+struct Scratch {
     magnitudes: [f32; FRAMES * (LONGEST_FFT / 2 + 1)],
     first: [f32; 4 * 128],
     second: [f32; 2 * 64],
@@ -203,7 +203,7 @@ struct Room {
     gates: [f32; 4 * HIDDEN],
 }
 
-impl Room {
+impl Scratch {
     const EMPTY: Self = Self {
         magnitudes: [0.0; FRAMES * (LONGEST_FFT / 2 + 1)],
         first: [0.0; 4 * 128],
@@ -290,7 +290,7 @@ mod tests {
         for n in 0..400 {
             let level = if n < 200 { 10_f32.powf(-0.25 * n as f32) } else { 0.0 };
             let window: Vec<f32> = (0..512).map(|i| level * (0.1 * i as f32).sin()).collect();
-            let mut magnitudes = Room::EMPTY.magnitudes;
+            let mut magnitudes = Scratch::EMPTY.magnitudes;
             net.spectrum(&memory, &window, &mut magnitudes);
             let score = net.score(&mut memory, &window);
             assert!((0.0..=1.0).contains(&score));
