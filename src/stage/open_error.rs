@@ -14,7 +14,7 @@ pub enum OpenError {
     /// A size or a time that no stream can have.
     #[error("{option} is {given}, expected {least:?} to {most:?}")]
     Option {
-        /// Which of the [`StageOptions`].
+        /// Which of the [`StageOptions`](super::StageOptions).
         option: &'static str,
         /// What it was set to.
         given: String,

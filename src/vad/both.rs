@@ -130,7 +130,6 @@ mod tests {
         assert_eq!(both.awake_since(), SampleIndex(0));
     }
 
-    /// Room noise that WebRTC hears no voice in and Silero scores by some hundredths.
     #[test]
     fn what_the_turn_takes_for_speech_keeps_it_awake() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/keyboard.wav");
@@ -148,8 +147,7 @@ mod tests {
                 })
                 .count()
         };
-        let (usual, low) =
-            (asleep(TurnConfig::default().deactivation_threshold), asleep(Probability::new(0.01).unwrap()));
-        assert!(low > 0 && usual > low + 10, "frames asleep: {usual}, by a low threshold {low}");
+        assert!(asleep(TurnConfig::default().deactivation_threshold) > 20);
+        assert_eq!(asleep(Probability::default()), 0, "every score is speech to this turn");
     }
 }

@@ -11,7 +11,7 @@ pub enum TerminalCause {
     Account,
 }
 
-/// What lifts a terminal refusal; [`Failover::restore`](super::Failover::restore) is told of a payment.
+/// What lifts a terminal refusal; [`Failover::restore`](crate::budget::Failover::restore) is told of a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lifted {
     /// The next calendar month, UTC, or a payment before it.
