@@ -1,14 +1,14 @@
-//! What a lossy link or a suspended app leaves in the audio: holes, and frames heard before.
+//! Artefacts of packet loss and of a suspended app: gaps, and frames that packet loss concealment repeats.
 
 use crate::frame::{FRAME_LEN, Frame};
 
-/// Audio that nobody's microphone recorded at that instant.
+/// Audio that is not what the microphone recorded at that instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Artefact {
     /// Nothing: the frame never arrived, or it is digital silence.
     Gap,
-    /// The audio of 10 to 60 ms ago once more, sample by sample: how receivers hide a lost packet.
+    /// The audio of 10 to 60 ms ago once more, sample by sample: packet loss concealment by repetition.
     Repeat,
 }
 
@@ -25,7 +25,7 @@ impl Artefact {
 /// Compares every frame with the six before it.
 #[derive(Clone, Debug)]
 pub(crate) struct ArtefactDetector {
-    /// The last frames, in a ring.
+    /// The last frames, a ring buffer.
     recent: [[f32; FRAME_LEN]; LOOK_BACK],
     heard: usize,
 }
@@ -35,7 +35,7 @@ impl ArtefactDetector {
         Self { recent: [[0.0; FRAME_LEN]; LOOK_BACK], heard: 0 }
     }
 
-    /// What the frame is, if it is no recording.
+    /// The frame's artefact; `None` for a true recording.
     pub(crate) fn step(&mut self, mic: &Frame) -> Option<Artefact> {
         let samples = mic.samples();
         let silent = mic.is_gap() || samples.iter().all(|x| *x == 0.0);

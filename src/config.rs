@@ -1,4 +1,4 @@
-//! Everything that can be set: plain structs, defaults, presets and TOML.
+//! The settings: plain structs, defaults, presets and TOML.
 
 mod burst;
 mod echo;

@@ -1,4 +1,4 @@
-//! What the gate says about a frame, and why.
+//! The gate's decision on a frame, and the evidence for it.
 
 use crate::artefact::Artefact;
 use crate::burst::StormStep;
@@ -9,7 +9,7 @@ use crate::probability::Probability;
 use crate::reason::Reason;
 use crate::turn_state::{Edge, TurnState};
 
-/// The gate's word on one frame of 10 ms. Plain data: it can be copied, sent and kept.
+/// The gate's decision on one frame of 10 ms. Plain data: it can be copied, sent and kept.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Decision {
     /// The frame it is about.
@@ -20,11 +20,11 @@ pub struct Decision {
     pub turn: TurnState,
     /// What began or ended with this frame.
     pub edge: Option<Edge>,
-    /// What was not forwarded before this instant never will be.
+    /// Settled until here: audio before this instant that was not forwarded never will be.
     pub settled: SampleIndex,
-    /// What it was decided on.
+    /// The evidence that the decision rests on.
     pub evidence: Evidence,
-    /// How misfires, or what came after them, moved the bar since the last decision.
+    /// The step that misfires (false alarms), or speech after them, moved the bar by since the last decision.
     pub storm: Option<StormStep>,
 }
 
@@ -43,7 +43,7 @@ pub enum Verdict {
     Suppress(Reason),
 }
 
-/// What a decision rests on.
+/// The evidence that a decision rests on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Evidence {
     /// The score in force: how likely the last whole window is speech.
@@ -58,10 +58,10 @@ pub struct Evidence {
     pub gap: bool,
     /// What the frame is instead of a recording: a gap or a repetition.
     pub artefact: Option<Artefact>,
-    /// How far the sound that is under way rose within its first 5 ms, in dB; `None` in silence.
+    /// The attack of the present sound: its rise in level within its first 5 ms, in dB; `None` in silence.
     pub attack_db: Option<f32>,
     /// The weights that the score comes from; `None` if the detector has none.
     pub model: Option<ModelId>,
-    /// What is known about the agent's voice in the frame; `None` while no playback can be heard.
+    /// The evidence of the agent's echo in the frame; `None` while no playback can be heard.
     pub echo: Option<EchoEvidence>,
 }

@@ -13,7 +13,7 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     deserializer.deserialize_any(TimeVisitor)
 }
 
-/// The way a duration is written back: `300ms`, `1.5s`, `60s`.
+/// Formats a duration: `300ms`, `1.5s`, `60s`.
 pub(crate) fn text(time: Duration) -> String {
     let whole_ms = time.subsec_nanos().is_multiple_of(1_000_000);
     match time {

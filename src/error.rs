@@ -1,4 +1,4 @@
-//! What can go wrong, by the moment it goes wrong. Nothing here can come out of `Gate::push`.
+//! The errors, one type for each moment: construction, reconfiguration, model loading, input. `Gate::push` has none.
 
 use std::time::Duration;
 
@@ -32,17 +32,17 @@ pub enum ConfigError {
     Model(#[from] ModelError),
 }
 
-/// A gate that lives cannot go on by these settings. Nothing has changed.
+/// A running gate cannot change to these settings. Nothing has changed.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReconfigureError {
-    /// A section that is settled when the gate is made.
+    /// A section that cannot change after construction.
     #[error("{section} cannot change while the gate lives; make a new gate for it, or leave it as it was")]
     Fixed {
         /// The section, as it is called in TOML.
         section: &'static str,
     },
-    /// Settings that no gate can have.
+    /// Settings that are invalid for any gate.
     #[error(transparent)]
     Config(#[from] ConfigError),
 }
@@ -174,7 +174,7 @@ pub enum InputError {
         /// Longest hole that is filled.
         limit: Duration,
     },
-    /// A timestamp that no clock shows.
+    /// A timestamp out of range.
     #[error(
         "the timestamp is {given:?}, at most {limit:?} is accepted; count from the start of the call, or from 1970"
     )]

@@ -1,4 +1,4 @@
-//! What comes back from speech-to-text.
+//! Feedback from speech-to-text: final results, and how the gate counts them.
 
 use crate::frame::Span;
 use crate::misfire::Heard;
@@ -16,12 +16,12 @@ pub struct SttResult<'a> {
     pub span: Option<Span>,
 }
 
-/// What the gate made of a result.
+/// How the gate counted a result.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum SttRuling {
     /// It counts.
     Counted(Heard),
-    /// The opening has had its result: the first that holds words stands.
+    /// The opening already has its result: the first that holds words stands.
     Duplicate,
     /// The gate did not open there, or has opened sixteen times since, or `storm` is off.
     Unmatched,

@@ -1,4 +1,4 @@
-//! Fourier transforms of one length with all they need; plans are made once a process.
+//! Fast Fourier transforms (FFT) of one length with their buffers; plans are made once a process.
 
 use std::f64::consts::PI;
 use std::sync::Arc;
@@ -6,12 +6,12 @@ use std::sync::Arc;
 use realfft::num_complex::Complex;
 use realfft::{ComplexToReal, RealToComplex};
 
-/// A taper over `len` samples that begins again where it ends (Hann).
+/// A periodic Hann window of `len` samples.
 pub(crate) fn hann(len: usize) -> Box<[f32]> {
     (0..len).map(|j| (0.5 - 0.5 * (2.0 * PI * j as f64 / len as f64).cos()) as f32).collect()
 }
 
-/// From samples to their spectrum.
+/// The forward transform: from samples to their spectrum.
 pub(crate) struct Forward {
     plan: Arc<dyn RealToComplex<f32>>,
     /// What is transformed; used up by it.
@@ -33,7 +33,7 @@ impl Forward {
     }
 }
 
-/// From a spectrum to its samples, times their number.
+/// The inverse transform, not normalised: from a spectrum to its samples, times their number.
 pub(crate) struct Inverse {
     plan: Arc<dyn ComplexToReal<f32>>,
     /// What is transformed; used up by it.

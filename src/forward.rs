@@ -1,4 +1,4 @@
-//! From decisions to what a speech-to-text connection should get.
+//! The forwarder: from decisions to the audio and the messages for one speech-to-text connection.
 
 mod profile;
 
@@ -23,11 +23,11 @@ pub struct Forwarder {
     profile: ProviderProfile,
     close_after: Option<u64>,
     map: TimeMap,
-    /// Everything before this was sent, or replaced, or left out for good.
+    /// Everything before this is settled: sent, replaced by zeros, or dropped.
     settled: SampleIndex,
-    /// When the provider last heard anything.
+    /// When audio or a message was last sent to the provider.
     last_contact: SampleIndex,
-    /// When the provider last heard speech.
+    /// When speech was last sent to the provider.
     last_audio: SampleIndex,
     connection: Connection,
     segment: Segment,
@@ -39,13 +39,13 @@ pub struct Forwarder {
 pub enum SttInput<'a> {
     /// Send this audio, 16 kHz mono.
     Audio(&'a [f32]),
-    /// Close the connection: it costs and nobody speaks. Never within a segment; only [`Open`](Self::Open) follows.
+    /// Close the idle connection, which is billed. Never within a segment; only [`Open`](Self::Open) follows.
     Close,
     /// The segment is over: ask the provider for its final transcript. Once for every segment.
     Finalize,
     /// Send the provider's keep-alive message.
     KeepAlive,
-    /// Open a new connection: speech comes.
+    /// Open a new connection: speech follows.
     Open,
     /// Send so many samples of zeros.
     Zeros(u64),
@@ -80,14 +80,14 @@ impl Forwarder {
                 self.keep(decision.frame.end, &mut send);
             }
         }
-        // The turn may also have ended by a word of the caller's to the gate.
+        // The caller may also have ended the turn.
         let under_way = matches!(decision.turn, TurnState::Speaking | TurnState::Stopping);
         if !under_way || matches!(decision.edge, Some(Edge::SpeechEnd { .. })) {
             self.end_segment(decision.frame.end, &mut send);
         }
     }
 
-    /// Finishes `gate` because the stream is over: what the policy still owes for it goes out.
+    /// Finishes `gate` at the end of the stream: the zeros and messages that the policy still has to send go out.
     /// Returns the edge that the gate ended with.
     pub fn finish(&mut self, gate: &mut Gate, mut send: impl FnMut(SttInput<'_>)) -> Option<Edge> {
         let ended = gate.finish();
@@ -103,12 +103,12 @@ impl Forwarder {
         &self.map
     }
 
-    /// The same map, to forget in.
+    /// The same map, mutable, to forget old pieces.
     pub fn time_map_mut(&mut self) -> &mut TimeMap {
         &mut self.map
     }
 
-    /// The provider's habits that are followed.
+    /// The provider's profile: how it bills, idles and endpoints.
     pub fn profile(&self) -> &ProviderProfile {
         &self.profile
     }
@@ -134,7 +134,7 @@ impl Forwarder {
         (self.last_contact, self.last_audio) = (span.end, span.end);
     }
 
-    /// Zeros for what will never be sent, if the policy keeps the timeline.
+    /// Zeros in place of dropped audio, if the policy keeps the timeline.
     fn replace_until(&mut self, end: SampleIndex, send: &mut impl FnMut(SttInput<'_>)) {
         if self.policy != ForwardPolicy::Silence || end <= self.settled {
             return;
@@ -194,7 +194,7 @@ enum Connection {
     Open,
 }
 
-/// Whether the provider has heard audio that it was not told the end of.
+/// Whether the provider has received audio of a segment that is not finalized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Segment {
     Open,
@@ -202,7 +202,7 @@ enum Segment {
 }
 
 impl ProviderProfile {
-    /// Whether audio that is not sent is money not spent, given how the connection is handled.
+    /// Which gated audio lowers the provider's bill, given how the connection is handled.
     pub fn saves(&self, config: &ForwardConfig) -> Saving {
         match (self.billing, config.policy, config.close_after) {
             (Billing::SocketSeconds, ForwardPolicy::Keepalive, Some(after)) => Saving::WhenClosed(after),

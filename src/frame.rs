@@ -1,4 +1,4 @@
-//! The core's grid: frames of 10 ms at 16 kHz, and time counted in samples.
+//! Frames of 10 ms at 16 kHz, and the sample clock: time counted in samples.
 
 use std::ops::{Add, Sub};
 use std::time::Duration;
@@ -63,7 +63,7 @@ impl Frame {
     }
 }
 
-/// A sample that no frame can hold.
+/// A sample out of range.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error("sample {index} is {value}, expected a number from -1 to 1; scale it, or use Intake, which repairs and counts")]
 pub struct NotInRange {
@@ -73,7 +73,7 @@ pub struct NotInRange {
     pub value: f32,
 }
 
-/// An instant in the core: how many 16 kHz samples came before it.
+/// An instant on the sample clock: how many 16 kHz samples came before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SampleIndex(pub u64);
 
@@ -96,7 +96,7 @@ impl SampleIndex {
 
 impl Add<u64> for SampleIndex {
     type Output = Self;
-    /// So many samples later; the last instant there is if that is beyond it.
+    /// So many samples later, saturating at the last instant.
     fn add(self, samples: u64) -> Self {
         Self(self.0.saturating_add(samples))
     }
@@ -110,7 +110,7 @@ impl Sub for SampleIndex {
     }
 }
 
-/// A stretch of time, `start` included and `end` not.
+/// A half-open interval of time: `start` included, `end` not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Span {
     /// Its first sample.
@@ -141,7 +141,7 @@ impl Span {
     }
 }
 
-/// A mean square as a level, [`FLOOR_DBFS`] at the least.
+/// A mean square as a level in dBFS, [`FLOOR_DBFS`] at the least.
 pub(crate) fn dbfs(power: f32) -> f32 {
     (10.0 * power.max(f32::MIN_POSITIVE).log10()).max(FLOOR_DBFS)
 }

@@ -37,11 +37,11 @@ pub struct Gate {
     state: State,
 }
 
-/// What a reset forgets beside what the parts above do.
+/// The state that a reset clears, beside that of the parts above.
 #[derive(Clone, Debug, Default)]
 struct State {
     level: Level,
-    /// What the next frame holds, by what this one did.
+    /// How the noise floor takes the next frame, by what this one held.
     floor_update: FloorUpdate,
     artefacts: ArtefactDetector,
     sounds: SoundTracker,
@@ -62,7 +62,7 @@ impl Gate {
         Self::assemble(config, Detector::new(config)?)
     }
 
-    /// A gate that listens to a detector of your own; `config.vad` is not used.
+    /// A gate with a detector of your own; `config.vad` is not used.
     ///
     /// # Errors
     /// [`ConfigError`] if settings contradict each other, or the detector's longest window is no window.
@@ -73,7 +73,7 @@ impl Gate {
         Self::assemble(config, Detector::alone(vad))
     }
 
-    /// A gate of settings that have been checked.
+    /// A gate of settings that are already checked.
     fn assemble(config: &GateConfig, vad: Detector) -> Result<Self, ConfigError> {
         let judge = Judge::new(config.burst.as_ref(), config.storm.as_ref());
         let turn = Turn::new(&config.turn, judge, samples_in(vad.longest_window()));
@@ -82,8 +82,8 @@ impl Gate {
         Ok(Self { config: config.clone(), vad, echo, turn, history, state: State::default() })
     }
 
-    /// Takes what the agent says: `frame` is played while the microphone records from `at` on. It is
-    /// best given before the microphone's frame of that time, up to 200 ms ahead.
+    /// Takes a frame of the agent's playback (the far end): it is played while the microphone records from `at` on. It
+    /// is best given before the microphone's frame of that time, up to 200 ms ahead.
     ///
     /// Nothing is taken if `echo` is off: the answer is [`Arrival::Off`].
     ///
@@ -93,7 +93,7 @@ impl Gate {
         self.echo.as_mut().map_or(Arrival::Off, |echo| echo.detector.playback(frame, at))
     }
 
-    /// Takes back what was to be played from `at` on: the agent was interrupted.
+    /// Withdraws the playback from `at` on: the agent was interrupted.
     ///
     /// # Real-time
     /// As [`playback`](Self::playback).
@@ -114,8 +114,8 @@ impl Gate {
         self.decide()
     }
 
-    /// The first phase: takes the next 10 ms. What it makes [`due`](Self::due) must be scored, by
-    /// whomever, before the gate can [`decide`](Self::decide).
+    /// The first phase: takes the next 10 ms. Windows that it makes [`due`](Self::due) must be scored before the gate
+    /// can [`decide`](Self::decide).
     pub(crate) fn stage(&mut self, mic: &Frame) {
         self.vad.stage(mic);
         let artefact = self.state.artefacts.step(mic);
@@ -133,7 +133,7 @@ impl Gate {
         self.vad.due().into_iter().chain(self.echo.as_mut().and_then(|echo| echo.detector.due()))
     }
 
-    /// The second phase: decides on what was staged.
+    /// The second phase: decides on the staged frame.
     pub(crate) fn decide(&mut self) -> Decision {
         let Staged { frame, gap, context } = self.state.staged;
         let FrameContext { level, artefact, sound } = context;
@@ -191,12 +191,12 @@ impl Gate {
         Ok(())
     }
 
-    /// The settings that it decides by.
+    /// The settings in force.
     pub fn config(&self) -> &GateConfig {
         &self.config
     }
 
-    /// The audio of `span`, in two parts because it lies in a ring; `None` if part of it is gone or
+    /// The audio of `span`, in two parts because it lies in a ring buffer; `None` if part of it is overwritten or
     /// still to come. A span that a [`Decision`] forwards is there until the next push.
     ///
     /// # Real-time
@@ -205,9 +205,9 @@ impl Gate {
         self.history.audio(span)
     }
 
-    /// Takes what speech-to-text made of what was forwarded: openings without words raise the bar,
-    /// words lower it. Results may be late, missing, twice or out of order; the step, if there is
-    /// one, is in the next decision ([`Decision::storm`]).
+    /// Takes a result of speech-to-text about forwarded audio: openings without words (misfires, false alarms) raise
+    /// the bar, words lower it. Results may be late, missing, twice or out of order; the step, if there is one, is in
+    /// the next decision ([`Decision::storm`]).
     ///
     /// # Real-time
     /// Does not allocate, free, lock, log, block or call the system.
@@ -215,21 +215,22 @@ impl Gate {
         self.turn.feedback(result, self.history.end())
     }
 
-    /// What each kind of evidence of echo said about the last frame; `None` while no playback can be heard.
+    /// The weight of each kind of echo evidence in the last frame (Shapley values); `None` while no playback can be
+    /// heard.
     ///
     /// # Real-time
-    /// Never allocates, frees, locks or blocks, but asks the net some 6,000 times: milliseconds.
+    /// Never allocates, frees, locks or blocks, but runs the net some 6,000 times: milliseconds.
     pub fn explain_echo(&self) -> Option<[Weight; Cue::ALL.len()]> {
         self.echo.as_ref()?.detector.explain()
     }
 
-    /// Says that no more audio comes: what was held is dropped, and a turn that is under way ends.
+    /// Ends the stream: held audio is dropped, and an open turn ends.
     pub fn finish(&mut self) -> Option<Edge> {
         self.state.release.give_up(self.history.end());
         self.turn.end()
     }
 
-    /// What was not forwarded before this instant never will be.
+    /// Settled until here: audio before this instant that was not forwarded never will be.
     pub fn settled(&self) -> SampleIndex {
         self.state.release.settled()
     }
@@ -245,12 +246,12 @@ impl Gate {
         self.vad.model()
     }
 
-    /// Windows that the detector could not score: the score before stood. See [`Vad::failed_windows`].
+    /// Windows that the detector could not score; the previous score stayed in force. See [`Vad::failed_windows`].
     pub fn failed_windows(&self) -> u64 {
         self.vad.failed_windows()
     }
 
-    /// Forgets the stream; afterwards the gate decides as a new one.
+    /// Clears all state; afterwards the gate decides as a new one.
     ///
     /// # Real-time
     /// Never allocates, frees, locks, logs, blocks or calls the system.
@@ -263,12 +264,12 @@ impl Gate {
     }
 }
 
-/// How far back audio may have to go out, in samples.
+/// How far back forwarded audio can begin, in samples.
 fn longest_reach(turn: &Turn, echo: Option<&Echo>) -> u64 {
     turn.reach() + echo.map_or(0, Echo::longest_wait)
 }
 
-/// What was heard, for the noise floor.
+/// How the noise floor takes the next frame: not echo, and speech at a quarter of the speed.
 fn floor_update(turn: TurnState, ruling: &EchoRuling) -> FloorUpdate {
     match turn {
         _ if ruling.reason == Some(Reason::Echo) => FloorUpdate::Freeze,
@@ -277,7 +278,7 @@ fn floor_update(turn: TurnState, ruling: &EchoRuling) -> FloorUpdate {
     }
 }
 
-/// What is known of a frame before its windows are scored.
+/// A frame's level and artefact, known before its windows are scored.
 #[derive(Clone, Copy, Debug, Default)]
 struct Staged {
     frame: Span,

@@ -1,14 +1,14 @@
-//! The last second or so of audio, for pre-roll and for what is held.
+//! A ring buffer of the last second or so of audio, for the pre-roll and for held audio.
 
 use dasp_ring_buffer::Fixed;
 
 use crate::frame::{FRAME_LEN, SampleIndex, Span};
 
-/// A ring of samples that knows which instant each belongs to.
+/// A ring buffer of samples, addressed by the sample clock.
 #[derive(Debug)]
 pub(crate) struct History {
     ring: Fixed<Vec<f32>>,
-    /// As much of the ring as is asked for.
+    /// The part of the ring buffer in use, in samples.
     len: u64,
     heard: u64,
 }
@@ -31,7 +31,7 @@ impl History {
         self.ring = longer;
     }
 
-    /// Takes the next frame; says when it is.
+    /// Takes the next frame; returns its span.
     pub(crate) fn record(&mut self, samples: &[f32; FRAME_LEN]) -> Span {
         let start = self.end();
         for &sample in samples {
@@ -65,8 +65,8 @@ impl History {
         Some((&old[a.0..a.1], &new[b.0..b.1]))
     }
 
-    /// Forgets when it is, as a new one of `reach`, which is at most the longest it had; old samples can no longer
-    /// be reached.
+    /// Sets the clock to zero, as a new one of `reach`, which is at most the longest it had; old samples can no longer
+    /// be read.
     pub(crate) fn reset(&mut self, reach: u64) {
         (self.heard, self.len) = (0, (reach + FRAME_LEN as u64).min(self.ring.len() as u64));
     }

@@ -1,4 +1,4 @@
-//! Audio as it comes — any rate, channel count, sample format and chunk size — into frames.
+//! The intake: audio of any rate, channel count, sample format and chunk size into frames.
 
 mod holes;
 mod resample;
@@ -10,7 +10,7 @@ use crate::frame::{FRAME_LEN, Frame, SAMPLE_RATE, Span};
 use holes::Holes;
 use resample::Resample;
 
-/// Turns chunks of audio into [`Frame`]s, on the clock of the input.
+/// Turns chunks of audio into [`Frame`]s, on the sample clock of the input.
 ///
 /// Sample 0 of frame 0 is the first input sample: the resampler's delay is taken out. Nothing is
 /// thrown away: samples that do not fill a frame wait for the next chunk.
@@ -42,7 +42,7 @@ pub struct Intake {
     report: IntakeReport,
 }
 
-/// A stretch of interleaved audio and what it claims to be.
+/// A chunk of interleaved audio and its format.
 #[derive(Clone, Copy, Debug)]
 pub struct Chunk<'a> {
     /// The samples, interleaved by channel.
@@ -102,7 +102,7 @@ impl Samples<'_> {
     }
 }
 
-/// What an intake met and mended.
+/// Counts of the input faults that an intake repaired.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct IntakeReport {
     /// Input samples of the chosen channel.
@@ -185,7 +185,7 @@ impl Intake {
         (self.taken, self.frames, self.origin_ns) = (0, 0, None);
     }
 
-    /// What was met and mended since construction.
+    /// The input faults repaired since construction.
     pub fn report(&self) -> IntakeReport {
         self.report
     }
@@ -207,7 +207,7 @@ impl Intake {
         self.origin_ns
     }
 
-    /// What is missing between the audio so far and `at`.
+    /// The hole between the audio so far and `at`.
     #[cfg(feature = "stage")]
     pub(crate) fn hole_before(&self, at: Duration) -> Duration {
         Duration::from_nanos_u128(self.ahead_ns(at).max(0).unsigned_abs())
@@ -227,7 +227,7 @@ impl Intake {
         Ok(())
     }
 
-    /// Whether a chunk is of the kind that this intake takes.
+    /// Whether a chunk has the format of this intake.
     pub(crate) fn accept(&self, chunk: &Chunk<'_>) -> Result<(), InputError> {
         if (chunk.sample_rate, chunk.channels) != (self.sample_rate, self.channels) {
             return Err(InputError::FormatChanged {
@@ -317,7 +317,7 @@ impl Intake {
 /// Timestamps within this of the sample count are taken as equal: they are often rounded to
 /// milliseconds, and half a frame does no harm.
 const TIMESTAMP_TOLERANCE: Duration = Duration::from_millis(5);
-/// A thousand years: later than any calendar counts from its start, and far from the end of a sample count.
+/// A thousand years: later than any calendar's epoch needs, and far below the overflow of a sample count.
 const LATEST_TIMESTAMP: Duration = Duration::from_secs(1_000 * 365 * 86_400);
 /// Filling costs about 15 µs per 10 ms: at this length a second of work at most.
 const LONGEST_HOLE: Duration = Duration::from_secs(600);

@@ -1,4 +1,4 @@
-//! Rows of 10 ms, kept until it is settled whether their audio was sent.
+//! The ledger: a row for each frame of 10 ms, kept until it is settled whether its audio was sent.
 
 use std::collections::VecDeque;
 
@@ -10,12 +10,12 @@ use crate::probability::Probability;
 use crate::reason::{Doubt, Reason};
 use crate::turn_state::Edge;
 
-/// One frame and what became of it.
+/// One frame and whether it was sent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LedgerRow {
-    /// What the gate said about it.
+    /// The gate's decision on it.
     pub decision: Decision,
-    /// The audio clock when it was sent, if it was.
+    /// The sample clock when it was sent, if it was.
     pub released: Option<SampleIndex>,
     /// Why it was not sent, if it was not.
     pub reason: Reason,
@@ -32,18 +32,18 @@ pub struct Suppressed {
     pub reason: Reason,
     /// What was held against it though its score would have opened the gate.
     pub doubt: Option<Doubt>,
-    /// The highest score in it.
+    /// The highest VAD score in it.
     pub peak_speech: Probability,
     /// The level of its loudest frame in dBFS.
     pub peak_level_dbfs: f32,
-    /// What was known about the agent's voice in the frame where it was plainest.
+    /// The evidence of the agent's echo in the frame where it was strongest.
     pub echo: Option<EchoEvidence>,
-    /// What the peak was scored by.
+    /// The weights that the peak was scored with.
     pub model: Option<ModelId>,
 }
 
-/// What became of every frame, in order, each handed out once its fate is settled. Memory is bounded by the
-/// gate's reach.
+/// Records for every frame, in order, whether it was sent; a row is handed out once that is settled. Memory is
+/// bounded by the gate's reach.
 ///
 /// ```
 /// use voxgate::{Frame, Gate, GateConfig, Ledger, Reason};
@@ -153,7 +153,7 @@ impl Ledger {
     }
 }
 
-/// The one that says more surely that the agent alone is heard.
+/// The evidence with the higher likelihood that the agent alone is heard.
 fn plainest(one: Option<EchoEvidence>, other: Option<EchoEvidence>) -> Option<EchoEvidence> {
     let likelihood = |echo: Option<EchoEvidence>| echo.map(|echo| echo.likelihood);
     if likelihood(other) > likelihood(one) { other } else { one }

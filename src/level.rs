@@ -1,33 +1,33 @@
-//! How loud it is, against how quiet it has been.
+//! The level, and the noise floor by minimum statistics.
 
 use crate::frame::{Frame, dbfs};
 
-/// The level over the last 100 ms and the quietest such stretch of the last 5 s, or of up to 20 s
-/// while somebody speaks: speech without a pause is no louder room, but noise that is taken for
-/// speech must become the floor in the end.
+/// The level over the last 100 ms and the noise floor: the minimum of that level over the last 5 s, or over up to 20 s
+/// during speech. Speech without a pause must not raise the floor, but noise that is taken for speech must become
+/// the floor in the end.
 #[derive(Clone, Debug)]
 pub(crate) struct Level {
     powers: [f32; MEAN_FRAMES],
     frames: usize,
     /// The quietest of each half second, the newest last.
     minima: [f32; MINIMA],
-    /// How full the newest is, of [`FULL`].
+    /// Fill of the newest minimum, of [`FULL`].
     in_newest: u32,
 }
 
 /// How fast the noise floor follows a frame, by what is known before the frame is scored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum FloorUpdate {
-    /// The frame is room noise, as far as is known.
+    /// The frame is taken for background noise.
     #[default]
     Full,
-    /// Somebody was speaking when it came: at a quarter of the speed.
+    /// Speech was present: at a quarter of the speed.
     Slow,
     /// Not at all: the frame never arrived, or it is the agent's echo.
     Freeze,
 }
 
-/// What [`Level`] knows after a frame, in dBFS.
+/// The levels after a frame, in dBFS.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct LevelStep {
     /// Of this frame.
@@ -43,7 +43,7 @@ impl Level {
         Self { powers: [0.0; MEAN_FRAMES], frames: 0, minima: [f32::INFINITY; MINIMA], in_newest: 0 }
     }
 
-    /// Takes the next frame. What is not the room says nothing about its noise.
+    /// Takes the next frame. Gaps and echo do not update the noise floor.
     pub(crate) fn step(&mut self, frame: &Frame, floor_update: FloorUpdate) -> LevelStep {
         let power = frame.power();
         match floor_update {
@@ -91,11 +91,11 @@ const FRAMES_PER_MINIMUM: u32 = 50;
 /// Speech fills a minimum so many times as slowly: the floor then looks back over 20 s, more than anybody
 /// speaks without a breath.
 const SPEECH_SLOWS: u32 = 4;
-/// What fills a minimum.
+/// The fill at which a minimum is complete.
 const FULL: u32 = FRAMES_PER_MINIMUM * SPEECH_SLOWS;
 /// Ten of them: 5 s, about the longest stretch of speech without a pause.
 const MINIMA: usize = 10;
-/// Rooms are not quieter; digital silence must not make a whisper of noise look loud.
+/// Lower bound of the noise floor: rooms are not quieter, and after digital silence faint noise must not look loud.
 const LOWEST_FLOOR_DBFS: f32 = -75.0;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Time as guards and stages are told it: since a start of the caller's choice.
+//! The clock of guards and stages: time since a start of the caller's choice.
 
 use std::ops::Add;
 use std::time::Duration;
@@ -48,13 +48,13 @@ impl From<SampleIndex> for Moment {
 
 impl Add<Duration> for Moment {
     type Output = Self;
-    /// Far beyond any call, the latest moment there is.
+    /// The latest moment, far beyond the length of any call.
     fn add(self, time: Duration) -> Self {
         Self(self.0.saturating_add(time))
     }
 }
 
-/// `first`, doubled for each of `doublings`, but at most `longest`.
+/// Exponential backoff: `first`, doubled for each of `doublings`, but at most `longest`.
 pub(crate) fn backoff(first: Duration, longest: Duration, doublings: u32) -> Duration {
     first.saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(longest)
 }

@@ -1,4 +1,4 @@
-//! Many gates in one thread, their windows scored together.
+//! Many gates in one thread, their windows scored in batches.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,8 +13,8 @@ use crate::vad::score_together;
 ///
 /// Frames of any gates are pushed as they come, at most one of each gate, and then all of them are
 /// decided in one step; no gate waits for another's frame. A gate decides as it would alone, its
-/// scores within 1e-5. Gates join and leave at any time. A gate that listens to a detector of your
-/// own is scored by itself.
+/// scores within 1e-5. Gates join and leave at any time. A gate with a detector of your own is
+/// scored by itself.
 ///
 /// ```
 /// use voxgate::{Frame, Gate, GateConfig, GatePool};
@@ -37,7 +37,7 @@ use crate::vad::score_together;
 #[derive(Debug, Default)]
 pub struct GatePool {
     seats: Vec<Option<Seat>>,
-    /// How far each seat's last frame has come: apart, so that those at rest are passed over without a look at them.
+    /// The progress of each seat's last frame: a list of its own, so that idle seats are skipped without reading them.
     progress: Vec<Progress>,
 }
 
@@ -52,7 +52,7 @@ impl GatePool {
         Self { seats: Vec::with_capacity(gates), progress: Vec::with_capacity(gates) }
     }
 
-    /// Takes a gate in, where it stands: the next frame that is pushed for it is its next.
+    /// Takes a gate in with its state: the next frame that is pushed for it is its next.
     ///
     /// # Real-time
     /// Allocates when more gates are in than ever before, and than the capacity asked for.
@@ -84,7 +84,7 @@ impl GatePool {
         Ok(())
     }
 
-    /// Takes what the agent says to one of the gates: see [`Gate::playback`].
+    /// Takes a frame of the agent's playback for one of the gates: see [`Gate::playback`].
     ///
     /// # Errors
     /// [`PoolError::NotHere`].
@@ -95,7 +95,7 @@ impl GatePool {
         Ok(self.seat(id)?.gate.playback(frame, at))
     }
 
-    /// Takes back what was to be played: see [`Gate::playback_clear`].
+    /// Withdraws playback: see [`Gate::playback_clear`].
     ///
     /// # Errors
     /// [`PoolError::NotHere`].
@@ -152,7 +152,7 @@ impl GatePool {
         self.seats[id.index].take().map(|seat| seat.gate).ok_or(PoolError::NotHere)
     }
 
-    /// Takes a gate out wherever it stands: it has panicked.
+    /// Takes a gate out in any state: it has panicked.
     #[cfg(feature = "stage")]
     pub(crate) fn evict(&mut self, id: GateId) -> Option<Gate> {
         self.seat(id).ok()?;
@@ -210,14 +210,14 @@ pub enum PoolError {
     Undecided,
 }
 
-/// A gate and where it stands.
+/// A gate and the progress of its last frame.
 #[derive(Debug)]
 struct Seat {
     id: GateId,
     gate: Gate,
 }
 
-/// How far the gate's last frame has come.
+/// The progress of the gate's last frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Progress {
     Staged,

@@ -11,7 +11,7 @@ impl Probability {
         if value >= 0.0 && value <= 1.0 { Some(Self(value)) } else { None }
     }
 
-    /// Certainty.
+    /// Probability 1.
     pub(crate) const ONE: Self = Self(1.0);
 
     /// The smaller of two.
@@ -24,7 +24,7 @@ impl Probability {
         Self(value.clamp(0.0, 1.0).max(0.0))
     }
 
-    /// The logarithm of its odds, within ±9.2 (a probability of 1e-4 and its counterpart).
+    /// Its log-odds (logit), within ±9.2: the probability is limited to 1e-4 to 1 - 1e-4.
     pub(crate) fn log_odds(self) -> f32 {
         let p = self.0.clamp(1e-4, 1.0 - 1e-4);
         (p / (1.0 - p)).ln()

@@ -4,15 +4,15 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
-    /// Too many openings in a row were in vain: only clear speech passes.
+    /// The circuit breaker is open after too many misfires (false alarms) in a row: only clear speech passes.
     Breaker,
     /// Speech may be starting, or it may be a click: too short to tell, or it was too short.
     Burst,
-    /// It is the agent that is heard, or it may be.
+    /// The agent's echo is heard, or it may be.
     Echo,
-    /// Nobody speaks.
+    /// No speech.
     Silence,
-    /// Openings of late were in vain: it takes more to open.
+    /// Recent misfires (false alarms) have raised the bar.
     Storm,
 }
 
@@ -32,23 +32,23 @@ impl Reason {
     }
 }
 
-/// What speaks against a candidate whose score would open the gate. It has to last, or to convince
-/// once more.
+/// What speaks against a candidate whose score would open the gate. The candidate has to last longer, or to score high
+/// again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Doubt {
-    /// A transient: the level rose faster than speech can, as in a knock or a shard of a lost packet, and the sound is
-    /// still short.
+    /// A transient: the attack was faster than that of speech, as in a knock or the fragment of a lost packet, and the
+    /// sound is still short.
     Abrupt,
-    /// Too many openings in a row were in vain, and it is not clear speech.
+    /// The circuit breaker is open after too many misfires in a row, and it is not clear speech.
     Breaker,
-    /// The agent speaks, and it is not known yet how late its echo comes: it may be the agent's voice.
+    /// The agent speaks, and the delay of its echo is not known yet: it may be the echo.
     Echo,
-    /// The sound was there long before the score rose.
+    /// The sound's onset was long before the score rose.
     Late,
     /// The sound was short and is over.
     Over,
-    /// Openings of late were in vain, and the score is not sure enough for that.
+    /// Recent misfires have raised the bar, and the score was not sure for long enough.
     Storm,
 }
 
@@ -65,7 +65,7 @@ impl Doubt {
         }
     }
 
-    /// What a frame is held or suppressed for.
+    /// The reason that a frame is held or suppressed for.
     pub const fn reason(self) -> Reason {
         match self {
             Self::Abrupt | Self::Late | Self::Over => Reason::Burst,

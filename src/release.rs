@@ -1,4 +1,4 @@
-//! What of the audio goes out: no sample twice, and none that was given up.
+//! The release of audio: no sample is forwarded twice, and none that was dropped.
 
 use crate::decision::Verdict;
 use crate::echo::EchoRuling;
@@ -7,15 +7,15 @@ use crate::reason::{Doubt, Reason};
 use crate::turn::TurnStep;
 use crate::turn_state::{Edge, TurnState};
 
-/// How far one stream has been decided on.
+/// How far the audio of one stream is settled.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Release {
-    /// Everything before this was forwarded or can no longer be.
+    /// Everything before this was forwarded or dropped.
     settled: SampleIndex,
 }
 
 impl Release {
-    /// Turns the state of the turn into a verdict on `frame`. Audio is there from `kept_from` on.
+    /// Turns the state of the turn into a verdict on `frame`. The ring buffer holds audio from `kept_from` on.
     pub(crate) fn decide(
         &mut self,
         frame: Span,
@@ -23,7 +23,7 @@ impl Release {
         ruling: &EchoRuling,
         kept_from: SampleIndex,
     ) -> Verdict {
-        // What is the agent's is never sent.
+        // The agent's echo is never sent.
         self.settled = self.settled.max(ruling.not_before.min(frame.start));
         if let Some(from) = step.open_from {
             let from = from.max(self.settled).max(kept_from);
@@ -41,12 +41,12 @@ impl Release {
         }
     }
 
-    /// What was not forwarded before this instant never will be.
+    /// Settled until here: audio before this instant that was not forwarded never will be.
     pub(crate) fn settled(&self) -> SampleIndex {
         self.settled
     }
 
-    /// Gives up everything before `at`.
+    /// Drops everything before `at`.
     pub(crate) fn give_up(&mut self, at: SampleIndex) {
         self.settled = self.settled.max(at);
     }

@@ -1,4 +1,4 @@
-//! From the time that STT counts back to the time of the microphone.
+//! The time map: from STT timestamps back to the microphone's sample clock.
 
 use std::collections::VecDeque;
 
@@ -56,9 +56,9 @@ impl TimeMap {
         self.len == 0
     }
 
-    /// The instant at the microphone of an instant in the gated stream. Padding belongs to the end
-    /// of the audio before it, what is past the end to the end, what was forgotten to the oldest
-    /// instant that is known.
+    /// The microphone's instant for an instant in the gated stream. Padding maps to the end of the
+    /// audio before it, instants past the end map to the end, forgotten ones to the oldest instant
+    /// that is known.
     pub fn mic(&self, gated: SampleIndex) -> SampleIndex {
         let next = self.pieces.partition_point(|piece| piece.gated <= gated);
         match next.checked_sub(1).and_then(|i| self.pieces.get(i)) {
@@ -128,7 +128,7 @@ mod tests {
 
     use super::*;
 
-    /// What a caller may do: skip, send, mute, pad.
+    /// The operations of a caller: skip, send, mute, pad.
     fn steps() -> impl Strategy<Value = Vec<(u8, u64)>> {
         prop::collection::vec((0_u8..4, 0_u64..50), 0..40)
     }

@@ -25,19 +25,19 @@ pub(crate) struct Turn {
     state: State,
 }
 
-/// All that a reset forgets.
+/// The state that a reset clears.
 #[derive(Clone, Copy, Debug, Default)]
 struct State {
     phase: Phase,
-    /// Where the last segment ended: none begins before it.
+    /// End of the last segment: no later segment begins before it.
     told_until: SampleIndex,
-    /// The last run of frames that nobody said: holes, and what was heard before.
+    /// The last run of artefacts: gaps and repetitions.
     hole: Span,
-    /// From where on scores say how likely the user speaks; `None` while they say how likely anybody does.
+    /// From where on scores are near-end probabilities (of the user); `None` while they are the VAD's (of any voice).
     certain_since: Option<SampleIndex>,
 }
 
-/// What is under way.
+/// The phase of the state machine, with its data.
 #[derive(Clone, Copy, Debug, Default)]
 enum Phase {
     #[default]
@@ -46,22 +46,22 @@ enum Phase {
     Speaking(Segment),
     Stopping {
         segment: Segment,
-        /// What may be speech again.
+        /// The candidate that would resume the segment.
         again: Option<Waiting>,
         tail: Tail,
     },
-    /// A segment reached its longest and has ended: the next frame begins another.
+    /// A segment has ended at `max_speech_duration`: the next frame begins another.
     Cut,
 }
 
-/// Whether the sound goes on, unbroken, after the score has fallen.
+/// Whether the tail, the sound after the score has fallen, goes on unbroken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tail {
     Broken,
     Sounding,
 }
 
-/// What is known of a frame beside its score.
+/// The context of a frame beside its score: level, artefact, sound.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct FrameContext {
     pub(crate) level: LevelStep,
@@ -69,16 +69,16 @@ pub(crate) struct FrameContext {
     pub(crate) sound: Sound,
 }
 
-/// What the turn says after a frame.
+/// The state machine's output after a frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct TurnStep {
     pub(crate) state: TurnState,
     pub(crate) edge: Option<Edge>,
-    /// The audio that must be out once this frame is: from here to the frame's end.
+    /// The audio to forward with this frame: from here to the frame's end.
     pub(crate) open_from: Option<SampleIndex>,
-    /// What has not been sent before this instant never will be.
+    /// Settled until here: audio before this instant that was not sent never will be.
     pub(crate) settled: SampleIndex,
-    /// What keeps a candidate waiting though its score would open.
+    /// Why a candidate waits though its score would open.
     pub(crate) doubt: Option<Doubt>,
     pub(crate) storm: Option<StormStep>,
 }
@@ -89,13 +89,13 @@ impl Turn {
         Self { rules: Rules::new(config, longest_window), judge, state: State::default() }
     }
 
-    /// Goes on by other rules.
+    /// Changes the settings.
     pub(crate) fn reconfigure(&mut self, config: &TurnConfig, burst: Option<&BurstConfig>) {
         self.rules = Rules::new(config, self.rules.longest_window);
         self.judge.reconfigure(burst);
     }
 
-    /// Takes what the score in force after `frame` is worth, how loud it is, and the sound it is part of.
+    /// Takes the echo's ruling on the score in force after `frame`, and the frame's context.
     pub(crate) fn step(&mut self, frame: Span, ruling: &EchoRuling, context: &FrameContext) -> TurnStep {
         self.follow(frame, ruling, context.artefact);
         let edge = self
@@ -114,12 +114,12 @@ impl Turn {
         }
     }
 
-    /// Takes what speech-to-text made of an opening.
+    /// Takes a result of speech-to-text about an opening.
     pub(crate) fn feedback(&mut self, result: &SttResult<'_>, now: SampleIndex) -> SttRuling {
         self.judge.feedback(result, now)
     }
 
-    /// Ends the turn because no more audio comes.
+    /// Ends the turn at the end of the stream.
     pub(crate) fn end(&mut self) -> Option<Edge> {
         match self.state.phase {
             Phase::Quiet | Phase::Cut => {
@@ -134,7 +134,7 @@ impl Turn {
         }
     }
 
-    /// Where it stands.
+    /// The state of the turn.
     pub(crate) fn state(&self) -> TurnState {
         match self.state.phase {
             Phase::Quiet => TurnState::Quiet,
@@ -154,13 +154,13 @@ impl Turn {
         self.judge.reset();
     }
 
-    /// Notes who is meant by the scores, and what is no recording.
+    /// Notes whether scores are near-end probabilities, and where artefacts lie.
     fn follow(&mut self, frame: Span, ruling: &EchoRuling, artefact: Option<Artefact>) {
         let state = &mut self.state;
         match ruling.admission {
             Admission::Unknown => {}
             Admission::NearEndOnly if state.certain_since.is_none() => {
-                // That somebody speaks is known; that it is the user is not.
+                // The score was the VAD's so far: it does not tell the user from the agent.
                 state.certain_since = Some(ruling.score.window.map_or(frame.start, |window| window.start));
                 state.phase.waiting_mut().into_iter().for_each(|waiting| waiting.candidate.sure = 0);
             }
@@ -173,7 +173,7 @@ impl Turn {
         }
     }
 
-    /// What a newly scored window changes.
+    /// The transitions by a newly scored window: hysteresis between the activation and the deactivation threshold.
     fn advance(&mut self, frame: Span, ruling: &EchoRuling) -> Option<Edge> {
         let State { phase, told_until, hole, .. } = &mut self.state;
         if let Phase::Cut = phase {
@@ -182,7 +182,7 @@ impl Turn {
         }
         let (score, window) = (ruling.score.speech, ruling.score.window?);
         let (up, down) = (score >= self.rules.activation, score < self.rules.deactivation);
-        // A hole inside a word is neither speech nor silence.
+        // A short gap inside a word is neither speech nor silence.
         let torn = hole.end > window.start && hole.len() <= self.rules.max_gap;
         let sure = score >= self.rules.sure;
         match phase {
@@ -214,8 +214,8 @@ impl Turn {
         None
     }
 
-    /// A candidate that is sure, or has lasted long enough, is speech unless the judge doubts it.
-    /// Speech that goes on must convince as speech that begins.
+    /// Confirms a candidate that is sure, or has lasted long enough, as speech unless the burst judge doubts it.
+    /// Speech that resumes is judged by the same rules as an onset.
     fn weigh(&mut self, frame: Span, admission: Admission, sound: &Sound) -> Option<Edge> {
         let certain_since = self.state.certain_since;
         let waiting = self.state.phase.waiting_mut()?;
@@ -243,12 +243,12 @@ impl Turn {
         edge
     }
 
-    /// What the passing of time changes.
+    /// The transitions by timeout.
     fn expire(&mut self, frame: Span) -> Option<Edge> {
         match self.state.phase {
             Phase::Starting(waiting) if frame.end - waiting.fed >= self.rules.patience => Some(self.abandon(waiting)),
             Phase::Stopping { segment, again, .. } if frame.end - segment.speech.end >= self.rules.min_silence => {
-                // What may be speech again may be the next turn.
+                // The candidate that would have resumed this turn may begin the next.
                 Some(self.close(segment, EndCause::Silence, again.map_or(Phase::Quiet, Phase::Starting)))
             }
             Phase::Speaking(segment) if frame.end - segment.speech.start >= self.rules.max_speech => {
@@ -270,7 +270,7 @@ impl Turn {
         Edge::Abandoned { candidate: candidate.span, peak: candidate.peak, doubt }
     }
 
-    /// The sound of a word that the score has let go of goes on until it is once quiet after the hangover.
+    /// Follows the tail: the sound of a word whose score has fallen, until the first quiet frame after the hangover.
     fn listen(&mut self, frame: Span, ruling: &EchoRuling, level: &LevelStep) {
         let hangover = self.hangover(ruling);
         if let Phase::Stopping { segment, tail, .. } = &mut self.state.phase {
@@ -282,12 +282,12 @@ impl Turn {
         }
     }
 
-    /// That of the rules, or less while the agent speaks.
+    /// The hangover of the rules, or less while the agent speaks.
     fn hangover(&self, ruling: &EchoRuling) -> u64 {
         ruling.hangover.map_or(self.rules.hangover, |most| most.min(self.rules.hangover))
     }
 
-    /// While speaking everything from the pre-roll on; while stopping until hangover and tail are over.
+    /// Where forwarded audio begins, pre-roll included; `None` outside a turn, and once hangover and tail are over.
     fn open_from(&self, frame: Span, ruling: &EchoRuling) -> Option<SampleIndex> {
         let segment = match &self.state.phase {
             Phase::Speaking(segment) => segment,
@@ -330,13 +330,13 @@ impl Phase {
     }
 }
 
-/// The part of `window` that is not before `from`, nor after what was heard. Windows that are about the agent's
-/// late playback lie behind those that were scored before.
+/// The part of `window` that is not before `from`, nor after the frame's end. Windows of frames assessed with late
+/// playback lie behind those that were scored before.
 fn later(window: Span, from: SampleIndex, frame: Span) -> Span {
     Span::new(window.start.max(from).min(frame.end), window.end.max(from).min(frame.end))
 }
 
-/// What the likelihood of the user calls sure, it must call so twice: 20 ms. One frame is a chance.
+/// A near-end probability must be sure in two frames, 20 ms: a single frame is often a false alarm.
 const CERTAIN_AFTER: u64 = 2 * FRAME_LEN as u64;
 
 #[cfg(test)]

@@ -1,20 +1,20 @@
-//! Where a turn stands, and what begins or ends it.
+//! The states of a turn, and the edges that begin or end it.
 
 use crate::frame::{SampleIndex, Span};
 use crate::probability::Probability;
 use crate::reason::Doubt;
 
-/// Where the user's turn stands.
+/// The state of the user's turn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TurnState {
-    /// Nobody speaks.
+    /// No speech.
     #[default]
     Quiet,
-    /// The score is up, not yet for long enough.
+    /// The score has reached the activation threshold; speech is not confirmed yet.
     Starting,
-    /// The user speaks.
+    /// Speech is confirmed.
     Speaking,
-    /// The score is down, not yet for long enough.
+    /// The score has fallen below the deactivation threshold; `min_silence_duration` is not over yet.
     Stopping,
 }
 
@@ -48,19 +48,19 @@ pub enum Edge {
         /// Why it ended.
         cause: EndCause,
     },
-    /// The score rose over `candidate` and fell again before it was speech: nothing was sent.
+    /// The score rose over `candidate` and fell again before speech was confirmed: nothing was sent.
     Abandoned {
         /// From where the score rose to where it last was up.
         candidate: Span,
         /// The highest score within it.
         peak: Probability,
-        /// What the burst judge held against it, if the score alone would have opened.
+        /// The burst judge's doubt, if the score alone would have opened.
         doubt: Option<Doubt>,
     },
 }
 
 impl Edge {
-    /// Whether this ends a turn in which hardly anything was speech: the gate opened in vain.
+    /// Whether this ends a turn that held hardly any speech: a misfire (false alarm).
     pub fn is_misfire(&self) -> bool {
         matches!(self, Self::SpeechEnd { voiced, cause: EndCause::Silence, .. } if *voiced < MISFIRE_VOICED)
     }

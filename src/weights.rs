@@ -1,4 +1,4 @@
-//! Tensors out of the files that the bundled models are kept in.
+//! Reads tensors from the safetensors files of the bundled models.
 
 use safetensors::{Dtype, SafeTensors};
 

@@ -1,14 +1,14 @@
-//! What may be speech.
+//! A candidate for a speech onset.
 
 use crate::frame::Span;
 use crate::probability::Probability;
 
-/// Consecutive windows that were up: what may be speech.
+/// A candidate for a speech onset: consecutive windows at or above the activation threshold.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Candidate {
     /// From where the score rose to where it last was up.
     pub(crate) span: Span,
     pub(crate) peak: Probability,
-    /// Samples of it in windows that were sure.
+    /// Samples of it in windows at or above the sure threshold.
     pub(crate) sure: u64,
 }

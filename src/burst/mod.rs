@@ -1,4 +1,4 @@
-//! Does speech begin, or did something go click? The judge of a candidate event.
+//! The burst judge: tells a speech onset from a transient, such as a click.
 
 mod candidate;
 mod sound;
@@ -18,11 +18,11 @@ use crate::probability::Probability;
 use crate::reason::Doubt;
 use crate::turn_state::Edge;
 
-/// Weighs what the score says against how the sound began and how long it has lasted.
+/// Judges a candidate by its score, the attack of its sound and the sound's duration.
 ///
-/// The score alone opens for a shard of a vowel as for a word. A mouth, though, cannot raise a sound
-/// by 25 dB within 5 ms, and the score answers speech that is loud within 200 ms. What looks so is not refused: it
-/// has to last, or to convince once more, and for a bounded time.
+/// The score alone opens for a fragment of a vowel as for a word. But the attack of speech is below 25 dB within
+/// 5 ms, and the score responds to loud speech within 200 ms. A transient is not rejected: it has to last, or to
+/// score high again, for a bounded time.
 #[derive(Clone, Debug)]
 pub(crate) struct Judge {
     rules: Option<Rules>,
@@ -30,16 +30,16 @@ pub(crate) struct Judge {
     state: State,
 }
 
-/// What a reset forgets beside the storm.
+/// The state that a reset clears, beside the storm's.
 #[derive(Clone, Copy, Debug, Default)]
 struct State {
-    /// Since when the score has asked to open this candidate.
+    /// Since when the score would open for this candidate.
     asked: Option<SampleIndex>,
-    /// The start of the last sound that the score answered while it was new, if only for a moment.
+    /// The start of the last sound that the score responded to near its onset, if only briefly.
     answered: Option<SampleIndex>,
 }
 
-/// What the judge thinks of a candidate that the score would let through.
+/// The opinion on a candidate whose score would open the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Opinion {
     Speech,
@@ -51,12 +51,12 @@ impl Judge {
         Self { rules: burst.map(Rules::new), storm: storm.map(Storm::new), state: State::default() }
     }
 
-    /// Goes on by other rules; what misfires have taught stays.
+    /// Changes the settings; the storm's state stays.
     pub(crate) fn reconfigure(&mut self, burst: Option<&BurstConfig>) {
         self.rules = burst.map(Rules::new);
     }
 
-    /// What to do with `candidate`, which the score would let through at `now`.
+    /// The opinion on `candidate`, whose score would open the gate at `now`.
     pub(crate) fn opinion(&mut self, candidate: &Candidate, sound: &Sound, now: SampleIndex) -> Opinion {
         let asked = *self.state.asked.get_or_insert(now);
         let patient = self.rules.filter(|rules| now - asked < rules.longest_wait);
@@ -66,14 +66,14 @@ impl Judge {
             .map_or(Opinion::Speech, Opinion::Wait)
     }
 
-    /// The candidate is gone: the next one is judged anew.
+    /// Ends the candidate: the next one is judged anew.
     pub(crate) fn forget(&mut self) {
         self.state.asked = None;
         self.storm.iter_mut().for_each(Storm::forget);
     }
 
-    /// Takes what the turn says at `now`, the sound and the score; answers with the step of the bar since
-    /// the last call.
+    /// Takes the turn's edge at `now`, the sound and the score; returns the step of the bar since the last
+    /// call.
     pub(crate) fn note(
         &mut self,
         edge: Option<&Edge>,
@@ -92,7 +92,7 @@ impl Judge {
         storm.take_step()
     }
 
-    /// Takes what speech-to-text made of an opening.
+    /// Takes a result of speech-to-text about an opening.
     pub(crate) fn feedback(&mut self, result: &SttResult<'_>, now: SampleIndex) -> SttRuling {
         self.storm.as_mut().map_or(SttRuling::Unmatched, |storm| storm.feedback(result, now))
     }
@@ -102,7 +102,7 @@ impl Judge {
         self.storm.iter_mut().for_each(Storm::reset);
     }
 
-    /// How long it can keep a candidate waiting that is let through in the end, in samples.
+    /// The longest wait of a candidate that opens the gate in the end, in samples.
     pub(crate) fn longest_wait(&self) -> u64 {
         let storm = self.storm.as_ref().map_or(0, Storm::longest_wait);
         self.rules.map_or(0, |rules| rules.longest_wait) + storm
@@ -137,7 +137,7 @@ impl Rules {
         }
         let short = sound.fresh() < self.least_sound;
         let abrupt = sound.attack_db >= self.abrupt_attack_db;
-        // What it answered before need not be sure now, but up for as long.
+        // After an earlier response the score need only stay up for as long, not be sure.
         let answers = if answered == Some(sound.span.start) { candidate.span.len() } else { candidate.sure };
         let late = sound.age_at(candidate.span.start) >= self.prompt && answers < self.late_sure;
         match sound.phase {
@@ -149,7 +149,7 @@ impl Rules {
     }
 }
 
-/// 100 ms: the score of a sound that is over for longer is not about that sound.
+/// 100 ms: later scores are not attributed to a sound that is over.
 const HEARD_LATELY: u64 = 1_600;
 
 #[cfg(test)]

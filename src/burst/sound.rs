@@ -1,10 +1,10 @@
-//! The sound that is under way: since when, and how it began.
+//! The present sound: its onset and its attack.
 
 use crate::artefact::Artefact;
 use crate::frame::{FRAME_LEN, Frame, SampleIndex, Span};
 use crate::level::LevelStep;
 
-/// Follows the level in steps of 2.5 ms and notes where sounds begin and end.
+/// Follows the level in steps of 2.5 ms and finds the onset and the end of sounds.
 #[derive(Clone, Debug)]
 pub(crate) struct SoundTracker {
     sound: Sound,
@@ -12,27 +12,27 @@ pub(crate) struct SoundTracker {
     last: [f32; 2],
     /// Steps since the last loud one.
     quiet_steps: u32,
-    /// Mean square before the sound began, until its attack is known.
+    /// Mean square before the onset, until the attack is known.
     before: Option<f32>,
 }
 
-/// A sound: a stretch that is louder than the room, with dips of at most 20 ms.
+/// A sound: a stretch above the noise floor, with dips of at most 20 ms.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Sound {
     /// From its first to its last loud step; empty before the first sound.
     pub(crate) span: Span,
-    /// Samples of it that only repeat what came before.
+    /// Samples of it that are repetitions (packet loss concealment).
     pub(crate) repeated: u64,
-    /// How far its first 5 ms rose above what was before them, in dB.
+    /// The attack: how far the level rose within the first 5 ms, in dB.
     pub(crate) attack_db: f32,
     pub(crate) phase: Phase,
-    /// From where on the detector has listened: no score can answer what was before.
+    /// From where on the VAD was awake: no score covers sound before it.
     pub(crate) scored_from: SampleIndex,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Nothing was ever loud, or it is over.
+    /// There was no sound, or it is over.
     #[default]
     Over,
     Sounding,
@@ -93,12 +93,12 @@ impl Default for SoundTracker {
 }
 
 impl Sound {
-    /// For how long a score of what began at `start` could have answered it.
+    /// The age of the sound at `start`, counted from where the VAD was awake.
     pub(crate) fn age_at(&self, start: SampleIndex) -> u64 {
         start - self.span.start.max(self.scored_from)
     }
 
-    /// Samples of it that are not a repetition.
+    /// Samples of it that are not repetitions.
     pub(crate) fn fresh(&self) -> u64 {
         self.span.len().saturating_sub(self.repeated)
     }
@@ -112,9 +112,9 @@ fn ratio_db(power: f32, other: f32) -> f32 {
     10.0 * (power.max(f32::MIN_POSITIVE) / other.max(f32::MIN_POSITIVE)).log10()
 }
 
-/// 2.5 ms: a quarter of a frame, less than a period of most voices, so that a cut shows as one.
+/// 2.5 ms: a quarter of a frame, less than the pitch period of most voices, so that a cut shows as a steep attack.
 const STEP: usize = FRAME_LEN / 4;
-/// 20 ms: the closure of a quick plosive does not end a sound.
+/// The hangover of a sound, 20 ms: the closure of a quick plosive does not end it.
 const MOST_QUIET_STEPS: u32 = 8;
 /// 12 dB over the floor, as a ratio: 2.5 ms of steady noise seldom get there.
 const LOUD: f32 = 15.85;

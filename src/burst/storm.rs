@@ -1,4 +1,4 @@
-//! When the gate opens in vain again and again: the bar rises step by step, up to a breaker, and comes down with speech.
+//! A storm of misfires (false alarms): the bar rises step by step, up to a circuit breaker, and falls with speech.
 
 use super::storm_step::{StormCause, StormLevel, StormStep};
 use crate::config::StormConfig;
@@ -11,7 +11,7 @@ use crate::turn_state::Edge;
 
 use super::candidate::Candidate;
 
-/// Watches what became of every opening, by the gate's own finding and by what STT says.
+/// Tracks whether each opening was speech or a misfire, by the gate's own finding and by STT results.
 #[derive(Clone, Debug)]
 pub(crate) struct Storm {
     rules: Rules,
@@ -19,25 +19,25 @@ pub(crate) struct Storm {
     state: State,
 }
 
-/// What a reset forgets beside the guard.
+/// The state that a reset clears, beside the guard's.
 #[derive(Clone, Debug)]
 struct State {
-    /// The last openings, in a ring.
+    /// The last openings, a ring buffer.
     openings: [Opening; KEPT],
     opened: usize,
-    /// When the misfires were that raise the bar, oldest first.
+    /// The times of the misfires that raise the bar, oldest first.
     misfires: [SampleIndex; HIGHEST],
     raised: usize,
-    /// The longest opening in vain since words were heard or the bar was down, in samples.
+    /// The longest misfire since words were heard or the bar was down, in samples.
     longest_misfire: u64,
     /// The start of the last opening in which STT found words.
     last_words: SampleIndex,
-    /// Words interrupt a storm, they do not end it: until nothing was kept out for a window, only clear
-    /// speech passes at once …
+    /// After words have closed the breaker only clear speech passes at once, until no candidate was
+    /// rejected for a window …
     cautious_until: SampleIndex,
-    /// … but not beyond this: what is kept out may be a soft speaker.
+    /// … but not beyond this: the rejected candidates may be a soft speaker.
     cautious_at_most: SampleIndex,
-    /// Openings that ended since STT last said anything.
+    /// Openings that ended since the last STT result.
     unheard: u32,
     /// Since when the candidate waits.
     asked: Option<SampleIndex>,
@@ -55,7 +55,7 @@ struct Opening {
     transcript: Found,
 }
 
-/// What an opening turned out to be.
+/// The finding about an opening.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Found {
     #[default]
@@ -80,7 +80,7 @@ impl Storm {
         }
     }
 
-    /// Whether `candidate`, which would open the gate at `now`, has to wait because of what was before it.
+    /// The doubt about `candidate`, which would open the gate at `now`, because of earlier misfires.
     pub(crate) fn doubt(&mut self, candidate: &Candidate, now: SampleIndex) -> Option<Doubt> {
         if self.is_clear(candidate, now) {
             return None;
@@ -96,8 +96,8 @@ impl Storm {
         (!enough).then_some(Doubt::Storm)
     }
 
-    /// Whether `candidate` is more than any of the misfires: sure for half as long again, or up for twice as
-    /// long. Nobody who goes on speaking is kept out.
+    /// Whether `candidate` is clear speech: sure for half as long again as the longest misfire, or up for twice as
+    /// long. Continued speech always passes.
     fn is_clear(&mut self, candidate: &Candidate, now: SampleIndex) -> bool {
         let waited = now - *self.state.asked.get_or_insert(now);
         let sure = self.rules.clear_sure.max(self.state.longest_misfire * 3 / 2);
@@ -105,12 +105,12 @@ impl Storm {
             || waited >= self.rules.longest_wait.max(2 * self.state.longest_misfire)
     }
 
-    /// The candidate is gone, or went through.
+    /// Ends the candidate.
     pub(crate) fn forget(&mut self) {
         self.state.asked = None;
     }
 
-    /// Takes what the turn says at `now`, and the score.
+    /// Takes the turn's edge at `now`, and the score.
     pub(crate) fn note(&mut self, edge: Option<&Edge>, score: Probability, now: SampleIndex) {
         match edge {
             Some(Edge::SpeechStart { speech }) => {
@@ -126,7 +126,7 @@ impl Storm {
                     self.find(self.state.opened, Found::Speech, Misfire::NoSpeech, StormCause::Speech, now);
                 }
             }
-            // What was kept out is not known to be a misfire, but it shows that the storm goes on.
+            // A rejected candidate is not known to be a misfire, but it prolongs the storm.
             Some(Edge::Abandoned { doubt: Some(Doubt::Storm), .. }) if now < self.state.cautious_until => {
                 self.state.cautious_until = self.state.cautious_at_most.min(now + self.rules.window);
             }
@@ -139,7 +139,7 @@ impl Storm {
         self.calm(now);
     }
 
-    /// Takes what STT made of an opening.
+    /// Takes an STT result about an opening.
     pub(crate) fn feedback(&mut self, result: &SttResult<'_>, now: SampleIndex) -> SttRuling {
         let Some(number) = self.opening_of(result.span) else { return SttRuling::Unmatched };
         let opening = self.state.openings[number % KEPT];
@@ -172,7 +172,7 @@ impl Storm {
         self.state = State::default();
     }
 
-    /// An opening turned out to be something, or something else than was found before.
+    /// Records a finding about an opening, or a changed one.
     fn find(&mut self, number: usize, found: Found, misfire: Misfire, cause: StormCause, now: SampleIndex) {
         let opening = &mut self.state.openings[number % KEPT];
         if opening.found == found {
@@ -205,7 +205,7 @@ impl Storm {
         self.settle(cause, now);
     }
 
-    /// Misfires that are long past no longer count.
+    /// Expires old misfires.
     fn calm(&mut self, now: SampleIndex) {
         while self.state.raised > 0 && now - self.state.misfires[0] >= self.rules.window {
             self.state.misfires.rotate_left(1);
@@ -237,8 +237,8 @@ impl Storm {
         &mut self.state.openings[self.state.opened % KEPT]
     }
 
-    /// The opening that `span` is about: the one it shares most with; without a span the oldest that
-    /// STT has said nothing of.
+    /// The opening that `span` is about: the one with the largest overlap; without a span the oldest
+    /// without an STT result.
     fn opening_of(&self, span: Option<Span>) -> Option<usize> {
         let kept = (self.state.opened + 1).saturating_sub(KEPT).max(1)..=self.state.opened;
         let Some(span) = span else {
@@ -300,11 +300,11 @@ impl Rules {
 
 /// Openings remembered: results come within seconds, turns last at least one.
 const KEPT: usize = 16;
-/// 0.7 s: of longer misfires no more is made, so that a user who speaks for 1.4 s is heard whatever was before.
+/// 0.7 s: longer misfires count as this, so that a user who speaks for 1.4 s is heard in any storm.
 const LONGEST_MISFIRE: u64 = 11_200;
 /// Steps of the bar below the breaker.
 const HIGHEST: usize = 2;
 /// 320 ms of voiced audio: more than any click, less than a short word with its vowels drawn.
 const SPOKEN: u64 = 5_120;
-/// So many openings without a word from STT, and the gate's own finding counts as speech again.
+/// After so many openings without an STT result the gate's own finding of speech counts again.
 const MISSING: u32 = 4;

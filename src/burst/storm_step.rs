@@ -1,8 +1,8 @@
-//! How far misfires have raised the bar, and each step of it.
+//! The storm level: how far misfires (false alarms) have raised the bar, and each step of it.
 
 use crate::frame::SampleIndex;
 
-/// How much it takes to open the gate.
+/// The bar for opening the gate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StormLevel {
     /// As configured.
@@ -31,13 +31,13 @@ impl StormLevel {
 /// A step of the bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StormStep {
-    /// When.
+    /// The time of the step.
     pub at: SampleIndex,
-    /// Where the bar was.
+    /// The level before.
     pub from: StormLevel,
-    /// Where it is.
+    /// The level after.
     pub to: StormLevel,
-    /// Why.
+    /// The cause.
     pub cause: StormCause,
 }
 

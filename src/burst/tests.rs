@@ -4,7 +4,7 @@ use crate::frame::Span;
 use crate::frame::{FRAME_LEN, Frame};
 use crate::level::LevelStep;
 
-/// A room at -60 dBFS in which tones sound.
+/// A test signal: tones over a noise floor of -60 dBFS.
 struct Room {
     sounds: SoundTracker,
     judge: Judge,

@@ -1,4 +1,4 @@
-//! What the burst judge doubts, and for how long.
+//! The settings of the burst judge: which transients it doubts, and for how long.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use super::range::refuse_outside;
 use crate::duration_text;
 use crate::error::ConfigError;
 
-/// What is doubted though its score would open the gate.
+/// Which candidates are doubted as transients though their score would open the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BurstConfig {
-    /// A sound whose first 5 ms rise by this much, in dB, began abruptly: it has to last for
+    /// A sound whose level rises by this much within its first 5 ms (its attack), in dB, is abrupt: it has to last for
     /// `min_sound_duration`.
     pub abrupt_attack_db: f32,
-    /// A sound that began abruptly, or that is over, is no speech if it is shorter than this. At most 1 s.
+    /// An abrupt sound, or one that is over, is no speech if it is shorter than this. At most 1 s.
     #[serde(with = "duration_text")]
     pub min_sound_duration: Duration,
-    /// The score answers speech that rises above the noise within this time; a later answer has to be
+    /// The score responds within this time to the onset of speech above the noise floor; a later response has to be
     /// sure for `late_sure_duration`. At most 1 s.
     #[serde(with = "duration_text")]
     pub prompt_duration: Duration,

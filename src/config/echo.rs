@@ -1,4 +1,4 @@
-//! How the agent's voice is told from the user's.
+//! The settings of echo and barge-in: how the agent's voice is told from the user's.
 
 use std::time::Duration;
 
@@ -9,26 +9,26 @@ use crate::duration_text;
 use crate::error::ConfigError;
 use crate::probability::Probability;
 
-/// What happens while the agent's playback is in the room. Without playback it has no effect.
+/// Barge-in while the agent's playback is in the room. Without playback it has no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EchoConfig {
-    /// At this likelihood of the user in two frames, which are 20 ms, the gate opens over playback (barge-in).
+    /// The gate opens over playback (barge-in) at this probability of near-end speech (the user) in two frames, 20 ms.
     pub barge_in_threshold: Probability,
-    /// At this one it opens once it has lasted for `turn.min_speech_duration`.
+    /// At this near-end probability it opens once that has lasted for `turn.min_speech_duration`.
     pub likely_threshold: Probability,
-    /// Below this one the user has stopped; and where the agent is heard, audio from before is never sent.
+    /// Below this near-end probability the user has stopped; where the agent is heard, audio before it is never sent.
     pub agent_threshold: Probability,
-    /// How long the likelihood takes to notice the user: so much audio from before it rose is sent, in whole frames of
-    /// 10 ms, one at least. At most 1 s.
+    /// The latency of the near-end probability: so much audio from before it rose is sent, in whole frames of 10 ms,
+    /// one at least. At most 1 s.
     #[serde(with = "duration_text")]
     pub reaction_duration: Duration,
-    /// Audio sent after the user's last sound while the agent is heard. At most 10 s, and never longer
+    /// The hangover while the agent is heard: audio sent after the user's last sound. At most 10 s, and never longer
     /// than `turn.hangover_duration`.
     #[serde(with = "duration_text")]
     pub hangover_duration: Duration,
-    /// As long as the delay of the echo is not known, this much speech over playback, with pauses of 500 ms at most, is
-    /// held until it is found or ruled out. At most 2 s.
+    /// As long as the echo delay is not known, this much speech over playback, with pauses of 500 ms at most, is held
+    /// until the delay is found or an echo ruled out. At most 2 s.
     #[serde(with = "duration_text")]
     pub unknown_delay_hold_duration: Duration,
     /// Which signal is forwarded while the agent's voice is in it.
@@ -39,8 +39,8 @@ pub struct EchoConfig {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ForwardAudio {
-    /// The microphone with the linear part of the echo taken away, once its delay is known. On barge-ins
-    /// speech-to-text makes fewer mistakes of it (`benches/README.md`); without an echo it is the microphone.
+    /// The residual of the echo canceller: the microphone without the linear echo, once the delay is known. On
+    /// barge-ins speech-to-text makes fewer errors on it (`benches/README.md`); without an echo it is the microphone.
     #[default]
     Cleaned,
     /// The microphone as it is.

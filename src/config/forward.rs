@@ -1,4 +1,4 @@
-//! What speech-to-text gets.
+//! The settings of forwarding: what is sent to speech-to-text.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::range::refuse_outside;
 use crate::duration_text;
 use crate::error::ConfigError;
 
-/// What STT gets.
+/// What is sent to speech-to-text (STT).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ForwardConfig {
@@ -26,7 +26,7 @@ pub struct ForwardConfig {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ForwardPolicy {
-    /// Nothing; a [`TimeMap`](crate::TimeMap) puts the transcript's times right.
+    /// Nothing; a [`TimeMap`](crate::TimeMap) corrects the transcript's timestamps.
     #[default]
     Drop,
     /// Zeros, so that the provider's clock stays the microphone's.
@@ -35,7 +35,7 @@ pub enum ForwardPolicy {
     Keepalive,
 }
 
-/// A speech-to-text provider whose habits are known: see [`ProviderProfile`](crate::ProviderProfile).
+/// A speech-to-text provider with a known profile: see [`ProviderProfile`](crate::ProviderProfile).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Provider {

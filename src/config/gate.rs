@@ -1,4 +1,4 @@
-//! All sections of a gate.
+//! The settings of a gate, all sections.
 
 use std::time::Duration;
 
@@ -38,16 +38,16 @@ pub struct GateConfig {
     pub onnx: OnnxConfig,
     /// When speech begins and ends.
     pub turn: TurnConfig,
-    /// What is doubted though its score would open the gate; `"off"` trusts the score.
+    /// Which candidates are doubted as transients though their score would open the gate; `"off"` trusts the score.
     #[serde(with = "section")]
     pub burst: Option<BurstConfig>,
     /// How misfires raise the bar; `"off"` never raises it.
     #[serde(with = "section")]
     pub storm: Option<StormConfig>,
-    /// What happens while the agent's playback is in the room; `"off"` takes no playback.
+    /// Echo and barge-in while the agent's playback is in the room; `"off"` takes no playback.
     #[serde(with = "section")]
     pub echo: Option<EchoConfig>,
-    /// What STT gets.
+    /// What is sent to speech-to-text.
     pub forward: ForwardConfig,
 }
 
@@ -83,7 +83,7 @@ impl GateConfig {
                 turn.sure_threshold = probability(0.8);
                 turn.min_speech_duration = Duration::from_millis(90);
                 turn.hangover_duration = Duration::from_millis(200);
-                // Its score is sure later.
+                // Its score becomes sure later.
                 config.burst =
                     Some(BurstConfig { prompt_duration: Duration::from_millis(400), ..BurstConfig::default() });
             }
@@ -95,7 +95,7 @@ impl GateConfig {
         config
     }
 
-    /// The first section that differs and that a gate cannot change while it lives.
+    /// The first section that differs and that a running gate cannot change.
     pub(crate) fn first_fixed_section_unlike(&self, other: &Self) -> Option<&'static str> {
         let sections = [
             ("vad", self.vad == other.vad),
@@ -109,7 +109,7 @@ impl GateConfig {
         sections.into_iter().find(|(_, same)| !same).map(|(section, _)| section)
     }
 
-    /// Refuses settings that contradict each other; everything else the types already refuse.
+    /// Refuses settings that contradict each other; the types refuse all other invalid ones.
     pub(crate) fn refuse_contradictions(&self) -> Result<(), ConfigError> {
         self.silero.refuse_contradictions()?;
         self.webrtc.refuse_contradictions()?;

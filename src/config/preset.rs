@@ -4,7 +4,7 @@
 /// the default's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Preset {
-    /// The middle of the road: opens 70 ms (median) and 150 ms (90th percentile) into the speech.
+    /// Balanced: opens 70 ms (median) and 150 ms (90th percentile) into the speech.
     #[default]
     Default,
     /// Opens after 60 and 110 ms instead of 70 and 150. Costs: 6.0 % of noise bursts open the gate

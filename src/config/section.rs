@@ -17,12 +17,12 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     match Value::deserialize(deserializer)? {
         Value::String(word) if word == OFF => Ok(None),
         section @ Value::Table(_) => section.try_into().map(Some).map_err(|error: toml::de::Error| {
-            // Without the place: a value has none.
+            // Without line and column: a value has none.
             D::Error::custom(error.to_string().trim_end())
         }),
         other => Err(D::Error::custom(format!("`{other}` is not a section; expected \"off\" or its keys"))),
     }
 }
 
-/// The word that takes a section's place.
+/// The word for a section that is off.
 pub(super) const OFF: &str = "off";

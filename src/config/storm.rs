@@ -1,4 +1,4 @@
-//! How the gate answers misfires.
+//! The settings of the storm guard: how misfires (false alarms) raise the bar.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -10,17 +10,17 @@ use crate::duration_text;
 use crate::error::ConfigError;
 use crate::probability::Probability;
 
-/// How misfires raise the bar.
+/// How misfires (false alarms) raise the bar, up to a circuit breaker.
 ///
-/// What is clear speech passes at any time: the score is sure for `clear_sure_duration`, and for half as long
+/// Clear speech passes at any time: the score is sure for `clear_sure_duration`, and for half as long
 /// again as the longest misfire lasted; or it stays up for `max_wait_duration`, and for twice as long as
-/// the longest misfire. The worst that a storm does to a user, with the default settings:
-/// - Who goes on speaking is let through, from the first word on, 480 ms after the score (and the burst judge)
+/// the longest misfire. The worst case for a user in a storm, with the default settings:
+/// - Continued speech is let through, from the first word on, 480 ms after the score (and the burst judge)
 ///   would have opened if the misfires were short, after 1.4 s whatever they were.
-/// - Who is silent again before that is kept out until the next probe: `first_retry_duration` (60 s) after the
+/// - Shorter speech is rejected until the next probe: `first_retry_duration` (60 s) after the
 ///   breaker opened, after a misfired probe twice as long, but never longer than `longest_retry_duration` (240 s).
-/// - After words have closed the breaker, until nothing was kept out for `window_duration` (60 s), but never
-///   longer than `longest_retry_duration`.
+/// - Shorter speech is rejected also after words have closed the breaker, until no candidate was rejected for
+///   `window_duration` (60 s), but never longer than `longest_retry_duration`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StormConfig {
@@ -30,7 +30,7 @@ pub struct StormConfig {
     /// After a misfire the score has to be sure for this long (a scored window counts whole). At most 1 s.
     #[serde(with = "duration_text")]
     pub raised_sure_duration: Duration,
-    /// After two. At most 1 s.
+    /// The same after two misfires. At most 1 s.
     #[serde(with = "duration_text")]
     pub high_sure_duration: Duration,
     /// So many misfires in a row open the breaker: only clear speech passes, and now and then a probe.
@@ -49,7 +49,7 @@ pub struct StormConfig {
     /// The first probe after the breaker opened, 1 s to a day, the next after twice as long …
     #[serde(with = "duration_text")]
     pub first_retry_duration: Duration,
-    /// … but never later than this, from the first to a day. Nobody is kept out for longer.
+    /// … but never later than this, from the first to a day: the longest time that a candidate can be rejected.
     #[serde(with = "duration_text")]
     pub longest_retry_duration: Duration,
 }

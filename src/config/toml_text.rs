@@ -67,7 +67,7 @@ pub(super) fn set<'a>(
     read(&whole)
 }
 
-/// Puts the value into the table, where there is such a key: nothing grows deeper than the settings are.
+/// Sets the value in the table if the key exists; the table never nests deeper than the settings.
 fn place(whole: &mut Table, known: &Table, key: &str, value: &str) -> Result<(), ConfigError> {
     let value = parse(&format!("value = {value}"))
         .ok()
@@ -111,7 +111,7 @@ fn refuse_unknown(given: &Table, known: &Table, path: &str) -> Result<(), Config
     Ok(())
 }
 
-/// Refuses a value that cannot stand where `known`, the default, stands; sections answer for themselves.
+/// Refuses a value of another type than `known`, the default; sections check themselves.
 fn refuse_other_kind(given: &Value, known: &Value, path: &str) -> Result<(), ConfigError> {
     let is_time = |word: &str| word == OFF || duration_text::parse(word).is_ok();
     let (fits, expected) = match known {
@@ -153,7 +153,7 @@ fn unknown(key: &str, known: &Table) -> ConfigError {
     ConfigError::UnknownKey { key: key.clone(), nearest }
 }
 
-/// What is longer than any key is cut.
+/// Cuts off text that is longer than any key.
 fn shown(key: &str) -> String {
     match key.char_indices().nth(LONGEST_SHOWN) {
         Some((end, _)) => format!("{}…", &key[..end]),
@@ -173,7 +173,7 @@ fn keys(table: &Table, path: &str) -> Vec<String> {
     found
 }
 
-/// serde's message in our words, with the key in one piece: a section of its own names it before the section.
+/// serde's message reworded, with the key in one piece: a nested section reports the key before the section.
 fn value_error(error: &toml::de::Error) -> ConfigError {
     let text = error.to_string().trim_end().replace('\n', " ");
     let mut parts = text.split(" in `");
@@ -203,7 +203,7 @@ fn in_our_words(what: &str) -> String {
 
 /// Three times as many characters as the longest key has.
 const LONGEST_SHOWN: usize = 120;
-/// A key is rather misspelt in its own section than in another.
+/// Bonus of similarity for a key of the same section: a misspelt key is rarely in the wrong section.
 const HOME: f64 = 0.2;
 
 /// Kept equal to the defaults by a test.

@@ -1,4 +1,4 @@
-//! When speech begins and ends.
+//! The settings of the turn: when speech begins and ends.
 
 use std::time::Duration;
 
@@ -21,13 +21,13 @@ pub struct TurnConfig {
     pub activation_threshold: Probability,
     /// A score at or above this is speech at once.
     pub sure_threshold: Probability,
-    /// A score below this is silence; between the two, things stay as they are.
+    /// A score below this is silence; between the two the state stays (hysteresis).
     pub deactivation_threshold: Probability,
     /// Below the sure threshold, speech shorter than this does not open the gate (a scored window
     /// counts whole, 32 ms for Silero, and one is the least there is). At most 2 s.
     #[serde(with = "duration_text")]
     pub min_speech_duration: Duration,
-    /// Silence of this length ends the turn; speech that comes sooner goes out without a cut. At most 10 s.
+    /// Silence of this length ends the turn; earlier speech continues it without a cut. At most 10 s.
     #[serde(with = "duration_text")]
     pub min_silence_duration: Duration,
     /// Audio sent from before the speech (pre-roll). At most 5 s.
@@ -37,13 +37,13 @@ pub struct TurnConfig {
     /// turn ends or goes on. At most 10 s.
     #[serde(with = "duration_text")]
     pub hangover_duration: Duration,
-    /// Sound that goes on unbroken after the hangover is sent too, up to this long after the
-    /// speech and while the turn lasts: the soft end of a word that the score has let go of. At most 10 s.
+    /// The tail: sound that goes on unbroken after the hangover is sent too, up to this long after the
+    /// speech and while the turn lasts: the soft end of a word whose score has fallen. At most 10 s.
     #[serde(with = "duration_text")]
     pub tail_duration: Duration,
     /// How far above the noise floor such sound is, in dB.
     pub tail_above_floor_db: f32,
-    /// A hole of at most this length (packets that never came, digital silence) does not end speech. At most 1 s.
+    /// A gap of at most this length (lost packets, digital silence) does not end speech. At most 1 s.
     #[serde(with = "duration_text")]
     pub max_gap_duration: Duration,
     /// A segment is cut at this length and the next begins at once, without a gap. 1 s to a day.

@@ -14,14 +14,14 @@ use crate::error::ConfigError;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum VadChoice {
-    /// Silero decides, and sleeps while WebRTC hears nothing: see [`Both`](crate::vad::Both).
+    /// Silero decides, and sleeps while WebRTC detects no voice: see [`Both`](crate::vad::Both).
     Both,
     /// A Silero-shaped ONNX file, by ONNX Runtime: needs the feature `onnx`.
     Onnx,
-    /// Silero v6.2: sure, a score every 32 ms.
+    /// Silero v6.2: accurate, a score every 32 ms.
     #[default]
     Silero,
-    /// WebRTC: a microsecond a frame, quick, and open to every noise.
+    /// WebRTC: a microsecond a frame, low latency, and many false alarms in noise.
     Webrtc,
 }
 
@@ -29,7 +29,7 @@ pub enum VadChoice {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SileroConfig {
-    /// When the model forgets what it heard.
+    /// When the recurrent state is cleared.
     pub reset: SileroReset,
 }
 
@@ -89,9 +89,9 @@ impl<'de> Deserialize<'de> for SileroReset {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WebRtcConfig {
-    /// How hard it is to convince, 0 to 3.
+    /// Its aggressiveness, 0 to 3.
     pub mode: WebRtcMode,
-    /// How much audio it judges at a time.
+    /// The length of a window.
     pub window: WebRtcWindow,
     /// The score is the share of yes among the windows of this time: one window to 64.
     #[serde(with = "duration_text")]
@@ -145,7 +145,7 @@ impl From<WebRtcMode> for u8 {
     }
 }
 
-/// How much audio the WebRTC VAD judges at a time; in TOML `"10ms"`, `"20ms"` or `"30ms"`.
+/// The window length of the WebRTC VAD; in TOML `"10ms"`, `"20ms"` or `"30ms"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WebRtcWindow {
     /// 10 ms.

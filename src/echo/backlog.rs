@@ -1,10 +1,10 @@
-//! The microphone's last frames, for playback that comes later than its echo.
+//! A ring buffer of the microphone's last frames, for playback that arrives later than its echo.
 
 use super::path::Capture;
 use crate::frame::{FRAME_LEN, Frame};
 use crate::probability::Probability;
 
-/// A ring of frames and their scores, and which of them is to be assessed next.
+/// A ring buffer of frames and their scores, and which of them is to be assessed next.
 #[derive(Debug)]
 pub(crate) struct Backlog {
     heard: Box<[Heard; KEPT]>,
@@ -47,8 +47,8 @@ impl Backlog {
         self.heard[(self.pushed - 1) as usize % KEPT].speech = speech;
     }
 
-    /// The frame whose playback is all here, if that comes `behind` frames later than the frame. Frames are
-    /// assessed once each, some never when playback catches up.
+    /// The next frame whose playback has arrived, if playback is `behind` frames late. Each frame is assessed at most
+    /// once; some are skipped when the lateness falls.
     pub(crate) fn next(&mut self, behind: u64) -> Option<u64> {
         let wanted = (self.pushed - 1).checked_sub(behind.min(KEPT as u64 - 2))?;
         if wanted < self.next {
@@ -89,5 +89,5 @@ impl Backlog {
     }
 }
 
-/// As many frames as playback may be late, and two.
+/// The longest lateness of playback in frames, and two.
 const KEPT: usize = 52;

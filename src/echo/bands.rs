@@ -1,4 +1,4 @@
-//! Levels in bands: what the ear would call the colour of a sound.
+//! A mel filterbank: the spectral envelope as levels in bands.
 
 use realfft::num_complex::Complex;
 
@@ -9,7 +9,7 @@ use crate::frame::{FRAME_LEN, SAMPLE_RATE};
 /// Level in each band, in dB.
 pub(crate) type Levels = [f32; BANDS];
 
-/// Splits two frames at a time into bands.
+/// A mel filterbank over windows of two frames.
 pub(crate) struct Filterbank {
     fft: Forward,
     hann: Box<[f32]>,
@@ -22,8 +22,8 @@ impl Filterbank {
         Self { fft: two_frames(), hann: hann(2 * FRAME_LEN), edges: edges() }
     }
 
-    /// The levels over `before` and `frame`. What was before and never arrived is taken for the frame backwards:
-    /// that has the same levels, and no edge where the two meet.
+    /// The levels over `before` and `frame`. A missing `before` is replaced by the frame time-reversed: that has the
+    /// same levels, and no discontinuity where the two meet.
     pub(crate) fn levels(&mut self, before: Option<&[f32; FRAME_LEN]>, frame: &[f32; FRAME_LEN]) -> Levels {
         match before {
             Some(before) => self.levels_of(before.iter().chain(frame)),

@@ -1,5 +1,5 @@
-//! What the evidence of echo means for the turn: who may open the gate while the agent's voice is in the
-//! room, and how far back.
+//! Barge-in: from the evidence of echo to a ruling for the turn, whether the gate may open while the agent's voice
+//! is in the room, and how far back audio is sent.
 
 use super::evidence::{DelayQuality, EchoEvidence};
 use crate::config::{EchoConfig, TurnConfig};
@@ -9,58 +9,58 @@ use crate::reason::Reason;
 use crate::turn_state::TurnState;
 use crate::vad::Score;
 
-/// Stands between the detector of speech and the turn. Without playback it lets everything pass.
+/// Rules on each score between the VAD and the turn. Without playback everything passes.
 #[derive(Clone, Debug)]
 pub(crate) struct BargeIn {
     rules: Rules,
     state: State,
 }
 
-/// All that a reset forgets.
+/// The state that a reset clears.
 #[derive(Clone, Copy, Debug, Default)]
 struct State {
-    /// Up to here the agent was heard alone: nothing before it is ever sent.
+    /// End of far-end single talk (the agent alone): no audio before it is ever sent.
     agent_until: SampleIndex,
-    /// The detector's score, held for a while: nobody who makes no sound is the user.
+    /// The VAD's score with a decaying peak hold: without a voice there is no near-end speech.
     voice: f32,
     /// Samples of speech that waited for the delay to be found.
     waited: u64,
     /// Samples since the turn's candidate began, its pauses included.
     held: u64,
-    /// It was not found though it was waited for: there may be no echo at all.
+    /// The delay was not found in the time allowed: there may be no echo at all.
     refuted: bool,
-    /// What the last frame with evidence meant, since playback is in the room.
+    /// The ruling on the last frame with evidence, since playback is in the room.
     before: Option<EchoRuling>,
 }
 
-/// What is known of a frame beside its echo.
+/// The context of a frame beside its echo.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Now {
-    /// The detector's.
+    /// The VAD's score.
     pub(crate) score: Score,
-    /// How far the evidence is behind the newest frame, in samples: playback comes late.
+    /// How far the evidence lies behind the newest frame because playback arrives late, in samples.
     pub(crate) behind: u64,
-    /// Where the turn stands.
+    /// The state of the turn.
     pub(crate) turn: TurnState,
 }
 
-/// What the turn is to make of a frame.
+/// The echo's ruling on a frame, for the turn.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct EchoRuling {
     pub(crate) score: Score,
     pub(crate) admission: Admission,
     /// No sample before this may be sent.
     pub(crate) not_before: SampleIndex,
-    /// Audio after the speech is sent for no longer than this, in samples, if not `None`.
+    /// Upper limit of the hangover, in samples; `None` for no limit.
     pub(crate) hangover: Option<u64>,
-    /// How far behind the newest frame the next score may begin, in samples: playback comes late.
+    /// How far behind the newest frame the next score may begin because playback arrives late, in samples.
     pub(crate) behind: u64,
-    /// Why nothing passes, though the detector may well hear speech.
+    /// Why nothing passes, though the VAD may detect speech.
     pub(crate) reason: Option<Reason>,
 }
 
 impl EchoRuling {
-    /// That of a gate that knows of no agent.
+    /// The ruling without playback: the VAD's score stands.
     pub(crate) fn of(score: Score) -> Self {
         Self {
             score,
@@ -78,13 +78,13 @@ impl EchoRuling {
 pub(crate) enum Admission {
     /// By the turn's own rules.
     Normal,
-    /// In two frames: the score already says that it is the user.
+    /// In two frames: the score is the near-end probability.
     NearEndOnly,
-    /// Not yet, and not known: nothing is said of this frame.
+    /// Not yet: this frame has no evidence.
     Unknown,
-    /// Not yet: it may be the agent.
+    /// Not yet: it may be echo.
     Hold,
-    /// No, and who speaks has stopped: it is probably the agent.
+    /// No, and an open turn stops: it is probably echo.
     Reject,
 }
 
@@ -93,12 +93,12 @@ impl BargeIn {
         Self { rules: Rules::new(config, turn), state: State::default() }
     }
 
-    /// Goes on by other rules.
+    /// Changes the settings.
     pub(crate) fn reconfigure(&mut self, config: &EchoConfig, turn: &TurnConfig) {
         self.rules = Rules::new(config, turn);
     }
 
-    /// Weighs the detector's score against what is known about the echo.
+    /// Rules on the VAD's score by the evidence of echo.
     pub(crate) fn step(&mut self, now: &Now, echo: &EchoEvidence) -> EchoRuling {
         self.hear(now.score);
         let ruling = if echo.quality == DelayQuality::Locked {
@@ -111,7 +111,7 @@ impl BargeIn {
         ruling
     }
 
-    /// No playback is known to be in the room; as much of it as comes late may be.
+    /// The ruling without playback in the room; playback that arrives late may still be heard.
     pub(crate) fn pass_unless_late(&mut self, now: &Now) -> EchoRuling {
         self.hear(now.score);
         self.state.before = None;
@@ -124,14 +124,14 @@ impl BargeIn {
         self.pass(now, Admission::Normal, None)
     }
 
-    /// Nothing is known about this frame yet: nothing opens, and what is open stays so.
+    /// The ruling without evidence about this frame: nothing opens, and an open turn stays open.
     pub(crate) fn suspend(&mut self, now: &Now) -> EchoRuling {
         self.hear(now.score);
         let score = Score { window: None, ..now.score };
         self.pass(&Now { score, ..*now }, Admission::Unknown, Some(Reason::Echo))
     }
 
-    /// The frame did not arrive, and says nothing of who speaks: what held before it holds until no voice is heard.
+    /// The ruling on a gap, which holds no evidence: the previous ruling stays until no voice is heard.
     pub(crate) fn hold(&mut self, now: &Now, frame: Span) -> EchoRuling {
         let Some(before) = self.state.before else { return self.suspend(now) };
         self.hear(now.score);
@@ -161,7 +161,7 @@ impl BargeIn {
         self.state.voice >= self.rules.activation.get()
     }
 
-    /// The delay is known: only the user counts as speech.
+    /// The delay is known: only near-end speech counts as speech.
     fn judge(&mut self, now: &Now, echo: &EchoEvidence) -> EchoRuling {
         let near = if self.is_voiced() { echo.near } else { echo.near.least(now.score.speech) };
         let agent = near < self.rules.agent && echo.likelihood.get() > AGENT_HEARD;
@@ -172,7 +172,7 @@ impl BargeIn {
         self.pass(&Now { score, ..*now }, Admission::NearEndOnly, agent.then_some(Reason::Echo))
     }
 
-    /// The delay is not known: speech waits until it is, or until it seems that there is no echo.
+    /// The delay is not known: speech is held until it is, or until an echo is ruled out.
     fn wait(&mut self, now: &Now, echo: &EchoEvidence) -> EchoRuling {
         let Now { score, .. } = *now;
         let speech = score.speech >= self.rules.activation;
@@ -187,14 +187,15 @@ impl BargeIn {
             return self.pass(now, Admission::Normal, None);
         }
         if likely_echo {
-            // Nothing waits for longer than audio is kept.
+            // The hold is bounded by the audio in the ring buffer.
             self.hear_agent(echo, self.longest_wait().saturating_sub(now.behind));
         }
         let admission = if agent { Admission::Reject } else { Admission::Hold };
         self.pass(now, admission, speech.then_some(Reason::Echo))
     }
 
-    /// The agent is heard alone: what was before, but for `spared` samples, is never sent. Frames are sent whole.
+    /// Notes far-end single talk: audio before it, but for the last `spared` samples, is never sent. Frames are sent
+    /// whole.
     fn hear_agent(&mut self, echo: &EchoEvidence, spared: u64) {
         let until = echo.frame.end.back(spared.next_multiple_of(FRAME_LEN as u64));
         self.state.agent_until = self.state.agent_until.max(until);
@@ -218,7 +219,7 @@ struct Rules {
     agent: Probability,
     activation: Probability,
     deactivation: Probability,
-    /// At least a frame: the one that is about the agent was still held when it was heard.
+    /// At least a frame: the evidence of a frame is known when the frame is already held.
     reaction: u64,
     hangover: u64,
     longest_wait: u64,
@@ -241,8 +242,8 @@ impl Rules {
         }
     }
 
-    /// The likelihood of the user on the turn's scale: sure, likely or no speech. Who speaks has to become
-    /// quite unlikely to have stopped.
+    /// The near-end probability on the turn's scale: sure, likely or no speech. Hysteresis: while the user speaks the
+    /// threshold is the lower one of the agent.
     fn as_speech(&self, near: Probability, turn: TurnState) -> Probability {
         match turn {
             TurnState::Speaking if near >= self.agent => Probability::ONE,
@@ -253,11 +254,11 @@ impl Rules {
     }
 }
 
-/// Share of the held score that stays from frame to frame: half of it is gone after 150 ms.
+/// Decay of the held score per frame: a half-life of 150 ms.
 const VOICE_KEPT: f32 = 0.955;
-/// Speech that waits may pause: 0.5 s.
+/// Longest pause within held speech: 0.5 s.
 const LONGEST_PAUSE: u64 = 8_000;
-/// Below this nothing much is heard, and nothing needs to be cut off.
+/// Least likelihood of far-end single talk at which audio before it is dropped.
 const AGENT_HEARD: f32 = 0.3;
 
 #[cfg(test)]

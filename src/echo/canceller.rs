@@ -1,5 +1,4 @@
-//! The linear part of the echo, estimated and taken away: a partitioned-block Kalman filter in the
-//! frequency domain.
+//! Acoustic echo cancellation of the linear echo path: a partitioned-block frequency-domain Kalman filter.
 //!
 //! Enzner and Vary, "Frequency-domain adaptive Kalman filter for acoustic echo control in hands-free
 //! telephones", Signal Processing 86 (2006); partitioned by Kuech, Mabande and Enzner, ICASSP 2014.
@@ -17,7 +16,7 @@ use super::spectra::{BINS, Plain, Spectra};
 use crate::fft::{Forward, Inverse};
 use crate::frame::FRAME_LEN;
 
-/// Learns the path from the loudspeaker to the microphone, and subtracts what came along it.
+/// Estimates the echo path from the loudspeaker to the microphone, and subtracts the estimated echo.
 pub(crate) struct Canceller {
     simd: Level,
     forward: Forward,
@@ -25,9 +24,9 @@ pub(crate) struct Canceller {
     path: Box<[Plain; PARTS]>,
     /// Error covariance: the expected squared error of each bin of the path.
     error_cov: Box<[[f32; BINS]; PARTS]>,
-    /// Near-end power spectral density: what the microphone has beside the echo.
+    /// Near-end power spectral density: the microphone's without the echo.
     near_psd: [f32; BINS],
-    /// The next partition that is cut to its length.
+    /// The next partition that is constrained to its length.
     next_cut: usize,
     /// Frames between microphone and the first partition's playback; `None` before there is a delay.
     offset: Option<i32>,
@@ -83,10 +82,10 @@ impl Canceller {
         (self.next_cut, self.offset) = (0, None);
     }
 
-    /// Moves the filter so that the echo's first sound falls into its second partition.
+    /// Moves the filter so that the estimated delay lies [`HEAD`] partitions into it.
     fn align(&mut self, delay: i32) {
         let delay = delay.div_euclid(FRAME_LEN as i32);
-        // Playback that is not played yet may not be known yet.
+        // Playback ahead of the present may not have been given yet.
         let wanted = (delay - HEAD).max(delay.min(0));
         match self.offset {
             Some(offset) if (offset - 1..=offset + SLACK).contains(&wanted) => return,
@@ -96,7 +95,7 @@ impl Canceller {
         self.offset = Some(wanted);
     }
 
-    /// Partition `p` becomes what `p + moved` was; what is new is unknown.
+    /// Partition `p` becomes what `p + moved` was; new partitions start unadapted.
     fn shift_path(&mut self, moved: i32) {
         let was = |part: usize| usize::try_from(part as i32 + moved).ok().filter(|&part| part < PARTS);
         let mut order: [usize; PARTS] = std::array::from_fn(|part| part);
@@ -127,7 +126,7 @@ impl Canceller {
         std::array::from_fn(|i| mic[i] - inverse.time[FRAME_LEN + i] * SCALE)
     }
 
-    /// Moves the path towards what would have left less residual.
+    /// Adapts the path by the residual (the prediction error).
     fn learn(&mut self, residual: &[f32; FRAME_LEN], playback: &Parts<'_>) {
         self.forward.time[..FRAME_LEN].fill(0.0);
         self.forward.time[FRAME_LEN..].copy_from_slice(residual);
@@ -156,7 +155,7 @@ impl Canceller {
         self.cut();
     }
 
-    /// Cuts one partition's impulse response to its length; each has its turn.
+    /// The gradient constraint: truncates one partition's impulse response to its length, a partition a frame in turn.
     fn cut(&mut self) {
         let path = &mut self.path[self.next_cut];
         self.next_cut = (self.next_cut + 1) % PARTS;
@@ -231,19 +230,19 @@ const fn first_error_cov() -> [f32; PARTS] {
 const SCALE: f32 = 1.0 / (2 * FRAME_LEN) as f32;
 /// Half of the transformed block is the frame, half zeros.
 const HALF: f32 = 0.5;
-/// Share of the path that stays from frame to frame (A²): measured best on real devices, where .9995 is slow.
+/// State transition factor of the path, squared (A²), per frame: measured best on real devices, where .9995 is slow.
 const PATH_KEPT: f32 = 0.998 * 0.998;
 /// Forgetting factor of the near-end PSD, per frame.
 const NEAR_PSD_KEPT: f32 = 0.9;
-/// Keeps silence from dividing by nothing: the power of a bin at about -100 dBFS.
+/// Regularisation, so that silence is no division by zero: the power of a bin at about -100 dBFS.
 const LEAST_NEAR_PSD: f32 = 1e-7;
 /// Floor of the error covariance: the filter never stops adapting.
 const LEAST_ERROR_COV: f32 = 1e-9;
 /// Error covariance at the delay: an echo 15 dB below the playback.
 const ERROR_COV_AT_DELAY: f32 = 0.03;
-/// Its share that is left 10 ms later: RT60 0.6 s.
+/// Its decay per 10 ms: RT60 0.6 s.
 const ERROR_COV_KEPT: f32 = 0.8;
-/// The first sound may come before the peak.
+/// Error covariance before the delay: the direct sound may come before the peak.
 const ERROR_COV_BEFORE: f32 = 0.009;
 const FIRST_ERROR_COV: [f32; PARTS] = first_error_cov();
 /// Least process noise, as a share of the first error covariance: a partition that was silent can still be learnt.

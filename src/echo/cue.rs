@@ -3,19 +3,19 @@
 /// A kind of evidence that tells the user from the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cue {
-    /// By how much the microphone and the residual are louder than the playback explains, band by band.
+    /// By how much microphone and residual exceed the expected echo (playback less echo return loss), band by band.
     Unexplained,
-    /// By how much the canceller lowered the microphone, and how like the echo the microphone is.
+    /// The canceller's echo return loss enhancement, and the correlation of microphone and estimated echo.
     Cancelled,
-    /// The scores of microphone and residual as speech.
+    /// The VAD scores of microphone and residual.
     Speech,
-    /// By how much both lie over the noise.
+    /// How far both lie above the noise floor.
     Level,
-    /// How loud the agent is, and since when it speaks.
+    /// The playback's level, and since when the agent speaks.
     Playback,
-    /// How well the delay is known, and since when.
+    /// The confidence of the delay, and since when it is known.
     Delay,
-    /// What was heard more than half a second ago.
+    /// The context from more than half a second ago.
     Before,
 }
 

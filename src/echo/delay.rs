@@ -1,4 +1,4 @@
-//! How late the echo is: phase correlation of microphone and playback over every delay at once.
+//! Delay estimation: generalised cross-correlation of microphone and playback over every delay at once.
 //!
 //! Knapp and Carter's generalised cross-correlation, with each spectrum whitened by a power of its
 //! magnitude (PHAT-beta), computed in blocks of two frames and averaged over time. A straight path from
@@ -24,7 +24,7 @@ pub(crate) struct DelayEstimator {
     inverse: Inverse,
     /// The average cross spectrum at each block of delays, earliest first.
     cross: Box<[Cross]>,
-    /// What the squares of `cross` would average to if the two had nothing in common.
+    /// The expected mean square of `cross` for uncorrelated signals.
     chance: [f32; BLOCKS],
     /// The highest correlation within each block of delays, and where.
     peaks: [Peak; BLOCKS],
@@ -46,8 +46,8 @@ impl DelayEstimator {
         }
     }
 
-    /// Takes the microphone's frame number `frame`, which may lie behind the present. One that did not arrive, or
-    /// follows one that did not, says nothing.
+    /// Takes the microphone's frame number `frame`, which may lie behind the present. A gap, or the frame after one, is
+    /// left out.
     pub(crate) fn step(&mut self, frame: u64, mic: &MicWindow, playback: &Spectra) {
         let (Some(before), Capture::Whole) = (&mic.before, mic.capture) else { return };
         if !playback.sound_around(frame) {
@@ -61,7 +61,7 @@ impl DelayEstimator {
         self.scan();
     }
 
-    /// The delay and what speaks for it.
+    /// The delay and its confidence.
     pub(crate) fn lock(&self) -> &Lock {
         &self.lock
     }
@@ -74,7 +74,7 @@ impl DelayEstimator {
         self.lock = Lock::default();
     }
 
-    /// Adds the frame to the averages of every delay at which playback was known.
+    /// Updates the average cross-spectra of all delays with the frame.
     fn correlate(&mut self, frame: u64, mic: &White, playback: &Spectra) {
         let Self { simd, cross, chance, .. } = self;
         dispatch!(*simd, simd => simd.vectorize(
@@ -89,7 +89,7 @@ impl DelayEstimator {
         ));
     }
 
-    /// Looks at the next few blocks of delays; after the last, judges the sweep.
+    /// Searches the next few blocks of delays for a peak; after the last, judges the sweep.
     fn scan(&mut self) {
         for _ in 0..self.lock.blocks_per_frame() {
             let block = self.next_block;
@@ -122,7 +122,7 @@ impl std::fmt::Debug for DelayEstimator {
     }
 }
 
-/// A product of two whitened spectra, averaged.
+/// The average cross-spectrum of two whitened signals.
 #[derive(Clone, Copy, Debug)]
 struct Cross {
     re: [f32; WHITE_BINS],
@@ -132,7 +132,7 @@ struct Cross {
 impl Cross {
     const NOTHING: Self = Self { re: [0.0; WHITE_BINS], im: [0.0; WHITE_BINS] };
 
-    /// Forgets a little and adds conj(`playback`) × `mic`.
+    /// A recursive average: scales by the forgetting factor and adds conj(`playback`) × `mic`.
     #[inline(always)]
     fn add(&mut self, playback: &White, mic: &White) {
         for k in 0..WHITE_BINS {
@@ -154,7 +154,7 @@ impl Cross {
 
 /// Delays in a block, at 8 kHz.
 const DELAYS: usize = FRAME_LEN / 2;
-/// Averages forget within 0.6 s; with 1 s jumps were found no more surely, and later.
+/// Forgetting factor per frame: a time constant of 0.6 s. With 1 s jumps were found no more surely, and later.
 const KEPT_PER_FRAME: f32 = 0.983_47;
-/// Keeps what is next to silent from looking like a peak.
+/// Regularisation: near silence makes no peak.
 const LEAST_CHANCE: f32 = 1e-2;

@@ -1,4 +1,4 @@
-//! The detector: from a frame of the microphone to the evidence, step by step.
+//! The echo detector: from a frame of the microphone to the evidence of echo, step by step.
 
 use std::sync::Arc;
 
@@ -19,9 +19,9 @@ use crate::frame::{FRAME_LEN, Frame, SampleIndex, Span};
 use crate::probability::Probability;
 use crate::vad::{Attention, DueWindow, ModelId, Silero, SileroModel, Vad};
 
-/// Looks for the playback in the microphone, frame by frame.
+/// Detects the echo of the playback in the microphone, frame by frame.
 ///
-/// A [`Gate`](crate::Gate) has one; by itself it serves those who want the evidence only.
+/// A [`Gate`](crate::Gate) has one; use it by itself for the evidence alone.
 ///
 /// ```
 /// use voxgate::echo::EchoDetector;
@@ -50,7 +50,7 @@ pub struct EchoDetector {
     features: Option<Features>,
     /// The last evidence while the agent's voice was in the room.
     evidence: Option<EchoEvidence>,
-    /// Playback is in the room, but comes so late that no frame can be assessed now.
+    /// Playback is in the room, but arrives so late that no frame can be assessed now.
     behind: bool,
     /// Frames that playback was in the room without a pause of more than a second.
     playing: u32,
@@ -85,9 +85,9 @@ impl EchoDetector {
         })
     }
 
-    /// Takes what the agent says: `frame` is played while the microphone records from `at` on.
+    /// Takes a frame of the agent's playback (the far end): it is played while the microphone records from `at` on.
     ///
-    /// The clocks may differ: a constant offset is found out as part of the delay, from -100 to
+    /// The clocks may differ: a constant offset is estimated as part of the delay, from -100 to
     /// 1,050 ms. Frames may come in any order and with gaps, which count as silence.
     ///
     /// # Real-time
@@ -96,7 +96,7 @@ impl EchoDetector {
         self.reference.write(frame, at)
     }
 
-    /// Takes back what was to be played from `at` on: the agent was interrupted.
+    /// Withdraws the playback from `at` on: the agent was interrupted.
     ///
     /// # Real-time
     /// As [`playback`](Self::playback).
@@ -104,9 +104,9 @@ impl EchoDetector {
         self.reference.clear(at);
     }
 
-    /// Looks for the echo in the microphone's next frame. `speech` is the score in force after it.
-    /// `None` if the agent has not been heard for so long that no echo can be left. A frame that did not
-    /// arrive whole says nothing: the likelihoods of the one before stand.
+    /// Assesses the echo in the microphone's next frame. `speech` is the VAD score in force after it. `None` if
+    /// playback has been silent for so long that no echo can be left. A frame with missing samples is not assessed:
+    /// the previous likelihoods stand.
     ///
     /// # Real-time
     /// Never allocates, frees, locks, logs, blocks or calls the system.
@@ -138,7 +138,7 @@ impl EchoDetector {
         }
     }
 
-    /// Finds the delay of the echo in the microphone's frame number `number`, and takes the echo away.
+    /// Estimates the delay of the echo in the microphone's frame number `number`, and cancels the echo.
     fn look_at(&mut self, number: u64) -> Staged {
         let mic = self.backlog.window(number);
         self.spectra.follow(number, &mut self.reference);
@@ -215,23 +215,23 @@ impl EchoDetector {
         })
     }
 
-    /// The microphone's frame without the echo that the canceller found in it: the one that was
-    /// assessed last.
+    /// The residual: the microphone's frame that was assessed last, without the echo that the canceller
+    /// estimated.
     pub fn residual(&self) -> Option<&[f32; FRAME_LEN]> {
         self.staged.as_ref().map(|staged| &staged.residual)
     }
 
-    /// What the last evidence was weighed from, for those who train other weights: see
+    /// The features behind the last evidence, for training other weights: see
     /// `models/echo/README.md`.
     pub fn features(&self) -> Option<&Features> {
         self.features.as_ref()
     }
 
-    /// What each kind of evidence said about the frame that was assessed last; `None` if there was none.
-    /// For people who want to know, not for every frame.
+    /// The weight of each kind of evidence in the frame that was assessed last (Shapley values); `None` if there was
+    /// none. For debugging, not for every frame.
     ///
     /// # Real-time
-    /// Never allocates, frees, locks or blocks, but asks the net some 6,000 times: milliseconds.
+    /// Never allocates, frees, locks or blocks, but runs the net some 6,000 times: milliseconds.
     pub fn explain(&self) -> Option<[Weight; Cue::ALL.len()]> {
         self.features.and_then(|_| self.recent.weigh(&self.model))
     }
@@ -241,7 +241,7 @@ impl EchoDetector {
         self.model.id()
     }
 
-    /// Forgets the stream; afterwards the detector answers as a new one.
+    /// Clears all state; afterwards the detector answers as a new one.
     pub fn reset(&mut self) {
         self.reference.reset();
         self.spectra.reset();
@@ -256,8 +256,8 @@ impl EchoDetector {
         (self.evidence, self.behind, self.playing) = (None, false, 0);
     }
 
-    /// Whether the agent's voice may still be in the room: for 1.2 s, or when the delay is known until
-    /// its echo has died away.
+    /// Whether echo may still be in the room: for 1.2 s after the playback, or, when the delay is known, until the
+    /// reverberation has decayed.
     fn may_echo(&self, number: u64) -> bool {
         let lasts = match self.delay.lock().delay() {
             Some(delay) => (i64::from(delay) + REVERBERATION).clamp(REVERBERATION, LONGEST_ECHO),
@@ -267,7 +267,7 @@ impl EchoDetector {
         self.reference.sounding_until().is_some_and(|until| start < until as i64 + lasts)
     }
 
-    /// How many frames the one to be assessed lies behind the newest, so that the playback it needs is here.
+    /// How many frames the one to be assessed lies behind the newest, so that its playback has arrived.
     fn frames_behind(&self) -> u64 {
         let early = self.delay.lock().delay().and_then(|_| self.canceller.offset()).unwrap_or(0);
         let late = self.reference.lateness().div_ceil(FRAME_LEN as u64);
@@ -280,16 +280,16 @@ impl EchoDetector {
     }
 }
 
-/// What came of a frame.
+/// The result of assessing a frame.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Finding {
-    /// The agent cannot be heard.
+    /// No echo can be heard.
     NoAgent,
-    /// It may be heard, but its playback comes so late that no frame can be assessed now.
+    /// Echo may be heard, but playback arrives so late that no frame can be assessed now.
     Later,
-    /// The frame did not arrive whole; what was known before it.
+    /// The frame has missing samples; the previous evidence.
     Torn { frame: Span, evidence: Option<EchoEvidence> },
-    /// What is known.
+    /// The evidence of the assessed frame.
     Evidence(EchoEvidence),
 }
 
@@ -299,7 +299,7 @@ pub(super) struct Staged {
     pub(super) number: u64,
     mic: MicWindow,
     pub(super) residual: [f32; FRAME_LEN],
-    /// What the agent said that its echo in this frame and the one before comes from.
+    /// The playback that the echo in this frame and the one before comes from.
     playback: [f32; 2 * FRAME_LEN],
     delay: Option<i32>,
     change: PathChange,
@@ -311,11 +311,11 @@ impl std::fmt::Debug for EchoDetector {
     }
 }
 
-/// 300 ms: the reverberation of a living room, down to where no detector hears it.
+/// 300 ms: the reverberation of a living room, until it is too quiet for any VAD.
 const REVERBERATION: i64 = 4_800;
-/// 1.2 s: the longest delay that is looked for and some reverberation.
+/// 1.2 s: the longest delay that is searched and some reverberation.
 const LONGEST_ECHO: i64 = 19_200;
-/// After 120 ms, which a room brings down by 14 dB, what was before is hidden.
+/// After 120 ms a room's reverberation has decayed by 14 dB, and older playback is masked.
 const MOST_PASSED_OVER: u64 = 12;
 
 #[cfg(test)]

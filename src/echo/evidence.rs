@@ -1,23 +1,23 @@
-//! What is known about the echo in a frame.
+//! The evidence of echo in a frame: near-end and far-end likelihoods, the delay.
 
 use crate::frame::{SAMPLE_RATE, Span};
 use crate::probability::Probability;
 
-/// What the detector knows about a frame.
+/// The echo detector's evidence about a frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EchoEvidence {
     /// The frame that this is about. It is the newest, unless playback comes later than its echo.
     pub frame: Span,
-    /// How likely the user speaks in it, alone or together with the agent.
+    /// Probability of near-end speech (the user) in it, alone or in double talk.
     pub near: Probability,
-    /// How likely the agent is heard in it, alone: low in double talk and in silence.
+    /// Probability of far-end single talk (the agent's echo alone): low in double talk and in silence.
     pub likelihood: Probability,
-    /// By how many samples (at 16 kHz) the echo is later than the playback; `None` while unknown, a guess
-    /// while `quality` is not [`DelayQuality::Locked`].
+    /// The echo delay: by how many samples (at 16 kHz) the echo is later than the playback; `None` while unknown, an
+    /// estimate while `quality` is not [`DelayQuality::Locked`].
     pub delay: Option<i32>,
     /// How well the delay is known.
     pub quality: DelayQuality,
-    /// By how many dB the canceller lowered the level over the last 50 ms.
+    /// Echo return loss enhancement (ERLE): by how many dB the canceller lowered the level over the last 50 ms.
     pub cancelled_db: f32,
 }
 
@@ -31,12 +31,12 @@ impl EchoEvidence {
 /// How well the delay is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum DelayQuality {
-    /// Not at all.
+    /// Unknown.
     #[default]
     None,
-    /// A likely delay is followed; it may yet turn out to be another.
+    /// A likely delay is followed; it may still change.
     Coarse,
-    /// Seen clearly, or again and again.
+    /// Confirmed by a clear peak of the cross-correlation, or by repeated ones.
     Locked,
 }
 

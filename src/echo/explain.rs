@@ -1,27 +1,27 @@
-//! Which evidence said what about a frame: the net is asked again, told of some kinds of it only.
+//! Feature attribution: which evidence moved the log-odds of a frame. The net runs again with some kinds of it only.
 //!
 //! Shapley's values ("A value for n-person games", 1953; for models, Lundberg and Lee, "A unified approach
-//! to interpreting model predictions", 2017), exact: there are few enough kinds to try all choices of them.
+//! to interpreting model predictions", 2017), exact: there are few enough kinds to try all subsets of them.
 
 use super::cue::Cue;
 use super::features::Features;
 use super::net::{EchoModel, Memory};
 use crate::probability::Probability;
 
-/// What one kind of evidence said about a frame, over the half second that ends with it.
+/// The weight of one kind of evidence in a frame, over the half second that ends with it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Weight {
-    /// Which.
+    /// The kind of evidence.
     pub cue: Cue,
-    /// By how much it moved the log odds that the user speaks, in nats: above zero for the user, below
-    /// for the agent alone. All of them add up to what sets this frame apart from an average one.
+    /// By how much it moved the log-odds of near-end speech, in nats: above zero for the user, below for the agent
+    /// alone. All of them add up to the difference between this frame and an average one.
     pub log_odds: f32,
 }
 
-/// The last half second of what the net was told.
+/// A ring buffer of the net's inputs in the last half second.
 #[derive(Debug)]
 pub(super) struct Recent {
-    /// For each frame the features, and what was remembered before it.
+    /// For each frame the features, and the net's state before it.
     ring: Box<[(Memory, Features)]>,
     /// Frames noted since the last pause.
     noted: usize,
@@ -41,7 +41,7 @@ impl Recent {
         self.noted = 0;
     }
 
-    /// What each cue said about the last frame; `None` if there was none.
+    /// The weight of each cue in the last frame; `None` if there was none.
     pub(super) fn weigh(&self, model: &EchoModel) -> Option<[Weight; CUES]> {
         let oldest = self.noted.saturating_sub(FRAMES);
         let start = (oldest..self.noted).next().map(|n| self.ring[n % FRAMES].0)?;
@@ -56,7 +56,7 @@ impl Recent {
     }
 }
 
-/// The average of what `cue` adds to the answer, over all orders in which the cues could be told.
+/// The Shapley value of `cue`: the average of its contribution to the answer over all orders of the cues.
 fn shapley(answers: &[f32; 1 << CUES], cue: usize) -> f32 {
     let factorial = |n: u32| (1..=n).product::<u32>() as f32;
     let orders = |others: u32| factorial(others) * factorial(CUES as u32 - 1 - others) / factorial(CUES as u32);

@@ -1,4 +1,4 @@
-//! What is known about a frame while the agent's voice is in the room, as the numbers that are weighed.
+//! Feature extraction: the net's inputs for a frame while the agent's voice is in the room.
 
 use super::backlog::MicWindow;
 use super::bands::{BANDS, Filterbank, Levels};
@@ -9,20 +9,20 @@ use super::path::{DelayChange, PathChange};
 use crate::frame::FRAME_LEN;
 use crate::probability::Probability;
 
-/// Measures a frame against the playback that may be in it.
+/// Measures the features of a frame against the playback that may be in it.
 pub(crate) struct Meter {
     filterbank: Filterbank,
     mic: Signal,
     residual: Signal,
-    /// The residual's frame before, if it was the one before.
+    /// The residual of the previous frame, if that was assessed.
     residual_before: Option<[f32; FRAME_LEN]>,
-    /// The playback as a room spreads it.
+    /// The playback with the room's reverberation.
     spread: Levels,
     mean: Means,
     audible: f32,
 }
 
-/// What there is to measure.
+/// The signals of a frame to measure.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FrameSignals<'a> {
     pub(crate) mic: &'a MicWindow,
@@ -35,12 +35,12 @@ pub(crate) struct FrameSignals<'a> {
     pub(crate) delay_context: DelayContext,
 }
 
-/// How well it is known which playback belongs to the frame.
+/// The confidence of the echo delay.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DelayContext {
     /// Height and clarity of the correlation's peak.
     pub(crate) strength: (f32, f32),
-    /// `None` as long as the delay is not known; playback and residual say nothing then.
+    /// `None` as long as the delay is not known; playback and residual hold no evidence then.
     pub(crate) frames_since_lock: Option<u64>,
     pub(crate) frames_of_playback: u32,
     pub(crate) quality: DelayQuality,
@@ -110,7 +110,7 @@ impl Meter {
         out.done()
     }
 
-    /// Takes playback whose echo nobody looked for: the room spreads it all the same. Returns its levels.
+    /// Takes playback of a frame that is not assessed: it still adds to the reverberation. Returns its levels.
     pub(crate) fn pass_over(&mut self, playback: &[f32; 2 * FRAME_LEN]) -> Levels {
         self.residual_before = None;
         let levels = self.filterbank.levels_of(playback.iter());
@@ -118,17 +118,17 @@ impl Meter {
         levels
     }
 
-    /// How plainly anything is heard in the last frame, 0 to 1.
+    /// How far the last frame lies above the noise floor, 0 to 1.
     pub(crate) fn audible(&self) -> f32 {
         self.audible
     }
 
-    /// By how much the canceller lowered the level.
+    /// Echo return loss enhancement (ERLE) in dB: by how much the canceller lowered the level.
     pub(crate) fn cancelled_db(&self) -> f32 {
         self.mean.cancelled_db()
     }
 
-    /// Another delay: what was learnt about the leak is about the wrong sounds.
+    /// Resets the echo return loss after a change of delay: it was learnt from the wrong playback.
     fn forget_leak(&mut self) {
         self.mic.leak = Leak::new();
         self.residual.leak = Leak::new();
@@ -142,7 +142,7 @@ impl Meter {
 }
 
 impl Features {
-    /// How many there are.
+    /// The number of features.
     pub const LEN: usize = 3 * BANDS + 13;
 
     pub(super) const NONE: Self = Self([0.0; FEATURES]);
@@ -152,13 +152,13 @@ impl Features {
         &self.0
     }
 
-    /// The same, but of what `is_told` does not name as in `usual`.
+    /// The same, with the cues that `is_told` leaves out set to the average, `usual`.
     pub(super) fn only(&self, is_told: impl Fn(Cue) -> bool, usual: &[f32; FEATURES]) -> Self {
         Self(std::array::from_fn(|i| if is_told(cue_of(i)) { self.0[i] } else { usual[i] }))
     }
 }
 
-/// What the feature at `index` belongs to.
+/// The cue that the feature at `index` belongs to.
 fn cue_of(index: usize) -> Cue {
     match index.checked_sub(3 * BANDS) {
         None if index < 2 * BANDS => Cue::Unexplained,
@@ -170,7 +170,7 @@ fn cue_of(index: usize) -> Cue {
     }
 }
 
-/// What is remembered of one signal.
+/// The state of one signal: noise floor and echo return loss.
 #[derive(Clone, Copy, Debug)]
 struct Signal {
     floor: Levels,
@@ -182,7 +182,7 @@ impl Signal {
         Self { floor: [0.0; BANDS], leak: Leak::new() }
     }
 
-    /// How far `levels` lie over what the playback explains, in dB.
+    /// How far `levels` lie above the expected echo, in dB.
     fn excess(&mut self, levels: &Levels, spread: &Levels, change: PathChange) -> Levels {
         let excess = self.leak.excess(levels, spread, &self.floor);
         if change.teaches() {
@@ -192,7 +192,7 @@ impl Signal {
     }
 }
 
-/// Averages over about 50 ms of the signals without their rumble.
+/// Averages over about 50 ms of the pre-emphasised signals, without low-frequency rumble.
 #[derive(Clone, Copy, Debug, Default)]
 struct Means {
     mic: f32,
@@ -204,7 +204,7 @@ struct Means {
 impl Means {
     fn step(&mut self, heard: &MicWindow, residual: &[f32; FRAME_LEN], residual_before: Option<&[f32; FRAME_LEN]>) {
         let mic = heard.frame.samples();
-        // Without a frame before there is no step up to the first sample.
+        // Without a frame before, pre-emphasis must not see a step at the first sample.
         let mut last = match (&heard.before, residual_before) {
             (Some(mic), Some(residual)) => (mic[FRAME_LEN - 1], residual[FRAME_LEN - 1]),
             _ => (mic[0], residual[0]),
@@ -271,11 +271,11 @@ fn mean_of(levels: &Levels) -> f32 {
 pub(crate) const FEATURES: usize = Features::LEN;
 /// No feature is further from zero.
 const LARGEST: f32 = 3.0;
-/// So far above the noise, on average over the bands, a sound is heard plainly.
+/// Level above the noise floor, on average over the bands, from which a sound counts as audible.
 const AUDIBLE_DB: f32 = 3.0;
 const SILENT_DB: f32 = -80.0;
 const MEAN_KEPT: f32 = 0.8;
-/// Share of the last sample that is taken away: a microphone's rumble is often louder than the echo.
+/// Pre-emphasis: a microphone's rumble is often louder than the echo.
 const EMPHASIS: f32 = 0.95;
 /// Power of a frame at about -95 dBFS.
 const LEAST_POWER: f32 = 5e-8;

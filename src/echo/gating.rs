@@ -1,4 +1,4 @@
-//! The part of a gate that deals with echo: what is forwarded, and who may open.
+//! The echo stage of a gate: which signal is forwarded, and whether the gate may open (barge-in).
 
 use super::barge_in::{BargeIn, EchoRuling, Now};
 use super::detector::{EchoDetector, Finding};
@@ -11,7 +11,7 @@ use crate::frame::{FRAME_LEN, Frame};
 use crate::turn_state::TurnState;
 use crate::vad::Score;
 
-/// The part of a gate that deals with echo.
+/// The echo stage of a gate.
 pub(crate) struct Echo {
     pub(crate) detector: Box<EchoDetector>,
     barge_in: BargeIn,
@@ -24,7 +24,7 @@ impl Echo {
         Ok(Self { detector, barge_in, forward: config.forward_audio })
     }
 
-    /// Goes on by other rules; the echo path that was learnt stays.
+    /// Changes the settings; the estimated echo path stays.
     pub(crate) fn reconfigure(&mut self, config: &EchoConfig, turn: &TurnConfig) {
         self.barge_in.reconfigure(config, turn);
         self.forward = config.forward_audio;
@@ -38,7 +38,7 @@ impl Echo {
         (self.forward == ForwardAudio::Cleaned && newest).then(|| staged.residual.map(|x| x.clamp(-1.0, 1.0)))
     }
 
-    /// What the turn, which stands at `turn`, is to make of the frame, and what that rests on.
+    /// The echo's ruling on the frame for a turn in state `turn`, and its evidence.
     pub(crate) fn judge(&mut self, score: Score, turn: TurnState) -> (EchoRuling, Option<EchoEvidence>) {
         let finding = self.detector.conclude(score.speech);
         let now = Now { score, behind: self.detector.backlog.behind(), turn };

@@ -1,11 +1,11 @@
-//! How much louder a signal is than the playback can explain, band by band.
+//! Echo return loss, band by band: how far a signal exceeds the expected echo of the playback.
 
 use super::bands::{BANDS, Levels};
 
-/// The level that playback has left in a signal before, as a running quantile for each band.
+/// The echo return loss as a running 90th percentile for each band.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Leak {
-    /// How far the signal stays under the playback in nine frames of ten, in dB.
+    /// The level of the signal over that of the playback (minus the echo return loss) in dB: its 90th percentile.
     usual: Levels,
     heard: u32,
 }
@@ -15,14 +15,14 @@ impl Leak {
         Self { usual: [FIRST_LEAK_DB; BANDS], heard: 0 }
     }
 
-    /// How far `signal` lies over what `playback` explains, in dB.
+    /// How far `signal` lies above the expected echo of `playback`, or above the noise floor, in dB.
     pub(crate) fn excess(&self, signal: &Levels, playback: &Levels, floor: &Levels) -> Levels {
         let explained: Levels =
             std::array::from_fn(|band| (playback[band] + self.usual[band]).max(floor[band] + ABOVE_FLOOR_DB));
         std::array::from_fn(|band| signal[band] - explained[band])
     }
 
-    /// Moves each quantile by a step up or nine steps down; slowly while somebody else may speak.
+    /// Updates each percentile by stochastic approximation; slowly during suspected double talk.
     pub(crate) fn learn(&mut self, signal: &Levels, playback: &Levels, floor: &Levels, excess: &Levels) {
         let loud = excess.iter().filter(|&&db| db > SUSPECT_DB).count();
         let young = 1.0 + YOUTH / (1.0 + self.heard as f32);
@@ -33,7 +33,7 @@ impl Leak {
                 continue;
             }
             any = true;
-            // What lies under the noise says only that the leak is not larger.
+            // A level below the noise floor is only an upper bound of the echo.
             let leak = signal[band] - playback[band];
             if leak > self.usual[band] && signal[band] > floor[band] + ABOVE_FLOOR_DB {
                 self.usual[band] += step * QUANTILE;
@@ -45,35 +45,35 @@ impl Leak {
     }
 }
 
-/// Playback as a room spreads it: it rises at once and falls by 1.2 dB a frame (RT60 0.5 s).
+/// Adds the room's reverberation to the playback: rises at once and falls by 1.2 dB a frame (RT60 0.5 s).
 pub(crate) fn smear(spread: &mut Levels, now: &Levels) {
     for (spread, now) in spread.iter_mut().zip(now) {
         *spread = now.max(*spread - DECAY_DB_PER_FRAME);
     }
 }
 
-/// The steady noise in each band: falls at once, rises by 2 dB a second.
+/// The noise floor in each band: falls at once, rises by 2 dB a second.
 pub(crate) fn settle(floor: &mut Levels, now: &Levels) {
     for (floor, now) in floor.iter_mut().zip(now) {
         *floor = if *now < *floor { *floor + 0.3 * (now - *floor) } else { (*floor + RISE_DB_PER_FRAME).min(*now) };
     }
 }
 
-/// What is taken for the leak before anything was heard: 10 dB down.
+/// The first estimate: an echo return loss of 10 dB.
 const FIRST_LEAK_DB: f32 = -10.0;
 const QUANTILE: f32 = 0.9;
-/// Ten of these rise as 90 fall: 4 dB a second.
+/// Step per frame, 0.9 of it up and 0.1 of it down: the estimate falls by 4 dB a second.
 const STEP_DB: f32 = 0.4;
-/// Eight times slower, so that half a minute of double talk does not hide the user.
+/// The step in double talk: eight times smaller, so that half a minute of it does not mask the user.
 const SLOW_STEP_DB: f32 = 0.05;
 /// In the first half second of playback steps are larger.
 const YOUTH: f32 = 50.0;
-/// Six bands 6 dB over what is explained: somebody else.
+/// Six bands 6 dB above the expected echo: suspected double talk.
 const SUSPECT_DB: f32 = 6.0;
 const SUSPECT_BANDS: usize = 6;
 /// A band is not heard over the noise before it is this far above it.
 const ABOVE_FLOOR_DB: f32 = 4.0;
-/// Quieter playback in a band (about -75 dBFS) teaches nothing.
+/// Quieter playback in a band (about -75 dBFS) does not update the estimate.
 const LEAST_PLAYBACK_DB: f32 = -45.0;
 const DECAY_DB_PER_FRAME: f32 = 1.2;
 const RISE_DB_PER_FRAME: f32 = 0.02;

@@ -1,9 +1,9 @@
-//! From sweeps over the delays to a delay that is believed.
+//! The lock: from sweeps over the delays to a confirmed delay.
 
 use super::evidence::DelayQuality;
 use super::sweep::{Sweep, ms};
 
-/// The delay that is believed, and the one that may come after it.
+/// The delay in use, and the candidate for the next.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Lock {
     quality: DelayQuality,
@@ -12,7 +12,7 @@ pub(crate) struct Lock {
     /// For each tier, the sweeps in a row that passed it at the candidate.
     passed: Passed<{ SURE.len() }>,
     hinted: Passed<{ LIKELY.len() }>,
-    /// Sweeps in a row that said nothing for the delay.
+    /// Sweeps in a row without support for the delay.
     doubted: u32,
     last: Option<Sweep>,
 }
@@ -27,12 +27,12 @@ impl Lock {
         self.quality
     }
 
-    /// The height of the last sweep's peak, in multiples of chance, and its clarity.
+    /// The height of the last sweep's peak, as a multiple of the chance level, and its clarity.
     pub(crate) fn strength(&self) -> (f32, f32) {
         self.last.map_or((0.0, 1.0), |sweep| (sweep.best.height, sweep.clarity))
     }
 
-    /// Searching looks at all delays in 50 ms, watching in 200 ms.
+    /// The search goes through all delays in 50 ms, tracking in 200 ms.
     pub(super) fn blocks_per_frame(&self) -> usize {
         if self.quality == DelayQuality::Locked && self.doubted == 0 { 6 } else { 23 }
     }
@@ -63,8 +63,8 @@ impl Lock {
 }
 
 impl DelayQuality {
-    /// Sweeps without a word for the delay after which it is no longer believed: at 50 ms each, 3 s
-    /// and half a second.
+    /// Sweeps without support after which the delay is given up: at 50 ms each, 3 s and half a
+    /// second.
     const fn patience(self) -> u32 {
         match self {
             Self::Locked => 60,
@@ -95,23 +95,23 @@ impl<const N: usize> Passed<N> {
     }
 }
 
-/// A way to be believed: so many sweeps in a row with peaks at the same delay, at least so high and clear.
+/// A criterion for accepting a delay: so many sweeps in a row with peaks at the same delay, at least so high and clear.
 struct Tier {
     height: f32,
     clarity: f32,
     sweeps: u32,
 }
 
-/// Chosen on recordings with echo against ones whose playback was another's: of those 0.09 a minute were
-/// believed, of echoes half within 250 ms and nine in ten within 600 ms of the first right sweep.
+/// Chosen on recordings with echo against recordings with unrelated playback: 0.09 false alarms a minute; half of the
+/// echoes are locked within 250 ms and nine in ten within 600 ms of the first right sweep.
 const SURE: [Tier; 3] = [
     Tier { height: 18.0, clarity: 2.0, sweeps: 2 },
     Tier { height: 22.0, clarity: 1.3, sweeps: 6 },
     Tier { height: 12.0, clarity: 2.0, sweeps: 5 },
 ];
 
-/// Enough to begin to cancel: half within 150 ms and nine in ten within 300 ms, but of those whose playback
-/// was another's 4 a minute.
+/// Enough to begin to cancel: half within 150 ms and nine in ten within 300 ms, but 4 false alarms a minute with
+/// unrelated playback.
 const LIKELY: [Tier; 3] = [
     Tier { height: 12.0, clarity: 1.5, sweeps: 2 },
     Tier { height: 12.0, clarity: 1.05, sweeps: 4 },
@@ -120,7 +120,7 @@ const LIKELY: [Tier; 3] = [
 
 /// Peaks this near to each other in two sweeps are the same.
 const SAME: i32 = ms(3);
-/// The delay may wander this far from sweep to sweep without being another.
+/// Tolerance for the drift of a delay from sweep to sweep.
 const NEAR: i32 = ms(12);
-/// Lower peaks come by chance.
+/// Lower peaks are chance.
 const FAINT: f32 = 7.5;

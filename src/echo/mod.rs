@@ -1,12 +1,12 @@
-//! Echo: is it the user who is heard, or the agent's own voice from the loudspeaker?
+//! Echo detection: is the near end heard (the user), or the agent's own voice from the loudspeaker?
 //!
-//! No voice activity detector can tell, for both are speech. But the agent's voice is known before it
-//! sounds: it is the playback. Four steps find it in the microphone:
+//! A voice activity detector cannot tell: both are speech. But the agent's voice is known as the
+//! far-end reference, the playback. Four steps find its echo in the microphone:
 //!
-//! 1. `delay`: how late it comes.
-//! 2. `canceller`: what a straight path would make of it, and the microphone without that.
-//! 3. `features`: how much of microphone and residual the playback explains, band by band.
-//! 4. `net`: what that says together: how likely the user speaks.
+//! 1. `delay`: the echo delay, by cross-correlation.
+//! 2. `canceller`: acoustic echo cancellation of the linear echo path; the residual is the microphone without it.
+//! 3. `features`: how far microphone and residual exceed the expected echo (echo return loss), band by band.
+//! 4. `net`: the probability of near-end speech from these features.
 
 mod backlog;
 mod bands;

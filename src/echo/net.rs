@@ -1,4 +1,4 @@
-//! From features to how likely the user speaks: one dense layer, one recurrent layer (GRU), one output.
+//! The net, from features to the probability of near-end speech: a dense layer, a recurrent layer (GRU), an output.
 //!
 //! Cho et al., "Learning phrase representations using RNN encoder-decoder", 2014, with the reset gate
 //! after the matrix product. `models/echo/README.md` says what the weights were learnt from.
@@ -54,12 +54,12 @@ impl EchoModel {
         self.id
     }
 
-    /// The average features of what it was trained on.
+    /// The average features of the training data.
     pub(crate) fn usual(&self) -> &[f32; FEATURES] {
         &self.mean
     }
 
-    /// How likely the user speaks, given these features and those before.
+    /// The probability of near-end speech, given these features and those before.
     pub(crate) fn step(&self, memory: &mut Memory, features: &Features) -> Probability {
         dispatch!(self.simd, simd => simd.vectorize(
             #[inline(always)]
@@ -83,7 +83,7 @@ impl EchoModel {
     }
 }
 
-/// What the net remembers of one stream.
+/// The hidden state of the net for one stream.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Memory([f32; UNITS]);
 
@@ -91,7 +91,7 @@ impl Memory {
     pub(crate) const EMPTY: Self = Self([0.0; UNITS]);
 }
 
-/// A matrix, one row for each input, and what is added.
+/// A dense layer: weights with one row for each input, and the bias.
 struct Layer<const IN: usize, const OUT: usize> {
     rows: Box<[[f32; OUT]]>,
     bias: [f32; OUT],

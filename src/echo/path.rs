@@ -1,30 +1,30 @@
-//! What changed on the way from the agent's voice to the microphone: one fact a frame, for all who remember
-//! anything of that way. WebRTC's AEC3 has it as `EchoPathVariability`.
+//! Changes of the echo path from playback to microphone: one fact a frame, for all parts that adapt to that path.
+//! WebRTC's AEC3 has it as `EchoPathVariability`.
 
 use super::extent::{HEAD, PARTS, SLACK};
 use super::reference::Reference;
 use crate::frame::{FRAME_LEN, Frame};
 
-/// What is not as it was with the frame that was assessed before.
+/// What changed since the frame that was assessed before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PathChange {
     pub(crate) delay: DelayChange,
-    /// Frames between the two that nobody assessed.
+    /// Frames between the two that were not assessed.
     pub(crate) skipped: u64,
     pub(crate) mic: Capture,
     pub(crate) playback: Delivery,
 }
 
-/// What became of the delay.
+/// The change of the delay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DelayChange {
     /// It is as unknown as before.
     Unknown,
-    /// It is the same, or moves slowly because two clocks disagree.
+    /// It is the same, or moves slowly by clock drift.
     Kept,
-    /// It became known, or jumped: what was learnt of the echo was learnt from other sounds.
+    /// It became known, or jumped: what was learnt of the echo came from the wrong playback.
     New,
-    /// It is no longer believed.
+    /// It is no longer known.
     Lost,
 }
 
@@ -32,27 +32,27 @@ pub(crate) enum DelayChange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Capture {
     Whole,
-    /// Not all: it holds something that nobody recorded.
+    /// Not all: some samples are missing.
     Torn,
 }
 
-/// Whether the playback that the echo comes from is here.
+/// Whether the playback that the echo comes from has arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Delivery {
     Complete,
-    /// What counts as silence may be playback that comes late.
+    /// Apparent silence may be playback that arrives late.
     InDoubt,
 }
 
 impl PathChange {
-    /// Whether the frame shows what the room makes of the playback, so that it may be learnt from.
+    /// Whether the filters may adapt on the frame.
     pub(crate) fn teaches(&self) -> bool {
         self.mic == Capture::Whole && self.playback == Delivery::Complete
     }
 }
 
 impl Capture {
-    /// That of a frame by itself: digital silence is no recording.
+    /// The capture of a frame by itself: digital silence is no recording.
     pub(crate) fn of(frame: &Frame) -> Self {
         let arrived = frame.missing() == 0 && frame.samples().iter().any(|x| *x != 0.0);
         if arrived { Self::Whole } else { Self::Torn }
@@ -64,12 +64,12 @@ impl Capture {
 pub(crate) struct PathWatch {
     /// The frame that would follow the last.
     next: u64,
-    /// Since when the delay is known, and which it was last.
+    /// Since when the delay is known, and its last value.
     lock: Option<(u64, i32)>,
 }
 
 impl PathWatch {
-    /// Takes what is known about the microphone's frame number `frame`.
+    /// Takes the capture and the delay of the microphone's frame number `frame`.
     pub(crate) fn observe(
         &mut self,
         frame: u64,

@@ -1,4 +1,4 @@
-//! The plans of the transforms, made once and shared by all gates.
+//! The plans of the FFTs, made once and shared by all gates.
 
 use std::sync::{Arc, OnceLock};
 
@@ -7,17 +7,17 @@ use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 use crate::fft::{Forward, Inverse};
 use crate::frame::FRAME_LEN;
 
-/// Two frames into their spectrum.
+/// The forward FFT of two frames.
 pub(super) fn two_frames() -> Forward {
     Forward::new(plans().forward.clone())
 }
 
-/// The spectrum of two frames back.
+/// The inverse FFT of two frames.
 pub(super) fn two_frames_back() -> Inverse {
     Inverse::new(plans().inverse.clone())
 }
 
-/// The lower half of such a spectrum back: two frames at half the rate.
+/// The inverse FFT of the lower half of such a spectrum: two frames at half the rate.
 pub(super) fn two_frames_back_at_half_rate() -> Inverse {
     Inverse::new(plans().inverse_half.clone())
 }

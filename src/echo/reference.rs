@@ -1,33 +1,33 @@
-//! What the agent says, sample by sample on the microphone's clock.
+//! The far-end reference: the agent's playback on the microphone's sample clock.
 
 use std::ops::RangeInclusive;
 
 use crate::frame::{FRAME_LEN, Frame, SampleIndex, Span};
 
-/// A ring of playback around the microphone's present. What was never given is silence.
+/// A ring buffer of playback around the microphone's present. Playback that was never given is silence.
 #[derive(Debug)]
 pub(crate) struct Reference {
     ring: Box<[f32]>,
-    /// Of each frame in the ring, how many samples were given.
+    /// Of each frame in the ring buffer, how many samples were given.
     given: Box<[u8; FRAMES]>,
     /// One past the last microphone sample.
     now: u64,
     /// One past the newest sample given.
     end: u64,
-    /// One past the last sample of a frame that can be heard.
+    /// One past the last sample of an audible frame.
     sounding_until: Option<u64>,
-    /// How long after it was played a frame came at most: in this stretch of time, and in the one before.
+    /// The greatest lateness of a frame, its arrival after it was played, in this period and in the one before.
     late: [u64; 2],
     /// The first and the last frame that changed since [`take_changed`](Self::take_changed).
     changed: Option<(u64, u64)>,
 }
 
-/// What became of a frame of playback.
+/// How a frame of playback was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrival {
-    /// It will be looked for in the microphone.
+    /// Its echo will be searched in the microphone.
     Accepted,
-    /// It was played more than 500 ms ago: too late to be of use, and dropped.
+    /// It was played more than 500 ms ago: too late, and dropped.
     Late,
     /// The gate takes no playback: `echo` is off in its config.
     Off,
@@ -73,7 +73,7 @@ impl Reference {
         Arrival::Accepted
     }
 
-    /// Takes back what was to be played from `at` on; returns what of it was still kept.
+    /// Withdraws the playback from `at` on; returns the part that was still in the ring buffer.
     pub(crate) fn clear(&mut self, at: SampleIndex) -> Span {
         let taken = Span::new(SampleIndex(at.0.max(self.oldest())), SampleIndex(self.end));
         for at in taken.start.0..taken.end.0 {
@@ -102,8 +102,8 @@ impl Reference {
         }
     }
 
-    /// How long after it was played playback comes, in samples: at most, of late. It falls seldom, and then at
-    /// once: what follows the playback must leave out frames to follow it down.
+    /// The recent greatest lateness of playback, in samples. It falls seldom, and then at once: the assessment has to
+    /// skip frames to follow it down.
     pub(crate) fn lateness(&self) -> u64 {
         self.late[0].max(self.late[1])
     }
@@ -113,25 +113,25 @@ impl Reference {
         self.end
     }
 
-    /// One past the last sample that could be heard, if there was one.
+    /// One past the last audible sample, if there was one.
     pub(crate) fn sounding_until(&self) -> Option<u64> {
         self.sounding_until
     }
 
-    /// Which frames, from the first to the last, changed since this was asked last.
+    /// The range of frames that changed since the last call.
     pub(crate) fn take_changed(&mut self) -> Option<RangeInclusive<u64>> {
         self.changed.take().map(|(first, last)| first..=last)
     }
 
-    /// Whether a frame of playback may yet come in the place of what counts as silence: it was not given, but
-    /// something shortly before it was. A longer pause is the agent's.
+    /// Whether apparent silence may be a late frame of playback: it was not given, but a frame shortly before it was.
+    /// A longer pause is the agent's.
     pub(crate) fn may_yet_come(&self, frame: u64) -> bool {
         let given = |frame: u64| self.given[frame_index(frame)];
         usize::from(given(frame)) < FRAME_LEN
             && (frame.saturating_sub(LONGEST_HOLE)..frame).any(|before| given(before) > 0)
     }
 
-    /// The samples from `start` on; silence where nothing was given or nothing is kept.
+    /// Reads the samples from `start` on; zeros where none were given or kept.
     pub(crate) fn read(&self, start: i64, out: &mut [f32]) {
         let (kept, given) = (self.oldest() as i64, self.end as i64);
         for (at, out) in (start..).zip(out) {
@@ -145,12 +145,12 @@ impl Reference {
         (self.now, self.end, self.sounding_until, self.late, self.changed) = (0, 0, None, [0; 2], None);
     }
 
-    /// The oldest sample that the ring still holds.
+    /// The oldest sample in the ring buffer.
     fn oldest(&self) -> u64 {
         (self.now + AHEAD).saturating_sub(RING as u64)
     }
 
-    /// Notes that `samples` more were given of the frame that the sample `at` lies in.
+    /// Counts `samples` more as given in the frame that holds the sample `at`.
     fn count_given(&mut self, at: u64, samples: u8) {
         let given = &mut self.given[frame_index(at / FRAME_LEN as u64)];
         *given = given.saturating_add(samples).min(FRAME_LEN as u8);
@@ -171,18 +171,18 @@ fn frame_index(frame: u64) -> usize {
     frame as usize & (FRAMES - 1)
 }
 
-/// 2 s: as late as a frame may come, the longest delay, and the filter's length.
+/// 2 s: the greatest lateness of a frame, the longest delay, and the filter's length.
 const RING: usize = 32_768;
-/// More frames than the ring holds.
+/// More frames than the ring buffer holds.
 const FRAMES: usize = 256;
-/// 200 ms; the caller keeps what plays later.
+/// 200 ms; the caller keeps later playback.
 const AHEAD: u64 = 20 * FRAME_LEN as u64;
 /// 500 ms.
 const LATEST: u64 = 50 * FRAME_LEN as u64;
-/// A frame that comes late is remembered for one to two such stretches, of 5 s: callers who are late once in a
+/// The period of the lateness, 5 s: a late frame counts for one to two of them, as callers who are late in one
 /// sentence are late in the next.
 const LATE_FOR: u64 = 500 * FRAME_LEN as u64;
-/// 150 ms, about the canceller's length: playback that stays away for longer was never said.
+/// 150 ms, about the canceller's length: a longer hole in the playback is a pause.
 const LONGEST_HOLE: u64 = 15;
-/// Quieter playback leaves no echo that a detector would take for speech.
+/// The echo of quieter playback is below what a VAD takes for speech.
 const SOUNDING_DBFS: f32 = -60.0;

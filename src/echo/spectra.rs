@@ -1,10 +1,10 @@
-//! The playback's spectra by the number of its frame, each over that frame and the one before: the only ones, for
-//! all who compare the microphone with it. A spectrum is made once, and again only when its playback changes.
+//! A cache of the playback's spectra by frame number, each over that frame and the one before, shared by all parts
+//! that compare the microphone with it. A spectrum is computed once, and again only when its playback changes.
 //!
-//! They come in two kinds because two windows are needed: the canceller's must be rectangular (overlap-save), the
-//! delay's tapered, and of that a third of the bins is enough, for all delays at once. To keep the rectangular ones
-//! for all delays too and derive the others would spare a transform a frame (0.7 µs) and cost 240 KB a gate. The
-//! levels of `features` are of a window that begins anywhere, at the delay to the sample: nothing here serves them.
+//! There are two kinds because two windows are needed: rectangular for the canceller (overlap-save), Hann for the
+//! delay, where a third of the bins is enough, for all delays at once. Keeping the rectangular ones for all delays
+//! too and deriving the others would save an FFT a frame (0.7 µs) and cost 240 KB a gate. The levels of `features`
+//! need a window that begins at any sample, at the delay: they do not use this cache.
 
 use std::ops::RangeInclusive;
 
@@ -20,11 +20,11 @@ use crate::frame::FRAME_LEN;
 pub(crate) struct Spectra {
     whitener: Whitener,
     forward: Forward,
-    /// Which frames the rectangular spectra are of, and these.
+    /// The rectangular spectra, each with its frame number.
     plain: Box<[(Option<i64>, Plain); NEAR]>,
-    /// Which frames the whitened spectra are of, and these.
+    /// The whitened spectra, each with its frame number.
     white: Box<[(Option<u64>, White)]>,
-    /// Whitened spectra before this frame are made, if they are wanted.
+    /// Whitened spectra before this frame are computed, if they are needed.
     next: u64,
     /// One past the last frame that is not silent.
     sounding_until: u64,
@@ -42,7 +42,7 @@ impl Spectra {
         }
     }
 
-    /// Follows the playback, as far as it has been given, to where the microphone's frame number `frame` needs it.
+    /// Computes the spectra of the given playback up to where the microphone's frame number `frame` needs them.
     pub(crate) fn follow(&mut self, frame: u64, reference: &mut Reference) {
         if let Some(changed) = reference.take_changed() {
             self.forget(changed);
@@ -54,13 +54,13 @@ impl Spectra {
             if !(complete || self.next < frame) {
                 return;
             }
-            // The silence before the agent speaks takes no time to catch up with.
+            // Silence before the agent speaks costs no FFT.
             made += usize::from(!self.is_made(self.next) && self.make_white(self.next, reference));
             self.next += 1;
         }
     }
 
-    /// Makes the rectangular spectra of the frames from `first` on.
+    /// Computes the rectangular spectra of the frames from `first` on.
     pub(crate) fn prepare(&mut self, first: i64, reference: &Reference) {
         for frame in first..first + PARTS as i64 {
             let (of, plain) = &mut self.plain[near_index(frame)];
@@ -73,7 +73,7 @@ impl Spectra {
         }
     }
 
-    /// That of a frame which is [prepared](Self::prepare).
+    /// The rectangular spectrum of a frame that is [prepared](Self::prepare).
     #[inline(always)]
     pub(crate) fn plain(&self, frame: i64) -> &Plain {
         let (of, plain) = &self.plain[near_index(frame)];
@@ -81,7 +81,7 @@ impl Spectra {
         plain
     }
 
-    /// The whitened one of a frame; silence if it is not known.
+    /// The whitened spectrum of a frame; silence if there is none.
     #[inline(always)]
     pub(crate) fn white(&self, frame: Option<u64>) -> &White {
         let Some(frame) = frame else { return &White::SILENT };
@@ -89,7 +89,7 @@ impl Spectra {
         if *of == Some(frame) { white } else { &White::SILENT }
     }
 
-    /// Whether any playback lies within the delays that `frame` is compared at.
+    /// Whether any playback lies within the search range of `frame`.
     pub(crate) fn sound_around(&self, frame: u64) -> bool {
         self.sounding_until + BLOCKS as u64 > frame + LEAD
     }
@@ -100,7 +100,7 @@ impl Spectra {
         (self.next, self.sounding_until) = (0, 0);
     }
 
-    /// Forgets what was made of playback that changed: each frame is in two spectra.
+    /// Invalidates the spectra of changed playback: each frame is in two spectra.
     fn forget(&mut self, changed: RangeInclusive<u64>) {
         let (first, last) = (*changed.start(), changed.end() + 1);
         let is_stale = |of: u64| (first..=last).contains(&of);
@@ -150,7 +150,7 @@ impl Plain {
         bins
     }
 
-    /// The samples of this spectrum, times their number, are in the transform's `time`.
+    /// The inverse FFT, not normalised: the samples, times their number, are in the transform's `time`.
     pub(crate) fn back(&self, inverse: &mut Inverse) {
         for (k, x) in inverse.spectrum.iter_mut().enumerate() {
             *x = Complex::new(self.re[k], self.im[k]);
@@ -161,8 +161,8 @@ impl Plain {
     }
 }
 
-/// The bins between 300 Hz and 3.9 kHz (below lies hum and the pitch, above little of a telephone) of a tapered
-/// spectrum, with loud ones made less so, and the sum of their squares.
+/// A whitened spectrum with Hann window and the sum of its squares: the bins between 300 Hz and 3.9 kHz (below lie
+/// hum and the pitch, above little of a telephone), their magnitudes compressed (PHAT-beta).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct White {
     pub(crate) re: [f32; WHITE_BINS],
@@ -174,7 +174,7 @@ impl White {
     pub(crate) const SILENT: Self = Self { re: [0.0; WHITE_BINS], im: [0.0; WHITE_BINS], power: 0.0 };
 }
 
-/// Makes whitened spectra, of two frames tapered so that their ends are no sound of their own.
+/// Computes whitened spectra of two frames with a Hann window.
 pub(crate) struct Whitener {
     hann: Box<[f32]>,
     forward: Forward,
@@ -185,12 +185,12 @@ impl Whitener {
         Self { hann: hann(2 * FRAME_LEN), forward: two_frames() }
     }
 
-    /// Where the two frames belong.
+    /// The buffer for the two frames.
     pub(crate) fn samples(&mut self) -> &mut [f32] {
         &mut self.forward.time
     }
 
-    /// The spectrum of the samples, which it uses up.
+    /// The spectrum of the samples, which it overwrites.
     pub(crate) fn run(&mut self) -> White {
         self.forward.time.iter_mut().zip(&self.hann).for_each(|(x, weight)| *x *= weight);
         self.forward.run();
@@ -223,7 +223,7 @@ const NEAR: usize = 16;
 const _: () = assert!(NEAR >= PARTS);
 /// Whitened spectra that are kept: all delays, and half a second of playback that comes late.
 const KEPT: usize = 192;
-/// Playback that comes in a heap is caught up with over several steps, so that none is long.
+/// A burst of playback is transformed over several steps, which bounds the time of each.
 const MADE_PER_STEP: usize = 4;
 /// The power of its magnitude that a bin is divided by: of 0.6, 0.7, 0.8 and 1, the surest on recordings.
 const WHITENING: f32 = 0.6;

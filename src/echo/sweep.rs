@@ -1,20 +1,20 @@
-//! One look at all delays: the highest peak of the correlation, and how clear it is.
+//! A sweep over all delays: the highest peak of the cross-correlation, and its clarity.
 
 use super::extent::BLOCKS;
 use crate::frame::SAMPLE_RATE;
 
-/// A correlation as a multiple of what chance brings, and the delay in samples at 16 kHz.
+/// A cross-correlation as a multiple of the chance level, and its delay in samples at 16 kHz.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Peak {
     pub(crate) height: f32,
     pub(crate) delay: i32,
 }
 
-/// The best delay of one look at all of them.
+/// The best delay of one sweep over all of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Sweep {
     pub(super) best: Peak,
-    /// How many times higher the best is than the next that is not its own reverberation.
+    /// The ratio of the highest peak to the next that is not its own reverberation.
     pub(super) clarity: f32,
 }
 
@@ -36,6 +36,6 @@ pub(super) const fn ms(ms: i32) -> i32 {
     ms * SAMPLE_RATE as i32 / 1000
 }
 
-/// A peak's own early and late reflections lie this far before and behind it.
+/// A peak's own reverberation lies this far before and behind it.
 const BEFORE: i32 = ms(10);
 const BEHIND: i32 = ms(40);

@@ -1,9 +1,9 @@
-//! Which input samples were filled in, until their frames have been handed out.
+//! The holes: stretches of input samples that were filled in, until their frames have been handed out.
 
 /// Stretches of input samples that never arrived, oldest first.
 ///
 /// Bounded: a frame is handed out within a few milliseconds of its samples, and holes are at least
-/// 5 ms apart; were there more, the last one grows over the audio between.
+/// 5 ms apart; if the list is full, the last one grows over the audio between.
 #[derive(Debug, Default)]
 pub(super) struct Holes {
     spans: [(u64, u64); KEPT],

@@ -1,11 +1,11 @@
-//! One input sample in, now and then 160 samples at 16 kHz out, with the delay taken out.
+//! The resampler: one input sample in, 160 samples at 16 kHz out when complete, with the filter delay removed.
 
 use audioadapter_buffers::direct::SequentialSlice;
 use rubato::{Async, FixedAsync, Resampler, SincInterpolationParameters, SincInterpolationType, WindowFunction};
 
 use crate::frame::{FRAME_LEN, SAMPLE_RATE};
 
-/// Collects samples at one rate and gives frames at 16 kHz.
+/// Collects samples at one rate and returns frames at 16 kHz.
 pub(super) struct Resample {
     pending: Box<[f32]>,
     filled: usize,

@@ -1,11 +1,11 @@
-//! Transcripts as they are compared: letters and digits in lower case, one space between words.
+//! Text similarity of normalised transcripts: letters and digits in lower case, one space between words.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::moment::Moment;
 
-/// A transcript made comparable, in a buffer that is used again and again.
+/// A normalised transcript, in a reused buffer.
 #[derive(Clone, Debug)]
 pub(super) struct Plain {
     chars: Vec<char>,
@@ -27,7 +27,7 @@ impl Plain {
     }
 }
 
-/// What the agent said of late.
+/// A ring buffer of the agent's recent words.
 #[derive(Clone, Debug)]
 pub(super) struct AgentSpeech {
     chars: VecDeque<char>,
@@ -57,8 +57,8 @@ impl AgentSpeech {
         self.utterances.push_back((at, added));
     }
 
-    /// How much `heard` is like some stretch of what was said, if that is `at_least` so much, 0 to 1: a long
-    /// text is judged in pieces and is as likely as its least likely piece, so that words of the user's own count.
+    /// The similarity of `heard` to the most similar stretch of the agent's words, 0 to 1, if it is `at_least` so much.
+    /// A long text is compared in pieces and takes the lowest similarity of them, so that the user's own words count.
     pub(super) fn likeness(&mut self, heard: &[char], at_least: f64, at: Moment) -> Option<f64> {
         self.forget(at);
         if heard.is_empty() || self.chars.is_empty() {
@@ -70,7 +70,7 @@ impl AgentSpeech {
         pieces.try_fold(1.0, |least: f64, piece| Some(least.min(piece?)))
     }
 
-    /// Whether nothing of what it said is kept.
+    /// Whether no words of the agent are kept.
     pub(super) fn is_silent(&mut self, at: Moment) -> bool {
         self.forget(at);
         self.chars.is_empty()
@@ -107,7 +107,7 @@ impl AgentSpeech {
     }
 }
 
-/// The characters that are compared: an apostrophe joins (`I'm` is `im`), all else parts words.
+/// The normalised characters: an apostrophe joins (`I'm` is `im`), all other punctuation separates words.
 fn plain(text: &str) -> impl Iterator<Item = char> {
     let spoken = text.chars().filter(|c| !matches!(c, '\'' | '’')).flat_map(char::to_lowercase);
     let mut after_space = true;
@@ -119,8 +119,8 @@ fn plain(text: &str) -> impl Iterator<Item = char> {
     })
 }
 
-/// The likeness of `piece` to the stretch of `said` that is most like it, if that is `at_least` so much. Only
-/// stretches that share enough pairs of neighbours are compared in full.
+/// The similarity of `piece` to the most similar stretch of `said`, if it is `at_least` so much. Only stretches that
+/// share enough bigrams (pairs of neighbouring characters) are compared in full.
 fn best_likeness(piece: &[char], said: &[char], at_least: f64) -> Option<f64> {
     let mut pairs = SharedPairs::with(piece);
     let (mut best, mut end) = (0.0_f64, 0);
@@ -142,17 +142,17 @@ fn best_likeness(piece: &[char], said: &[char], at_least: f64) -> Option<f64> {
     (best + ROUNDING >= at_least).then_some(best)
 }
 
-/// How many pairs of neighbours two texts share at least that are so much alike: of `n` and `m` characters,
-/// `alike` are in common and in order. What lies between them, `n + m - 2 alike`, parts them into at most one
-/// run more, and a run has a pair less than characters.
+/// A lower bound of the bigrams that two texts of this similarity share: of `n` and `m` characters `alike` are in
+/// common and in order. The other `n + m - 2 alike` characters split them into at most that many runs and one, and a
+/// run has one bigram less than characters.
 fn fewest_shared(n: usize, m: usize, at_least: f64) -> i32 {
     let all = (n + m) as f64;
     let alike = (at_least * all / 2.0 - ROUNDING).ceil();
     (alike - (all - 2.0 * alike) - 1.0) as i32
 }
 
-/// How many pairs of neighbours a text and a sliding stretch of another have in common; never too few, and too
-/// many where two pairs fall in one bucket.
+/// Counts the bigrams that a text and a sliding window of another have in common, in hash buckets: never too few, and
+/// too many on a hash collision.
 struct SharedPairs {
     /// Of each bucket, how many the text has more than the stretch.
     wanting: [i8; PAIR_BUCKETS],
@@ -179,7 +179,7 @@ impl SharedPairs {
     }
 }
 
-/// By the first two 32-bit primes of xxHash.
+/// Hashes a bigram by the first two 32-bit primes of xxHash.
 fn bucket(a: char, b: char) -> usize {
     let mixed = u32::from(a).wrapping_mul(0x9e37_79b1).wrapping_add(u32::from(b).wrapping_mul(0x85eb_ca77));
     (mixed >> (u32::BITS - PAIR_BUCKETS.ilog2())) as usize
@@ -191,9 +191,9 @@ const LONGEST: usize = 1024;
 const MOST_UTTERANCES: usize = 64;
 /// Characters compared at a time: up to 64 `rapidfuzz` compares in registers, without allocating.
 const PIECE: usize = 64;
-/// A power of two; some tens of pairs seldom meet in so many, and it is cleared in nanoseconds.
+/// A power of two; some tens of bigrams seldom collide in so many, and it is cleared in nanoseconds.
 const PAIR_BUCKETS: usize = 1024;
-/// More than a likeness is off by in 32 bits, less than a character of the longest piece.
+/// Tolerance: above the 32-bit rounding error of a similarity, below a character of the longest piece.
 const ROUNDING: f64 = 1e-4;
 /// From here on scripts are written without spaces (CJK and beyond), so a word may begin anywhere.
 const WITHOUT_SPACES: char = '\u{2e80}';
@@ -249,7 +249,7 @@ mod tests {
     }
 
     proptest! {
-        /// A text with faults in it, compared with all stretches and with those that share enough pairs.
+        /// A text with errors in it, compared with all stretches and with those that share enough bigrams.
         #[test]
         fn nothing_alike_is_overlooked(
             said in "[abc ]{1,160}", from in 0..160_usize, length in 1..130_usize,

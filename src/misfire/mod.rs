@@ -1,4 +1,4 @@
-//! The breaker on speech-to-text results: audio that is paid for and holds no words is stopped.
+//! The circuit breaker on speech-to-text results: stops audio that is paid for and holds no words (misfires).
 
 mod likeness;
 mod policy;
@@ -12,16 +12,16 @@ use std::time::Duration;
 use crate::moment::{Moment, backoff};
 use transcript::Listener;
 
-/// Counts misfires in a row and breaks the circuit to speech-to-text when there are too many.
+/// A circuit breaker: counts misfires in a row and stops audio to speech-to-text when there are too many.
 ///
 /// Closed, everything passes. A run of [`misfires`](MisfirePolicy::misfires) opens it: from then on
 /// a candidate is let through as a probe only now and then, with a backoff, so that the user's next
-/// words are heard. Genuine speech closes it again. Silence is not a misfire, and no result is no
-/// result: only what was heard and held no words counts.
+/// words are heard. Genuine speech closes it again. Only a result without words is a misfire: neither
+/// silence nor a missing result counts.
 ///
-/// Clear speech does not wait for the backoff until it has itself misfired
+/// Clear speech skips the backoff until it has itself misfired
 /// [`misfires`](MisfirePolicy::misfires) times since the breaker opened. So a user who speaks clearly
-/// is not held up, any other user is for [`longest_retry`](MisfirePolicy::longest_retry) at most, and
+/// does not wait, any other user waits for [`longest_retry`](MisfirePolicy::longest_retry) at most, and
 /// a noise that looks like speech costs that many probes more.
 ///
 /// ```
@@ -47,7 +47,8 @@ pub struct MisfireGuard {
     /// Misfires since the last genuine result, by cause.
     run: MisfireCounts,
     opened: Moment,
-    /// Probes that misfired since it opened: unclear ones raise the backoff, clear ones lose their trust.
+    /// Probes that misfired since it opened: unclear ones raise the backoff, clear ones make clear speech wait for it
+    /// too.
     failed_probes: u32,
     failed_clear_probes: u32,
 }
@@ -79,19 +80,19 @@ pub enum Breaker {
         /// When the next probe may go.
         until: Moment,
     },
-    /// A probe is on its way and decides.
+    /// A probe was sent; its result decides.
     HalfOpen {
-        /// When it is given up.
+        /// When the probe times out.
         until: Moment,
-        /// What was let through.
+        /// The candidate that was let through.
         probe: Candidate,
     },
 }
 
-/// What asks to be let through.
+/// A candidate for an opening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Candidate {
-    /// Speech without a doubt, by the gate's own evidence.
+    /// Clear speech, by the gate's own evidence.
     Clear,
     /// Anything that may be speech.
     Unclear,
@@ -111,7 +112,7 @@ pub enum Admission {
     },
 }
 
-/// A change of the breaker, with what it rests on.
+/// A change of the breaker, with its evidence.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum BreakerEvent {
@@ -189,7 +190,7 @@ impl MisfireGuard {
         (heard, self.record(heard, at))
     }
 
-    /// Takes what became of sent audio when it is known without a transcript: [`Misfire::NoSpeech`].
+    /// Takes the result for sent audio when it is known without a transcript: [`Misfire::NoSpeech`].
     /// Count an opening once, by this or by its transcript.
     ///
     /// # Real-time
@@ -201,8 +202,8 @@ impl MisfireGuard {
         }
     }
 
-    /// Takes what the agent says, sentence by sentence as it is played, to know its echo. What does not
-    /// fit in 1024 characters of the last seconds pushes out what is older.
+    /// Takes the agent's text, sentence by sentence as it is played, to detect its echo in transcripts. A ring
+    /// buffer keeps the last 1024 characters of the last seconds.
     ///
     /// # Real-time
     /// Does not allocate or block.
@@ -231,7 +232,7 @@ impl MisfireGuard {
         (self.failed_probes, self.failed_clear_probes) = (0, 0);
     }
 
-    /// What a result is, without counting it.
+    /// Classifies a result, without counting it.
     pub(crate) fn assess(&mut self, result: &Transcript<'_>, at: Moment) -> Heard {
         self.listener.assess(result, &self.policy, at)
     }

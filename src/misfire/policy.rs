@@ -1,4 +1,4 @@
-//! When the breaker on speech-to-text results opens, and what it takes for a misfire.
+//! The policy of the circuit breaker on speech-to-text results: when it opens, and what counts as a misfire.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::duration_text;
 use crate::probability::Probability;
 
-/// When the breaker opens, and how it finds out that it may close.
+/// When the circuit breaker opens, and when it probes whether to close.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MisfirePolicy {
@@ -22,19 +22,19 @@ pub struct MisfirePolicy {
     /// … but never later than this.
     #[serde(with = "duration_text")]
     pub longest_retry: Duration,
-    /// A probe without a result for this long is given up; the next candidate is a probe again.
+    /// The timeout of a probe without a result; the next candidate is a probe again.
     #[serde(with = "duration_text")]
     pub probe_timeout: Duration,
-    /// How long after the agent's words they can come back as an echo.
+    /// How long after the agent's words a transcript can be their echo.
     #[serde(with = "duration_text")]
     pub echo_window: Duration,
     /// A transcript this much like the agent's own words (1 is equal) is their echo.
     pub echo_likeness: Probability,
     /// Shorter transcripts, in letters and digits, are never called an echo: a user says "Thursday" too.
     pub shortest_echo: usize,
-    /// What speech-to-text makes up from noise …
+    /// Phrases that speech-to-text hallucinates from noise …
     pub ghosts: Vec<String>,
-    /// … is a ghost where the audio was less likely speech than this.
+    /// … count as a ghost where the audio's probability of speech was below this.
     pub ghost_below: Probability,
 }
 
@@ -55,7 +55,7 @@ impl Default for MisfirePolicy {
     }
 }
 
-/// What Whisper and its kin make of noise and silence: "You" and "Thank you" are those of
+/// Hallucinations of Whisper and similar models on noise and silence: "You" and "Thank you" are those of
 /// pipecat-ai/pipecat#5621, "thank you" without end of KoljaB/RealtimeSTT#143; the rest are the ends of
 /// video subtitles, from its training data. Short answers ("yes", "okay") are not among them: a
 /// soft-spoken user gives those.

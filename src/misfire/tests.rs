@@ -133,7 +133,7 @@ fn a_policy_reads_back_from_toml() {
 }
 
 proptest! {
-    /// Whatever happens, in whatever order of times: never locked for good, and never spent without end.
+    /// Any events in any order of times: the breaker never stays open for good, and never passes misfires without end.
     #[test]
     fn somebody_is_let_through_within_the_longest_retry(
         steps in prop::collection::vec((0..4_u8, 0..400_u64), 1..300),

@@ -12,16 +12,16 @@ pub struct Transcript<'a> {
     pub text: &'a str,
     /// How sure the provider is; `None` if it does not say.
     pub confidence: Option<Probability>,
-    /// How likely the audio was speech: the gate's highest score in it; `None` if nobody knows.
+    /// The probability that the audio was speech: the gate's highest score in it; `None` if unknown.
     pub speech: Option<Probability>,
 }
 
-/// What became of audio that was sent.
+/// The verdict on audio that was sent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Heard {
     /// Words of the user.
     Genuine,
-    /// Nothing that was worth its price.
+    /// A misfire (false alarm): no words of the user.
     Misfire(Misfire),
 }
 
@@ -37,21 +37,21 @@ pub enum Misfire {
     SoundTag,
     /// The provider is not sure enough.
     LowConfidence(Probability),
-    /// The agent itself said so in the last seconds.
+    /// An echo: the agent said this in the last seconds.
     EchoOfAgent {
-        /// How alike, 1 is equal.
+        /// Similarity to the agent's words, 1 is equal.
         likeness: Probability,
     },
-    /// A phrase that is often made up, and the audio was hardly speech.
+    /// A hallucinated phrase: often made up, and the audio was hardly speech.
     Ghost {
         /// How likely it was.
         speech: Probability,
     },
-    /// The gate itself found that it had opened in vain ([`Edge::is_misfire`](crate::Edge::is_misfire)).
+    /// The gate itself found hardly any speech in the opening ([`Edge::is_misfire`](crate::Edge::is_misfire)).
     NoSpeech,
 }
 
-/// Tells words from what is none, by the text and by what the agent said of late.
+/// Classifies transcripts, by their text and by the agent's recent words.
 #[derive(Clone, Debug)]
 pub(super) struct Listener {
     ghosts: Vec<Vec<char>>,
@@ -70,7 +70,7 @@ impl Listener {
         self.agent.push(text, at);
     }
 
-    /// What a result is.
+    /// Classifies a result.
     pub(super) fn assess(&mut self, result: &Transcript<'_>, policy: &MisfirePolicy, at: Moment) -> Heard {
         let text = result.text.trim();
         if text.is_empty() {

@@ -20,7 +20,7 @@ pub(super) struct Rules {
     pub(super) max_gap: u64,
     /// The longest window that the detector scores.
     pub(super) longest_window: u64,
-    /// A candidate that no window was up for since then is dropped.
+    /// A candidate without a window above the activation threshold for this long is dropped, in samples.
     pub(super) patience: u64,
 }
 
@@ -30,7 +30,7 @@ impl Rules {
             activation: config.activation_threshold,
             sure: config.sure_threshold,
             deactivation: config.deactivation_threshold,
-            // Nothing is not speech, however short speech may be.
+            // A minimum of 0 must still need one sample of speech.
             min_speech: samples_in(config.min_speech_duration).max(1),
             min_silence: samples_in(config.min_silence_duration),
             max_speech: samples_in(config.max_speech_duration),
@@ -40,7 +40,7 @@ impl Rules {
             tail_above_floor_db: config.tail_above_floor_db,
             max_gap: samples_in(config.max_gap_duration),
             longest_window,
-            // A window must have been scored before it can be missed.
+            // The patience must outlast the wait for the next score.
             patience: LEAST_PATIENCE.max(longest_window + FRAME_LEN as u64),
         }
     }

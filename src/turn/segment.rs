@@ -1,21 +1,21 @@
-//! What may be speech, and what was told to be.
+//! A candidate for speech, and a segment of confirmed speech.
 
 use crate::burst::Candidate;
 use crate::frame::{SampleIndex, Span};
 use crate::probability::Probability;
 use crate::reason::Doubt;
 
-/// A candidate until it is speech, or gone.
+/// A candidate until it is confirmed as speech or dropped.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Waiting {
     pub(super) candidate: Candidate,
     /// The end of the frame that a window was last up with.
     pub(super) fed: SampleIndex,
-    /// Why it waits though its score would let it through.
+    /// Why it waits though its score would open the gate.
     pub(super) doubt: Option<Doubt>,
 }
 
-/// Speech that has begun.
+/// Confirmed speech.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Segment {
     /// From where the score rose to where it last was up.
@@ -39,12 +39,12 @@ impl Waiting {
 }
 
 impl Segment {
-    /// The candidate was speech.
+    /// A segment from a candidate that is confirmed.
     pub(super) fn of(candidate: &Candidate) -> Self {
         Self { speech: candidate.span, voiced: candidate.span.len() }
     }
 
-    /// The candidate was the same speech again.
+    /// The segment continued by a candidate that is confirmed.
     pub(super) fn resumed(self, candidate: &Candidate) -> Self {
         let speech = Span::new(self.speech.start, self.speech.end.max(candidate.span.end));
         Self { speech, voiced: self.voiced + candidate.span.len() }

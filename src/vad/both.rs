@@ -1,4 +1,4 @@
-//! Silero decides, and sleeps while WebRTC hears nothing.
+//! A cascade of two detectors: Silero scores, and sleeps while WebRTC detects no voice.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +11,12 @@ use crate::probability::Probability;
 
 /// Silero's scores at a part of its cost.
 ///
-/// WebRTC looks at every 10 ms, for about a microsecond. While it has heard no voice for 200 ms and
-/// Silero's last score was near zero, Silero sleeps: its window scores 0 and its memory stays as it
-/// was. It wakes with the window in which WebRTC hears a voice, and hears the true samples before it.
+/// WebRTC classifies every 10 ms, for about a microsecond. While it has detected no voice for 200 ms and
+/// Silero's last score was near zero, Silero sleeps: its window scores 0 and its state stays as it
+/// was. It wakes with the window in which WebRTC detects a voice, with the true samples before it as context.
 ///
 /// Gains: of the windows of quiet speech, phone calls and gaps a fifth to a third is never scored (of
-/// steady noise a tenth), so that 10 ms in which nobody speaks cost half, and a quarter fewer shards of
+/// steady noise a tenth), so that 10 ms without speech cost half, and a quarter fewer fragments of
 /// lost packets open the gate. Costs: 10 ms of speech cost a quarter more (with AVX-512), and in calls
 /// the slowest tenth of turns opens 40 ms later. The figures are in `benches/README.md`.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl Both {
         }
     }
 
-    /// As [`Silero::stage`]; WebRTC says whether Silero listens.
+    /// As [`Silero::stage`]; WebRTC decides whether Silero is awake.
     pub(super) fn stage(&mut self, frame: &Frame) {
         self.webrtc.score(frame);
         self.unvoiced = if self.webrtc.voiced() { 0 } else { self.unvoiced.saturating_add(1) };
@@ -56,7 +56,7 @@ impl Both {
         self.silero.stage(frame, if asleep { Attention::Asleep } else { Attention::Awake });
     }
 
-    /// From when on Silero has listened.
+    /// Since when Silero is awake.
     pub(super) fn awake_since(&self) -> SampleIndex {
         self.awake_since
     }
@@ -104,7 +104,8 @@ const LOOK: WebRtcConfig = WebRtcConfig {
     window: WebRtcWindow::Ms10,
     smoothing_duration: Duration::from_millis(10),
 };
-/// 200 ms: with 500 ms a quarter fewer windows sleep and twice as many shards open the gate.
+/// The hangover before sleep, 200 ms: with 500 ms a quarter fewer windows sleep and twice as many fragments of lost
+/// packets open the gate.
 const PATIENCE_FRAMES: u32 = 20;
 /// Lower scores let Silero sleep, unless the turn still takes them for speech.
 const DROWSY_BELOW: Probability = match Probability::new(0.1) {

@@ -1,4 +1,4 @@
-//! The detector of a gate, in two phases: frames are taken, and what is due is scored, alone or with others'.
+//! The VAD of a gate, in two phases: frames are taken, then due windows are scored, alone or in a batch.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use crate::error::ModelError;
 use crate::frame::{Frame, SampleIndex};
 use crate::vad::WebRtc;
 
-/// A detector whose scoring can be left to somebody who scores for many.
+/// A detector whose windows can be scored in a batch with those of others.
 pub(crate) enum Detector {
     /// Lends its windows.
     Silero(Box<Silero>),
-    /// Lends those that it does not sleep through.
+    /// Lends the windows in which it is awake.
     Both(Box<Both>),
     /// Scores each frame at once, by itself.
     Alone { vad: Box<dyn Vad>, score: Score },
@@ -32,7 +32,7 @@ impl Detector {
         Ok(detector)
     }
 
-    /// A detector that knows one phase only.
+    /// A detector without two phases.
     pub(crate) fn alone(vad: Box<dyn Vad>) -> Self {
         Self::Alone { vad, score: Score::default() }
     }
@@ -64,7 +64,7 @@ impl Detector {
         }
     }
 
-    /// From when on the scores answer what is heard: a detector that slept knows nothing of before.
+    /// Since when the detector is awake: its scores do not cover audio before.
     pub(crate) fn awake_since(&self) -> SampleIndex {
         match self {
             Self::Both(both) => both.awake_since(),

@@ -1,10 +1,10 @@
-//! When a model's memory is cleared.
+//! When the recurrent state of a model is cleared.
 
 use crate::config::{SileroReset, TurnConfig};
 use crate::frame::samples_in;
 use crate::probability::Probability;
 
-/// Counts the time since the memory was last cleared, or since a score was last up.
+/// Counts the time since the state was last cleared, or since the score was last above `silent_below`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Forgetting {
     policy: SileroReset,

@@ -1,4 +1,4 @@
-//! Voice activity detection: how likely is it that somebody speaks?
+//! Voice activity detection (VAD): the probability of speech.
 
 mod both;
 mod detector;

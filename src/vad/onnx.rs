@@ -1,4 +1,4 @@
-//! Any Silero-shaped ONNX file, by ONNX Runtime: other models, and the oracle of the golden tests.
+//! Any Silero-shaped ONNX file, by ONNX Runtime: other models, and the reference of the golden tests.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -73,7 +73,7 @@ impl OnnxVad {
             forgetting: Forgetting::new(config.reset),
             failed_windows: 0,
         };
-        // A file of the right inputs can still be of other sizes: better said now than in a stream.
+        // A file with the right inputs can still have other sizes: fail at loading, not in a stream.
         this.infer().map_err(|error| ModelError::NotOnnx { path: shown(), cause: error.to_string() })?;
         this.reset();
         Ok(this)
@@ -174,8 +174,8 @@ impl Shape {
         (are(&["input", "state", "sr"]) || are(&["input", "state"])).then_some(Self::V5)
     }
 
-    /// Samples before the window that the model wants to see again; snakers4/silero-vad,
-    /// `utils_vad.py`: since v5.
+    /// The context in samples, the end of the previous window that the model takes again;
+    /// snakers4/silero-vad, `utils_vad.py`: since v5.
     const fn context(self) -> usize {
         match self {
             Self::V4 => 0,
@@ -183,7 +183,7 @@ impl Shape {
         }
     }
 
-    /// Each state as it goes in and as it comes out.
+    /// The input and the output name of each state.
     const fn states(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::V4 => &[("h", "hn"), ("c", "cn")],

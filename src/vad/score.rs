@@ -1,4 +1,4 @@
-//! The seam for detectors, and what they answer.
+//! The trait of voice activity detectors, and their score.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use crate::probability::Probability;
 
 /// A voice activity detector: frames in, the score in force out.
 ///
-/// Every frame pushed since construction or the last reset counts, so a detector knows where it is
-/// and says which stretch of audio a score came from.
+/// A detector counts the frames since construction or the last reset, so it has the sample clock and
+/// reports the window that a score came from.
 pub trait Vad: Send {
     /// Takes the next frame; returns the score that is in force after it.
     ///
@@ -24,11 +24,11 @@ pub trait Vad: Send {
     /// 10 ms to 10 s.
     fn longest_window(&self) -> Duration;
 
-    /// Forgets everything heard; afterwards the detector answers as a new one.
+    /// Clears all state; afterwards the detector answers as a new one.
     fn reset(&mut self);
 
-    /// Takes the thresholds that its scores are read by: when a gate is made, and when they change while it lives. A
-    /// detector that need not know does nothing.
+    /// Takes the turn's thresholds, at construction of the gate and at each reconfiguration. A detector that does not
+    /// depend on them does nothing.
     fn set_turn(&mut self, _turn: &TurnConfig) {}
 
     /// The weights behind the scores; `None` if there are none, as for WebRTC.
@@ -36,17 +36,17 @@ pub trait Vad: Send {
         None
     }
 
-    /// Windows that could not be scored since construction or the last reset: the score before
-    /// stood. Only a detector that runs foreign code can fail.
+    /// Windows that could not be scored since construction or the last reset; the previous score stayed
+    /// in force. Only a detector that runs foreign code can fail.
     fn failed_windows(&self) -> u64 {
         0
     }
 }
 
-/// The answer of a [`Vad`] to a frame.
+/// The score of a [`Vad`] after a frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Score {
-    /// How likely the last scored window is speech; 0 before the first.
+    /// The probability that the last scored window is speech; 0 before the first.
     pub speech: Probability,
     /// The window that this frame completed; `None` if the score is that of an earlier frame.
     pub window: Option<Span>,

@@ -79,7 +79,7 @@ impl Vad for WebRtc {
     }
 }
 
-/// The last answers, newest in the lowest bit.
+/// A shift register of the last answers, newest in the lowest bit.
 #[derive(Clone, Copy, Debug)]
 struct Answers {
     kept: u32,

@@ -1,8 +1,8 @@
-//! Samples collected until a model can be given a window of them.
+//! A window buffer: collects samples until a model's window is full.
 
 use crate::frame::FRAME_LEN;
 
-/// A window that fills up, and the start of the next where a frame reaches beyond it.
+/// A window buffer, with the start of the next window where a frame reaches beyond it.
 #[derive(Debug)]
 pub(super) struct Window {
     samples: Box<[f32]>,
@@ -42,7 +42,7 @@ impl Window {
         (self.filled >= self.len).then(|| &self.samples[..self.len])
     }
 
-    /// Begins the next window with the samples that the full one had no room for; says how many.
+    /// Begins the next window with the samples that the full one had no room for; returns how many.
     pub(super) fn advance(&mut self) -> usize {
         self.samples.copy_within(self.len..self.filled, 0);
         self.filled -= self.len;

@@ -1,4 +1,4 @@
-//! Who may open the gate, the turn and what goes out, under whatever scores, evidence and settings there may be.
+//! Property tests of barge-in, turn and release under arbitrary scores, evidence and settings.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ proptest! {
     }
 }
 
-/// What can happen to a stream.
+/// An event in a stream.
 #[derive(Clone, Debug)]
 enum Event {
     /// So many frames of a kind.
@@ -50,7 +50,7 @@ enum Event {
     Reset,
 }
 
-/// What the evidence of echo is.
+/// The kind of echo evidence.
 #[derive(Clone, Copy, Debug)]
 enum Known {
     NoPlayback,
@@ -65,7 +65,7 @@ struct Settings {
     storm: Option<StormConfig>,
 }
 
-/// The parts of a gate that decide, twice over since a reset: the second is new.
+/// The deciding parts of a gate, twice since a reset: the second is a fresh one to compare with.
 struct Stream {
     settings: Settings,
     window: u64,
@@ -105,7 +105,7 @@ impl Parts {
         self.turn.reach() + self.barge_in.longest_wait() + FRAME_LEN as u64
     }
 
-    /// What is said of a frame whose evidence is about `assessed`, if there is any.
+    /// Decides on a frame whose evidence, if any, is about `assessed`.
     fn step(&mut self, heard: &Heard, context: &FrameContext) -> (EchoRuling, TurnStep, Verdict) {
         let frame = heard.frame;
         let now = Now { score: heard.score, behind: heard.behind, turn: self.turn.state() };
@@ -122,12 +122,12 @@ impl Parts {
     }
 }
 
-/// What is heard with a frame.
+/// The inputs that come with a frame.
 struct Heard {
     frame: Span,
     score: Score,
     behind: u64,
-    /// `None` while playback is so late that nothing can be said.
+    /// `None` while playback is too late for any frame to be assessed.
     known: Option<Option<EchoEvidence>>,
 }
 
@@ -218,7 +218,7 @@ impl Stream {
         self.check(frame, settled, &ruling, &step, verdict);
     }
 
-    /// A start or an end.
+    /// Checks the edges: starts and ends alternate and do not overlap.
     fn told(&mut self, edge: Option<Edge>, now: SampleIndex) {
         match edge {
             Some(Edge::SpeechStart { speech }) => {

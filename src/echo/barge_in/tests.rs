@@ -59,7 +59,7 @@ fn a_frame_that_is_the_agents_can_still_be_sent_itself() {
     }
 }
 
-/// Frame `n` of playback whose echo was not found, and which may be anybody's.
+/// Frame `n` during playback whose echo was not found: near end or far end, undecided.
 fn unknown(n: u64) -> EchoEvidence {
     let start = SampleIndex(n * FRAME_LEN as u64);
     EchoEvidence {

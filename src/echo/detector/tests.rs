@@ -200,7 +200,7 @@ fn the_agent_is_not_sent_with_the_users_first_word() {
     assert_eq!((agent.reason, agent.score.speech), (Some(Reason::Echo), Probability::default()));
     let user = barge_in.step(&now(heard(0.9), TurnState::Quiet), &evidence(101, 0.9));
     assert_eq!((user.admission, user.score.speech), (Admission::NearEndOnly, Probability::ONE));
-    // Frame 100 was the agent's, of which the last 220 ms may already have been the user's.
+    // Frame 100 was far-end single talk; the 220 ms before its end may already be near-end speech.
     assert_eq!(user.not_before, SampleIndex(101 * 160 - 220 * 16));
 }
 
@@ -362,7 +362,7 @@ impl Noise {
     }
 }
 
-/// Vowels: a pitch that moves, and its harmonics.
+/// Synthetic vowels: a gliding pitch and its harmonics.
 #[derive(Default)]
 struct Voice {
     samples: u32,

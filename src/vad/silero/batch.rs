@@ -1,4 +1,4 @@
-//! Many streams scored together.
+//! Many streams, scored in batches.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -83,7 +83,7 @@ impl SileroBatch {
         }
     }
 
-    /// Forgets what the stream heard; its next sample is scored as a stream's first.
+    /// Clears the stream's state; its next sample is scored as a stream's first.
     ///
     /// # Errors
     /// As [`push`](Self::push).

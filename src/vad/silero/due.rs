@@ -1,4 +1,4 @@
-//! Windows that wait for their score, alone or in company.
+//! Windows that are due to be scored, alone or in a batch.
 
 use super::kernel::{GROUP, Memory, Net};
 use crate::probability::Probability;
@@ -8,7 +8,7 @@ pub(crate) struct DueWindow<'a> {
     pub(super) net: &'a Net,
     pub(super) memory: &'a mut Memory,
     pub(super) window: &'a [f32],
-    /// Where the score goes.
+    /// Receives the score.
     pub(super) speech: &'a mut Probability,
 }
 

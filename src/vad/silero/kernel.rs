@@ -173,7 +173,7 @@ pub(super) fn lanes<S: Simd>(_: S) -> usize {
     S::f32s::LEN
 }
 
-/// What a stream remembers from window to window.
+/// The recurrent state of a stream: context, hidden and cell state of the LSTM.
 pub(super) struct Memory {
     context: [f32; LONGEST_CONTEXT],
     hidden: [f32; HIDDEN],
@@ -184,14 +184,14 @@ impl Memory {
     /// Of a stream that has heard nothing.
     pub(super) const EMPTY: Self = Self { context: [0.0; LONGEST_CONTEXT], hidden: [0.0; HIDDEN], cell: [0.0; HIDDEN] };
 
-    /// Forgets: the next window is scored as a stream's first.
+    /// Clears the state: the next window is scored as a stream's first.
     pub(super) fn clear(&mut self) {
         *self = Self::EMPTY;
     }
 }
 
-/// Scratch room to work in, for one window. It is on the stack: in a process of many streams that is the one
-/// place that the processor's cache surely holds.
+/// The scratch buffers of one window. They are on the stack, which stays in the processor's cache in a process of many
+/// streams.
 struct Scratch {
     magnitudes: [f32; FRAMES * (LONGEST_FFT / 2 + 1)],
     first: [f32; 4 * 128],
@@ -274,8 +274,8 @@ const LONGEST_FFT: usize = Shape::AT_16_KHZ.fft;
 const FFT_SCRATCH: usize = LONGEST_FFT;
 /// Spectra per window.
 const FRAMES: usize = 4;
-/// -300 dBFS. Samples and spectra below count as this or as nothing: a score cannot tell, and no
-/// number on the way becomes a denormal, which some processors take a hundred cycles to multiply.
+/// -300 dBFS. Samples and spectra below count as this or as zero: the score stays the same, and no
+/// intermediate value becomes a denormal, which some processors take a hundred cycles to multiply.
 const INAUDIBLE: f32 = 1e-15;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The one product that every layer is made of: a short convolution over a few frames.
+//! The convolution kernel that every layer uses: a few taps over a few frames.
 
 use fearless_simd::{Simd, SimdBase, SimdFloat};
 

@@ -30,7 +30,7 @@ use kernel::Memory;
 
 /// Silero VAD v6.2 on one stream of 16 kHz audio: a score for every 512 samples (32 ms).
 ///
-/// The model remembers what it heard; [`SileroConfig::reset`] says when it should forget.
+/// The model is recurrent; [`SileroConfig::reset`] says when its state is cleared.
 pub struct Silero {
     model: Arc<SileroModel>,
     memory: Memory,
@@ -62,7 +62,7 @@ impl Silero {
     }
 
     /// The first part of [`score`](Vad::score): takes the next frame. A window that it completes is
-    /// [`due`](Self::due), unless nobody listens: then it scores 0 and is only remembered as the
+    /// [`due`](Self::due), unless the detector sleeps: then it scores 0 and is only kept as the
     /// context of the next.
     pub(crate) fn stage(&mut self, frame: &Frame, attention: Attention) {
         self.window.push(frame.samples());

@@ -43,7 +43,7 @@ impl SileroStream {
         }
     }
 
-    /// Forgets everything heard; the next sample is scored as a stream's first.
+    /// Clears all state; the next sample is scored as a stream's first.
     pub fn reset(&mut self) {
         self.memory.clear();
         self.window.empty();

@@ -1,4 +1,4 @@
-//! What is remembered of playback and microphone is of the frames it is said to be of.
+//! The kept state of playback and microphone belongs to the frames it is labelled with.
 
 use super::*;
 use crate::echo::path::{DelayChange, Delivery};
@@ -32,7 +32,7 @@ fn playback_that_comes_late_takes_the_place_of_the_silence() {
         }
         let (frame, mic) = stream.next();
         let left = power(&stream.cancel(&mut canceller, frame, &mic, delay)) / power(mic.samples());
-        // The held back frame is heard 100 ms after it should have come, and 10 frames ahead of that.
+        // The echo of the held back frame is heard 100 ms after the frame should have come, and 10 frames before that.
         assert!(n < 190 || (210..225).contains(&n) || left < 0.02, "{left} of the echo is left in frame {n}");
     }
 }
