@@ -16,7 +16,7 @@ pub struct Decision {
     pub frame: Span,
     /// What to do.
     pub verdict: Verdict,
-    /// Where the user's turn stands after this frame.
+    /// The state of the user's turn after this frame.
     pub turn: TurnState,
     /// What began or ended with this frame.
     pub edge: Option<Edge>,

@@ -67,7 +67,7 @@ impl Forwarder {
         }
     }
 
-    /// Takes the decision that `gate` has just made and says what the provider should get.
+    /// Takes the decision that `gate` has just made and hands out what the provider should receive.
     ///
     /// # Real-time
     /// The time map grows by a piece for every segment, so this allocates now and then: call it
@@ -169,7 +169,7 @@ impl Forwarder {
             return;
         }
         let silent = self.close_after.is_some_and(|limit| now - self.last_audio >= limit);
-        // The transcript of a segment comes over the connection that heard it.
+        // The transcript of a segment arrives on the connection that its audio was sent over.
         if silent && self.segment == Segment::Over {
             self.connection = Connection::Closed;
             send(SttInput::Close);

@@ -167,9 +167,8 @@ impl Gate {
         }
     }
 
-    /// Decides by other settings from the next frame on; all that was heard is kept, and so is a turn that is
-    /// under way. The sections `turn` and `burst` can change, and those keys of `echo` that say who may open the
-    /// gate.
+    /// Changes the settings from the next frame on; all state is kept, and so is an open turn. The sections `turn` and
+    /// `burst` can change, and those keys of `echo` that control barge-in.
     ///
     /// # Errors
     /// [`ReconfigureError`] names what cannot change; then nothing has.

@@ -20,7 +20,7 @@ impl History {
         Self { ring: Fixed::from(vec![0.0; len as usize]), len, heard: 0 }
     }
 
-    /// Makes room for `reach` samples before the frame being pushed, if there is less; what is kept stays.
+    /// Grows the ring buffer to `reach` samples before the frame being pushed, if it is smaller; kept samples stay.
     pub(crate) fn reach_at_least(&mut self, reach: u64) {
         self.len = self.len.max(reach + FRAME_LEN as u64);
         if self.len as usize <= self.ring.len() {

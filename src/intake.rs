@@ -163,8 +163,8 @@ impl Intake {
         Ok(())
     }
 
-    /// Hands out what is left, the last frame filled up with zeros that are marked missing, and
-    /// begins anew.
+    /// Flushes the rest, the last frame filled up with zeros that are marked missing, and begins
+    /// anew.
     pub fn finish(&mut self, mut sink: impl FnMut(&Frame)) {
         let owed = (u128::from(self.taken) * u128::from(SAMPLE_RATE) / u128::from(self.sample_rate)) as u64;
         let end = self.taken;

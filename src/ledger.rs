@@ -109,7 +109,7 @@ impl Ledger {
         self.run.as_ref()
     }
 
-    /// The stream is over: hands out what is left, and the last run.
+    /// Ends the stream: hands out the remaining rows, and the last run.
     pub fn finish(&mut self, mut settle: impl FnMut(&LedgerRow, Option<Suppressed>)) -> Option<Suppressed> {
         self.settle_until(SampleIndex(u64::MAX), &mut settle);
         self.run.take()

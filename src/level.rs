@@ -15,7 +15,7 @@ pub(crate) struct Level {
     in_newest: u32,
 }
 
-/// How fast the noise floor follows a frame, by what is known before the frame is scored.
+/// How fast the noise floor follows a frame, decided before the frame is scored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum FloorUpdate {
     /// The frame is taken for background noise.

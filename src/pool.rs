@@ -119,7 +119,7 @@ impl GatePool {
         });
     }
 
-    /// Scores what is due, and has every gate that was pushed to [`decide`](Gate::decide), by `decide`.
+    /// Scores the due windows, and calls `decide` for every gate with a pushed frame.
     pub(crate) fn decide_by(&mut self, mut decide: impl FnMut(GateId, &mut Gate)) {
         score_together(self.staged().flat_map(|seat| seat.gate.due()));
         self.staged().for_each(|seat| decide(seat.id, &mut seat.gate));

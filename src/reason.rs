@@ -32,7 +32,7 @@ impl Reason {
     }
 }
 
-/// What speaks against a candidate whose score would open the gate. The candidate has to last longer, or to score high
+/// The doubt about a candidate whose score would open the gate. The candidate has to last longer, or to score high
 /// again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -282,7 +282,7 @@ impl Turn {
         }
     }
 
-    /// The hangover of the rules, or less while the agent speaks.
+    /// The hangover of the settings, or less during playback.
     fn hangover(&self, ruling: &EchoRuling) -> u64 {
         ruling.hangover.map_or(self.rules.hangover, |most| most.min(self.rules.hangover))
     }

@@ -8,9 +8,9 @@ pub enum StormLevel {
     /// As configured.
     #[default]
     Calm,
-    /// A misfire of late: the score has to be sure for `raised_sure_duration`.
+    /// After a recent misfire: the score has to be sure for `raised_sure_duration`.
     Raised,
-    /// Two: for `high_sure_duration`.
+    /// After two: for `high_sure_duration`.
     High,
     /// `misfires` in a row: only clear speech, and now and then a probe.
     Breaker,

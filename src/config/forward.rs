@@ -12,7 +12,7 @@ use crate::error::ConfigError;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ForwardConfig {
-    /// What is sent in place of what was not forwarded.
+    /// What is sent in place of audio that was not forwarded.
     pub policy: ForwardPolicy,
     /// How the provider bills, idles and endpoints.
     pub provider: Provider,
@@ -22,7 +22,7 @@ pub struct ForwardConfig {
     pub close_after: Option<Duration>,
 }
 
-/// What is sent in place of what was not forwarded.
+/// What is sent in place of audio that was not forwarded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ForwardPolicy {

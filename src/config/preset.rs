@@ -32,7 +32,7 @@ impl Preset {
         }
     }
 
-    /// What it is for and what it trades, in a line.
+    /// Its purpose and its trade-off, in a line.
     pub const fn summary(self) -> &'static str {
         match self {
             Self::Default => "the middle of the road",

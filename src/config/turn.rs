@@ -70,7 +70,7 @@ impl Default for TurnConfig {
 }
 
 impl TurnConfig {
-    /// Refuses thresholds in another order than deactivation, activation, sure, and what is out of its range.
+    /// Refuses thresholds in another order than deactivation, activation, sure, and values out of range.
     pub(super) fn refuse_contradictions(&self) -> Result<(), ConfigError> {
         if self.deactivation_threshold > self.activation_threshold {
             return Err(ConfigError::Range {

@@ -156,7 +156,7 @@ impl BargeIn {
         self.state.voice = (self.state.voice * VOICE_KEPT).max(score.speech.get());
     }
 
-    /// Whether a voice was heard, now or a moment ago.
+    /// Whether the held VAD score is above the activation threshold.
     fn is_voiced(&self) -> bool {
         self.state.voice >= self.rules.activation.get()
     }

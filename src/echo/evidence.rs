@@ -6,7 +6,7 @@ use crate::probability::Probability;
 /// The echo detector's evidence about a frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EchoEvidence {
-    /// The frame that this is about. It is the newest, unless playback comes later than its echo.
+    /// The frame that this is about. It is the newest, unless playback arrives later than its echo.
     pub frame: Span,
     /// Probability of near-end speech (the user) in it, alone or in double talk.
     pub near: Probability,
@@ -15,7 +15,7 @@ pub struct EchoEvidence {
     /// The echo delay: by how many samples (at 16 kHz) the echo is later than the playback; `None` while unknown, an
     /// estimate while `quality` is not [`DelayQuality::Locked`].
     pub delay: Option<i32>,
-    /// How well the delay is known.
+    /// The confidence of the delay.
     pub quality: DelayQuality,
     /// Echo return loss enhancement (ERLE): by how many dB the canceller lowered the level over the last 50 ms.
     pub cancelled_db: f32,
@@ -28,7 +28,7 @@ impl EchoEvidence {
     }
 }
 
-/// How well the delay is known.
+/// The confidence of the delay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum DelayQuality {
     /// Unknown.

@@ -71,7 +71,7 @@ const YOUTH: f32 = 50.0;
 /// Six bands 6 dB above the expected echo: suspected double talk.
 const SUSPECT_DB: f32 = 6.0;
 const SUSPECT_BANDS: usize = 6;
-/// A band is not heard over the noise before it is this far above it.
+/// A band counts as audible from this far above the noise floor.
 const ABOVE_FLOOR_DB: f32 = 4.0;
 /// Quieter playback in a band (about -75 dBFS) does not update the estimate.
 const LEAST_PLAYBACK_DB: f32 = -45.0;

@@ -221,7 +221,7 @@ pub(crate) const WHITE_BINS: usize = 72;
 /// Rectangular spectra that are kept: as many as the canceller has partitions, and two.
 const NEAR: usize = 16;
 const _: () = assert!(NEAR >= PARTS);
-/// Whitened spectra that are kept: all delays, and half a second of playback that comes late.
+/// Whitened spectra that are kept: all delays, and half a second of late playback.
 const KEPT: usize = 192;
 /// A burst of playback is transformed over several steps, which bounds the time of each.
 const MADE_PER_STEP: usize = 4;

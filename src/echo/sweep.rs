@@ -31,7 +31,7 @@ fn higher(a: Peak, b: Peak) -> Peak {
     if b.height > a.height { b } else { a }
 }
 
-/// Samples at 16 kHz in so many milliseconds.
+/// Milliseconds in samples at 16 kHz.
 pub(super) const fn ms(ms: i32) -> i32 {
     ms * SAMPLE_RATE as i32 / 1000
 }

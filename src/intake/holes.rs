@@ -25,7 +25,7 @@ impl Holes {
         }
     }
 
-    /// How many samples from `start` until `end` are marked; forgets what ends before `end`.
+    /// How many samples from `start` until `end` are marked; drops holes that end before `end`.
     pub(super) fn take_until(&mut self, start: u64, end: u64) -> u64 {
         let marked = self.spans[..self.len].iter().map(|s| s.1.min(end).saturating_sub(s.0.max(start))).sum();
         let done = self.spans[..self.len].iter().take_while(|s| s.1 <= end).count();

@@ -16,7 +16,7 @@ impl Plain {
         Self { chars: Vec::with_capacity(LONGEST) }
     }
 
-    /// `text` without its case and its punctuation; what is beyond [`LONGEST`] characters is left out.
+    /// `text` without case and punctuation, cut off at [`LONGEST`] characters.
     pub(super) fn set(&mut self, text: &str) -> &[char] {
         self.chars.clear();
         self.chars.extend(plain(text).take(LONGEST));
@@ -185,7 +185,7 @@ fn bucket(a: char, b: char) -> usize {
     (mixed >> (u32::BITS - PAIR_BUCKETS.ilog2())) as usize
 }
 
-/// Characters kept of a transcript, and of what the agent said: a minute and more of speech at 15 a second.
+/// Characters kept of a transcript, and of the agent's words: a minute and more of speech at 15 a second.
 const LONGEST: usize = 1024;
 /// Utterances kept of the agent; each has a character at least.
 const MOST_UTTERANCES: usize = 64;

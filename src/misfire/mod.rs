@@ -70,7 +70,7 @@ pub struct MisfireCounts {
     pub no_speech: u32,
 }
 
-/// Where the breaker stands.
+/// The state of the circuit breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Breaker {
     /// Everything passes.
@@ -211,7 +211,7 @@ impl MisfireGuard {
         self.listener.agent_said(text, at);
     }
 
-    /// Where the breaker stands.
+    /// The state of the circuit breaker.
     pub fn breaker(&self) -> Breaker {
         self.breaker
     }

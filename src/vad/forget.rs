@@ -8,7 +8,7 @@ use crate::probability::Probability;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Forgetting {
     policy: SileroReset,
-    /// A score below this is silence, as it is to the turn.
+    /// A score below this is silence: the turn's deactivation threshold.
     silent_below: Probability,
     idle: u64,
 }

@@ -21,14 +21,14 @@ impl Window {
         self.len
     }
 
-    /// Takes a frame, whole: what the window has no room for waits for the next.
+    /// Takes a whole frame: samples beyond the end of the window wait for the next.
     pub(super) fn push(&mut self, frame: &[f32; FRAME_LEN]) {
         debug_assert!(self.filled < self.len, "a full window was not advanced");
         self.samples[self.filled..][..FRAME_LEN].copy_from_slice(frame);
         self.filled += FRAME_LEN;
     }
 
-    /// Takes what the window has room for; returns the rest.
+    /// Fills the window; returns the samples beyond its end.
     pub(super) fn fill<'a>(&mut self, samples: &'a [f32]) -> &'a [f32] {
         let room = &mut self.samples[self.filled..self.len];
         let (now, later) = samples.split_at(room.len().min(samples.len()));

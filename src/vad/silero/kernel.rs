@@ -181,7 +181,7 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Of a stream that has heard nothing.
+    /// The initial state, all zeros.
     pub(super) const EMPTY: Self = Self { context: [0.0; LONGEST_CONTEXT], hidden: [0.0; HIDDEN], cell: [0.0; HIDDEN] };
 
     /// Clears the state: the next window is scored as a stream's first.

@@ -39,7 +39,7 @@ const LN_2_HIGH: f32 = 0.693_359_4;
 const LN_2_LOW: f32 = -2.121_944_4e-4;
 /// (eˣ - 1 - x) / x² for |x| <= ln 2 / 2, highest power first; Cephes, `expf.c`.
 const EXP: [f32; 6] = [1.987_569_1e-4, 1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5];
-/// Where an f32 keeps its exponent, and what is added to it; IEEE 754.
+/// Position and bias of the exponent of an f32; IEEE 754.
 const EXPONENT_SHIFT: u32 = 23;
 const EXPONENT_BIAS: i32 = 127;
 

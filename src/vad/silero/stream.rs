@@ -79,7 +79,7 @@ mod tests {
     use super::super::instruction_set::InstructionSet;
     use super::*;
 
-    /// The reference is code without vectors, which nobody chooses where there is better.
+    /// The reference is the scalar code, which is never chosen where there are vectors.
     #[test]
     fn every_instruction_set_scores_as_code_without_vectors() {
         let scalar = InstructionSet::scalar();
