@@ -141,7 +141,7 @@ impl Agent {
                 }
                 self.segment.0.extend_from_slice(&audio.samples);
                 self.segment.1.end = audio.span.end;
-                // Where no gate can be asked, all audio comes, and nobody says where a turn ends.
+                // Where the gate fails open, all audio comes, and no event ends a turn.
                 if audio.passage == Passage::Ungated && self.segment.1.duration() >= UNGATED_SEGMENT {
                     self.transcribe()?;
                 }

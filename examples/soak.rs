@@ -51,7 +51,7 @@ pub(crate) struct Report {
 /// How time passes for the engines and the calls.
 pub(crate) struct Pace {
     clock: Clock,
-    /// `None` if nobody moves the clock.
+    /// `None` if the clock is the system's.
     hand: Option<ClockHand>,
 }
 

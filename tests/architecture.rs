@@ -1,4 +1,4 @@
-//! Who imports whom: no file imports in a circle, and no floor imports the one above it.
+//! Layers: no file imports in a circle, and no layer imports the one above it.
 
 #[path = "architecture/house.rs"]
 mod house;
@@ -25,7 +25,7 @@ fn no_floor_imports_the_one_above() {
 
 /// Modules, and what they may not import.
 const NEVER: [(&str, &str); 34] = [
-    // Ground words stand on nothing but each other.
+    // Basic types import nothing but each other.
     ("frame", "config"),
     ("probability", "frame"),
     ("reason", "turn_state"),
@@ -35,7 +35,7 @@ const NEVER: [(&str, &str); 34] = [
     ("config", "decision"),
     ("config", "vad"),
     ("config", "gate"),
-    // A decision is made of evidence; what makes evidence knows of no decision.
+    // A decision is made of evidence; the detectors that make evidence do not import decisions.
     ("artefact", "decision"),
     ("level", "decision"),
     ("vad", "decision"),
@@ -48,7 +48,7 @@ const NEVER: [(&str, &str); 34] = [
     ("vad", "turn"),
     ("echo", "turn"),
     ("burst", "echo"),
-    // The gate serves everybody and knows nobody who uses it.
+    // The gate imports none of its users.
     ("gate", "guard"),
     ("gate", "budget"),
     ("gate", "forward"),
@@ -57,7 +57,7 @@ const NEVER: [(&str, &str); 34] = [
     ("burst", "guard"),
     ("turn", "guard"),
     ("feedback", "guard"),
-    // Guards and budget hear no audio.
+    // Guards and budget handle no audio.
     ("guard", "gate"),
     ("guard", "config"),
     ("guard", "budget"),

@@ -206,7 +206,7 @@ fn blocks(markdown: &str) -> Vec<Block> {
     found
 }
 
-/// Whether a line of shell starts a program that everybody has, or one of the repository.
+/// Whether a line of shell starts a common program, or one of the repository.
 fn is_there(line: &str) -> bool {
     let program = line.split_whitespace().next().unwrap_or_default();
     ["apt-get", "cargo", "just"].contains(&program) || root().join(program).is_file()

@@ -32,7 +32,7 @@ use voxgate::guard::store::{MemoryStore, StoreTime};
 
 use contract::{Pass, keeps_its_promises};
 
-/// Whoever starts many processes waits for those who count on being served in time, and the other way round.
+/// Mutual exclusion: tests that start many processes, and tests that rely on timeouts, do not run at the same time.
 #[cfg(any(feature = "redis", feature = "postgres"))]
 static BUSY: tokio::sync::RwLock<()> = tokio::sync::RwLock::const_new(());
 

@@ -1,4 +1,4 @@
-//! `voxgate mic` on a real audio server: PulseAudio with a microphone and a loudspeaker that are not there.
+//! `voxgate mic` on a real audio server: PulseAudio with a virtual microphone and a virtual loudspeaker.
 #![cfg(all(unix, feature = "mic"))]
 #![allow(clippy::disallowed_methods, reason = "sound takes its time")]
 
@@ -12,8 +12,8 @@ use room::{Lines, Room, sentence};
 
 /// The agent speaks three sentences, comes back half a second late and 15 dB down, and the user cuts into the last.
 ///
-/// A server without real-time rights tears the sound when the machine is busy, and an echo that jumps is taken for
-/// somebody else for a moment, here as in life: then the scene is played again, twice at most.
+/// A server without real-time rights has underruns when the machine is busy, and an echo whose delay jumps is taken
+/// for the user for a moment, here as in real calls: then the scene is played again, twice at most.
 #[test]
 fn the_user_goes_through_and_the_agent_does_not() {
     let Some(room) = Room::open() else { return };

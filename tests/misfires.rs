@@ -1,4 +1,5 @@
-//! A stream gone bad: openings in vain raise the bar up to the breaker, and words always come through.
+//! Misfire storms: openings without words raise the threshold up to the circuit breaker, and words always come
+//! through.
 
 use std::time::Duration;
 
@@ -47,7 +48,7 @@ struct Call {
 }
 
 impl Call {
-    /// Steady noise, of which a detector thinks what the script says.
+    /// Steady noise, with the scores of a scripted detector.
     fn new(sounds: Vec<(Span, f32)>) -> Self {
         let script = Script { heard: 0, windows: 0, sounds };
         Self::with(Gate::with_vad(&GateConfig::default(), Box::new(script)), noise)

@@ -83,7 +83,7 @@ proptest! {
     }
 }
 
-/// A gate of the pool, and its like that is alone.
+/// A gate of the pool, and an equal one that is alone.
 struct Twin {
     id: GateId,
     alone: Gate,

@@ -1,4 +1,4 @@
-//! Silero's kernel against itself: any chunks, any company in a batch. Instruction sets are compared beside the kernel.
+//! Silero's kernel against itself: any chunking, any batch. Instruction sets are compared beside the kernel.
 
 use std::collections::HashMap;
 

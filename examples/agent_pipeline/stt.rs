@@ -17,7 +17,7 @@ pub(crate) struct Transcript {
     pub(crate) confidence: Option<Probability>,
 }
 
-/// A connection that is opened again when it breaks, but never in a loop: the guard says whether and when.
+/// A connection that reconnects when it breaks, with the guard's exponential backoff and never in a loop.
 pub(crate) struct Stt {
     address: String,
     connection: Option<BufReader<TcpStream>>,

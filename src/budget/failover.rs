@@ -1,4 +1,4 @@
-//! Which provider next: the first on the list that neither refused nor is full.
+//! Failover between providers: the first on the list that neither refused nor is full.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::refusal::{Lifted, Refusal, TerminalCause, Wait};
 use crate::guard::Name;
 use crate::guard::store::StoreTime;
 
-/// Providers of one service in the order in which they are wanted. Time is handed in.
+/// Providers of one service in order of preference, with exponential backoff for those that refuse. Time is handed in.
 ///
 /// ```
 /// use voxgate::budget::{Failover, ProviderError};
@@ -30,11 +30,11 @@ pub enum Standing {
     Open,
     /// Not before then.
     Until(StoreTime),
-    /// Not before somebody paid and it was told by [`Failover::restore`].
+    /// Not until a payment is reported by [`Failover::restore`].
     Exhausted {
         /// Why.
         cause: TerminalCause,
-        /// Where the month's turn helps as well: when it is tried again by itself.
+        /// When it is tried again by itself, if the next month lifts the refusal as well.
         until: Option<StoreTime>,
     },
 }
@@ -43,9 +43,9 @@ pub enum Standing {
 struct Provider {
     name: Name,
     standing: Standing,
-    /// Refusals that are thought to pass, each soon after the wait of the one before.
+    /// Transient refusals in a row, each soon after the wait of the one before.
     in_a_row: u32,
-    /// Until when a further one is of the same row.
+    /// Until when a further refusal counts into the same row.
     row_ends: StoreTime,
 }
 
@@ -62,8 +62,8 @@ impl Failover {
         self.providers.iter().enumerate().filter(open).map(|(place, provider)| (place, &provider.name))
     }
 
-    /// The provider at `place` refused; what is not about limits changes nothing. Where nobody says how long to wait,
-    /// the wait grows with each refusal that follows soon upon it.
+    /// The provider at `place` refused; what is not about limits changes nothing. Where the provider does not say how
+    /// long to wait, the backoff grows with each refusal that follows soon upon it.
     pub fn refused(&mut self, place: usize, refusal: Refusal, now: StoreTime) {
         let Some(provider) = self.providers.get_mut(place) else { return };
         match refusal {
@@ -83,7 +83,7 @@ impl Failover {
         }
     }
 
-    /// Where all stand.
+    /// The standing of each provider.
     pub fn standings(&self) -> impl Iterator<Item = (&Name, Standing)> {
         self.providers.iter().map(|provider| (&provider.name, provider.standing))
     }
@@ -107,7 +107,7 @@ impl Standing {
 impl Provider {
     fn wait(&mut self, wait: Wait, now: StoreTime) {
         match self.standing {
-            // The answer to what was asked before it was known.
+            // A late answer to a request from before that was known.
             Standing::Exhausted { .. } if self.standing.wait(now) != Some(Duration::ZERO) => return,
             Standing::Until(at) if at > now => self.in_a_row = self.in_a_row.max(1),
             _ if now < self.row_ends => self.in_a_row = self.in_a_row.saturating_add(1),
@@ -122,7 +122,7 @@ impl Provider {
     }
 }
 
-/// A refusal that comes this long after a wait, or as long as the wait was, belongs to it.
+/// A refusal this long after a wait, or as long as the wait was, counts into the same row.
 const SOON: Duration = Duration::from_secs(60);
 
 #[cfg(test)]

@@ -5,17 +5,17 @@ use std::num::{NonZeroU32, NonZeroU64};
 use crate::guard::store::{Allowance, RateWindow};
 use crate::guard::{Name, NameError};
 
-/// So many at once, shared by all workers of a store.
+/// A concurrency limit (a semaphore), shared by all workers of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Concurrent {
     /// What is held: connections, sessions.
     pub resource: Name,
-    /// How many can be.
+    /// How many can be held at once.
     pub n: NonZeroU32,
 }
 
-/// So many at once for each of something, such as the tracks of each participant. It limits nothing until it is
-/// said of whom.
+/// A concurrency limit for each of something, such as the tracks of each participant. It limits nothing until
+/// [`of`](Self::of) says whose it is.
 ///
 /// ```
 /// use voxgate::budget::Plan;
@@ -45,7 +45,7 @@ impl ConcurrentEach {
     }
 }
 
-/// So much within a window, shared by all workers of a store.
+/// A rate limit over a sliding window, shared by all workers of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rate {
     /// What is counted: requests, tokens.
@@ -56,7 +56,7 @@ pub struct Rate {
     pub per: RateWindow,
 }
 
-/// So much in a calendar month, UTC; what is left over is lost.
+/// A quota: so much in a calendar month, UTC; unused amounts do not carry over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quota {
     /// What is counted: minutes, megabytes.
@@ -67,9 +67,9 @@ pub struct Quota {
 
 /// Anything that is spent rather than held.
 pub trait Spendable {
-    /// Of what.
+    /// The resource that is spent.
     fn resource(&self) -> &Name;
-    /// How much.
+    /// How much of it may be spent in which time.
     fn allowance(&self) -> Allowance;
 }
 

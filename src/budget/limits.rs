@@ -1,4 +1,4 @@
-//! Limits that are asked before a provider answers 429.
+//! Client-side concurrency limits, rate limits and quotas, asked before a provider answers 429.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::guard::store::{
 };
 use crate::guard::{Lease, Name};
 
-/// Asks a store before a provider is asked.
+/// Asks a store whether a limit has room, before a provider is asked.
 ///
 /// ```
 /// # use std::{num::NonZeroU32, sync::Arc};
@@ -42,9 +42,9 @@ pub struct Limits<S> {
 pub enum Acquired {
     /// A slot, until the lease is dropped or lost.
     Granted(Lease),
-    /// The provider would have said 429.
+    /// The limit is reached: the provider would answer 429.
     Denied(Denied),
-    /// Nobody knows how much is used, so nothing is granted.
+    /// The store did not answer: fail closed, nothing is granted.
     Indeterminate(StoreError),
 }
 
@@ -55,12 +55,12 @@ pub enum Picked {
     Granted {
         /// For [`Failover::refused`], should it refuse all the same.
         place: usize,
-        /// Until it is dropped or lost.
+        /// The slot, until it is dropped or lost.
         lease: Lease,
     },
-    /// Nobody has room.
+    /// No provider has a free slot.
     NoRoom {
-        /// What those said that may be asked, by their places; none is [`Acquired::Granted`].
+        /// The answers for those that may be asked, by their places; none is [`Acquired::Granted`].
         asked: Vec<(usize, Acquired)>,
     },
 }
@@ -70,26 +70,26 @@ pub enum Picked {
 pub enum Spending {
     /// It is counted.
     Counted {
-        /// With this amount.
+        /// What is used, this amount included.
         used: u64,
     },
-    /// The provider would have said 429. Nothing was counted.
+    /// The limit is reached: the provider would answer 429. Nothing was counted.
     Denied(Denied),
-    /// Nobody knows how much is used, so nothing may be spent.
+    /// The store did not answer: fail closed, nothing may be spent.
     Indeterminate(StoreError),
 }
 
 /// A limit that is reached, and until when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denied {
-    /// Which.
+    /// The resource.
     pub resource: Name,
     /// Held or spent.
     pub used: u64,
-    /// The most that there may be.
+    /// The limit.
     pub limit: u64,
-    /// By the store's clock: when it fits again if nothing else is asked for; for slots when the first
-    /// ends unless it is renewed. `None` if it never fits.
+    /// By the store's clock: when it fits again if nothing else is asked for; for slots when the first expires unless
+    /// it is renewed. `None` if it never fits.
     pub until: Option<StoreTime>,
     /// Why.
     pub why: DeniedBy,
@@ -100,7 +100,7 @@ pub struct Denied {
 pub enum DeniedBy {
     /// The limit is reached.
     Limit,
-    /// The store lost its memory and waits for those who held something.
+    /// The store lost its state; in the grace period only former holders renew.
     Recovery,
 }
 
@@ -125,7 +125,7 @@ impl<S: GuardStore> Limits<S> {
             Acquired::Denied(Denied { resource, used, limit, until: Some(until), why })
         };
         let taken = match self.store.take(&request).await {
-            // It may have been granted. The same token finds out.
+            // The step may have been done. A retry with the same token is idempotent.
             Err(StoreError::Late { .. } | StoreError::Unreachable { .. }) => self.store.take(&request).await,
             answer => answer,
         };
@@ -175,8 +175,8 @@ impl<S: GuardStore> Limits<S> {
 
     /// Spends an amount, if it fits.
     ///
-    /// A store that failed is not asked twice: it may have counted, and the same amount twice is dearer
-    /// than one amount not spent.
+    /// At most once: a step that failed is not retried, because the store may have counted it, and the same amount
+    /// twice is dearer than one amount not spent.
     pub async fn spend(&self, limit: &impl Spendable, amount: u64) -> Spending {
         let (resource, allowance) = (limit.resource().clone(), limit.allowance());
         let request = Spend { resource, allowance, amount };

@@ -56,7 +56,7 @@ pub struct Tab {
 }
 
 impl Tab {
-    /// So much.
+    /// Dollars spent in this call.
     pub const fn spent(&self) -> Usd {
         self.spent
     }
@@ -92,9 +92,9 @@ pub enum Charge {
     Counted(Usd),
     /// It may not, and is not counted.
     Refused {
-        /// What would be passed.
+        /// The ceiling that would be exceeded.
         ceiling: Ceiling,
-        /// Its height.
+        /// Its amount.
         limit: Usd,
         /// What was spent under it.
         spent: Usd,
@@ -180,8 +180,8 @@ impl Meter {
         Ok(cost)
     }
 
-    /// Counts what did not happen, and why. Audio that was not sent saves nothing where the open
-    /// connection is billed: that is counted apart, and the answer is zero.
+    /// Counts a saving, and its cause. Audio that was not sent saves nothing where the open connection is billed: that
+    /// is counted apart, and the answer is zero.
     ///
     /// # Errors
     /// [`ForeignItem`]; nothing is counted.
@@ -230,7 +230,7 @@ impl Meter {
         Ok(())
     }
 
-    /// A day that is over is not gone back to, so that a clock set back lifts no ceiling.
+    /// Days are monotonic: a clock that is set back lifts no ceiling.
     fn turn_the_day(&mut self, at: Moment) {
         let day = at.since_start().as_secs() / DAY_S;
         if day > self.day {

@@ -31,7 +31,7 @@ use std::ops::Add;
 
 use serde::{Deserialize, Serialize};
 
-/// An amount of US dollars, in steps of a billionth, 0 to 18 billion; sums stop there.
+/// An amount of US dollars, in steps of a billionth, 0 to 18 billion; sums saturate there.
 ///
 /// ```
 /// use voxgate::budget::Usd;
@@ -58,7 +58,7 @@ impl Usd {
         self.0 as f64 / BILLION as f64
     }
 
-    /// What is left of it without `other`, at least nothing.
+    /// The amount less `other`, saturating at zero.
     pub const fn less(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
     }

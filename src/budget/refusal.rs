@@ -1,4 +1,4 @@
-//! What a provider's refusal means: wait, or stop.
+//! What a provider's refusal means: back off and retry, or stop.
 
 mod cause;
 mod meanings;
@@ -24,25 +24,25 @@ pub struct ProviderError<'a> {
     pub retry_after: Option<&'a str>,
 }
 
-/// What to make of it.
+/// What a refusal means for retries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Trying again is in vain until it is lifted.
+    /// Retries fail until it is lifted.
     Terminal {
-        /// Why.
+        /// The cause.
         cause: TerminalCause,
-        /// When.
+        /// What lifts it.
         lifted: Lifted,
     },
-    /// There is room again soon.
+    /// Transient: a retry may succeed after the wait.
     Transient {
-        /// Of what there is none now.
+        /// What is short now.
         cause: TransientCause,
         /// When to try again.
         wait: Wait,
     },
-    /// About some limit, in words that no provider documents, or that it uses for both. **A guess**: it is taken to
-    /// pass, because a call that is dropped in vain costs more than another try.
+    /// About some limit, in words that no provider documents, or that it uses for both. **A guess**: it is treated as
+    /// transient, because a call that is dropped in vain costs more than a retry.
     Guess {
         /// When to try again.
         wait: Wait,
@@ -54,11 +54,11 @@ pub enum Refusal {
 /// How long to wait before the provider is asked again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
-    /// It said so.
+    /// The provider gave the time, as in `Retry-After`.
     Told(Duration),
-    /// The window in which it counts, as it documents it.
+    /// The window of its rate limit, as the provider documents it.
     Window(Duration),
-    /// Nobody knows: 5 s, and twice as long after each further refusal, up to an hour.
+    /// Exponential backoff, where no time is known: 5 s, and twice as long after each further refusal, up to an hour.
     Guess,
 }
 
@@ -106,7 +106,7 @@ impl ProviderError<'_> {
         }
     }
 
-    /// Seconds, perhaps with a fraction and an `s`. A date is not read: whose clock is right?
+    /// Seconds, perhaps with a fraction and an `s`. A date is not read, because the two clocks may differ.
     fn told_wait(&self) -> Option<Wait> {
         let seconds: f64 = self.retry_after?.trim().trim_end_matches('s').parse().ok()?;
         let told =
@@ -125,9 +125,9 @@ fn usual_wait(cause: TransientCause) -> Wait {
 
 /// Rates are per minute.
 const RATE_WINDOW: Duration = Duration::from_secs(60);
-/// A call's connection may end any moment.
+/// Short, because another call may end, and free its connection, at any moment.
 const FIRST_GUESS: Duration = Duration::from_secs(5);
-/// What is longer would outlast the trouble.
+/// A longer wait would outlast the outage.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 #[cfg(test)]

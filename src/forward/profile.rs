@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use crate::config::Provider;
 
-/// A speech-to-text provider's habits, as far as they matter to a gated stream.
+/// A speech-to-text provider's billing, endpointing and timeouts, as far as they matter to a gated stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProviderProfile {
     /// What is paid for.
     pub billing: Billing,
-    /// How it learns that a segment is over.
+    /// How it learns that a segment is over (endpointing).
     pub endpoint: Endpoint,
     /// What keeps an idle connection open.
     pub keep_alive: KeepAlive,
-    /// After how much silence on the wire it hangs up; `None` if it does not, or nobody says.
+    /// Its idle timeout: after how much silence on the wire it hangs up; `None` if it has none, or documents none.
     pub idle_limit: Option<Duration>,
 }
 
@@ -33,7 +33,7 @@ pub enum Billing {
 pub enum Endpoint {
     /// It takes a message, or the end of the request.
     Message,
-    /// It listens for silence, which is made up after the segment.
+    /// Its own endpointer listens for silence: zeros of this length follow the segment.
     Zeros(Duration),
 }
 

@@ -150,7 +150,7 @@ proptest! {
     }
 }
 
-/// A provider that knows the order in which it may be told things.
+/// A mock provider that checks the order of what it is told.
 struct Listener {
     connection: Connection,
     /// Whether it is told of ends by a message.

@@ -1,4 +1,4 @@
-//! One agent in a room: who may claim it, and who has.
+//! Dispatch of one agent to a room: a claim is a lease on the room, which one worker holds.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::store::{
     WorkerReport, WorkerState,
 };
 
-/// Who a worker is.
+/// A worker's identity, capacity and lease term.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerPolicy {
     /// Unique to the process, such as host name and process id.
@@ -22,13 +22,13 @@ pub struct WorkerPolicy {
     pub agent: Option<Name>,
     /// Tells one version of the program from another.
     pub build: Name,
-    /// Rooms that it can have at once.
+    /// Its capacity: rooms that it can have at once.
     pub capacity: NonZeroU32,
     /// How long claims and reports last without a heartbeat.
     pub term: LeaseTerm,
 }
 
-/// Sees to it that one worker, and one job of it, serves a room.
+/// Mutual exclusion for rooms: lets one worker, and one job of it, serve a room.
 ///
 /// ```
 /// # use std::{num::NonZeroU32, sync::Arc};
@@ -70,18 +70,18 @@ pub enum Claim {
     Claimed(Lease),
     /// Another job has it, perhaps of this worker. Leave the room to it.
     Held {
-        /// By whom, since when, and until when if it is not renewed.
+        /// Its holder, when it was granted, and when it expires unless renewed.
         by: Held,
         /// Whether that is the same session of the room.
         name: NameUse,
     },
     /// This worker has not said that it is ready.
     NotReady(NotReady),
-    /// This worker has as many rooms as it can.
+    /// This worker has as many rooms as its capacity allows.
     AtCapacity {
         /// Rooms that it has.
         busy: u32,
-        /// Rooms that it can have.
+        /// Its capacity, in rooms.
         capacity: u32,
     },
     /// The store did not answer: fail closed, the room counts as taken.
@@ -105,11 +105,11 @@ pub enum NameUse {
 /// Why a claim is neither granted nor refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Doubt {
-    /// The store failed twice. What it may have granted all the same ends with its term.
+    /// The store failed twice. A claim that it may have granted expires with its term.
     Store(StoreError),
-    /// The store lost its memory, and waits for those who held something.
+    /// The store lost its state, and grants nothing in a grace period in which former holders renew.
     Recovering {
-        /// By the store's clock.
+        /// The end of the grace period, by the store's clock.
         until: StoreTime,
     },
 }
@@ -120,7 +120,7 @@ impl<S: GuardStore> DispatchGuard<S> {
         Self { store, policy }
     }
 
-    /// Reports this worker, and goes on reporting it until the presence is dropped.
+    /// Reports this worker, and sends heartbeats until the presence is dropped.
     ///
     /// # Errors
     /// A store that does not answer.
@@ -143,7 +143,7 @@ impl<S: GuardStore> DispatchGuard<S> {
         let request = Take { slot: Slot::Room(room.clone()), holder, term: self.policy.term };
         let asked = Instant::now();
         let taken = match self.store.take(&request).await {
-            // It may have been granted. The same token finds out.
+            // The step may have been done. A retry with the same token is idempotent.
             Err(StoreError::Late { .. } | StoreError::Unreachable { .. }) => self.store.take(&request).await,
             answer => answer,
         };
@@ -177,7 +177,7 @@ pub struct Presence<S> {
 }
 
 impl<S: GuardStore> Presence<S> {
-    /// Says at once, and from now on, that the worker is in this state.
+    /// Reports this state at once, and with every heartbeat from now on.
     ///
     /// # Errors
     /// A store that does not answer; the next heartbeat tries again.

@@ -1,4 +1,4 @@
-//! Whether the agent is alone in a room that is billed.
+//! Idle timeout of an agent that is alone in a room that is billed.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::duration_text;
 use crate::moment::Moment;
 
-/// Says when an agent that waits for people should leave.
+/// Idle timeout of a room: says when an agent without people should leave.
 ///
 /// ```
 /// use std::time::Duration;
@@ -25,14 +25,14 @@ pub struct EmptyRoomGuard {
     state: State,
 }
 
-/// How long an agent waits.
+/// How long an agent waits for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EmptyRoomPolicy {
-    /// For the first person to come.
+    /// For the first person to join.
     #[serde(with = "duration_text")]
     pub first_arrival: Duration,
-    /// For the last one to come back. 20 s is the `departure_timeout` of a LiveKit room.
+    /// For a person to join after the last one left. 20 s is the `departure_timeout` of a LiveKit room.
     #[serde(with = "duration_text")]
     pub return_within: Duration,
 }
@@ -43,12 +43,12 @@ impl Default for EmptyRoomPolicy {
     }
 }
 
-/// Who is there.
+/// Whether people are in the room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Occupancy {
-    /// Somebody.
+    /// At least one person is.
     Occupied,
-    /// Nobody: leave after this time unless somebody comes.
+    /// No person is: leave after this time unless one joins.
     Leave {
         /// How long to wait; zero is at once.
         after: Duration,
@@ -80,7 +80,7 @@ impl EmptyRoomGuard {
         self.occupancy(at)
     }
 
-    /// What holds at `at` if nothing was reported since.
+    /// The occupancy at `at`, by the last count that was reported.
     pub fn occupancy(&self, at: Moment) -> Occupancy {
         let (since, wait) = match self.state {
             State::Occupied => return Occupancy::Occupied,

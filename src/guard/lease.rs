@@ -1,4 +1,4 @@
-//! What is held, for as long as somebody holds on to it.
+//! Leases: holds that a heartbeat renews until they are dropped.
 
 use std::sync::Arc;
 
@@ -8,14 +8,13 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::Name;
 use super::store::{Fence, GuardStore, Held, Hold, LeaseTerm, Release, Renewal, Slot, StoreError};
 
-/// A hold that renews itself, thrice a term, and is released when dropped.
+/// A lease: a hold that a heartbeat renews three times a term, and that is released when dropped.
 ///
-/// It counts as lost when the store says so, and also when no renewal got through by the end of the
-/// term: by this process's own steady clock, counted from before the store was asked, so never later
-/// than the store itself thinks. What goes on beyond that goes on beside somebody else.
+/// It counts as lost when the store says so, and when no renewal succeeded by the end of the term. The term is
+/// measured by this process's monotonic clock, from before the request was sent, so it never ends later than the
+/// store's. Work that goes on after a loss may overlap with the next holder's.
 ///
-/// Dropping does not wait: the release is done by the task that renewed. Where the whole process dies,
-/// the term ends it.
+/// Dropping does not wait: the heartbeat task sends the release. If the process dies, the lease expires with its term.
 #[derive(Debug)]
 pub struct Lease {
     hold: Hold,
@@ -23,35 +22,35 @@ pub struct Lease {
     end: Option<oneshot::Sender<Ended>>,
 }
 
-/// Where the answer to a release goes, if anybody waits for it.
+/// Takes the answer to a release, if a caller waits for it.
 type Ended = oneshot::Sender<Result<Release, StoreError>>;
 
-/// Whether it is still held.
+/// Whether a lease is still held.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LeaseState {
-    /// It is, as far as anybody can know.
+    /// Held, as far as this process can know.
     Held,
-    /// It is not: stop what it stood for.
+    /// Lost: stop the work that it protects.
     Lost(Loss),
 }
 
 /// How a lease was lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Loss {
-    /// It had ended in the store, perhaps because this process slept.
+    /// It had expired in the store, for instance because this process was suspended.
     Ended {
-        /// Who holds it now, where only one can.
+        /// The present holder, of a slot that only one can hold.
         to: Option<Held>,
     },
-    /// The store was silent until the term had passed.
+    /// The store did not answer until the term had passed.
     Silence {
-        /// What it said last; `None` if it never said anything.
+        /// Its last error; `None` if it gave none.
         last: Option<StoreError>,
     },
 }
 
 impl Lease {
-    /// Holds on to what was `asked` for at that time.
+    /// Keeps a hold, which was requested at the time `asked`, by heartbeats.
     pub(crate) fn keep<S: GuardStore>(store: Arc<S>, hold: Hold, term: LeaseTerm, asked: Instant) -> Self {
         let (told, state) = watch::channel(LeaseState::Held);
         let (end, ended) = oneshot::channel();
@@ -70,7 +69,7 @@ impl Lease {
         &self.hold.slot
     }
 
-    /// To be sent along with every write that must not come from a former holder.
+    /// The fencing token: send it with every write that must not come from a former holder.
     pub fn fence(&self) -> Fence {
         self.hold.fence
     }
@@ -100,7 +99,7 @@ impl Lease {
     /// Gives it back and waits for the answer.
     ///
     /// # Errors
-    /// A store that does not answer; the term then ends it.
+    /// A store that does not answer; the lease then expires with its term.
     pub async fn release(mut self) -> Result<Release, StoreError> {
         let (answer, answered) = oneshot::channel();
         let heard = self.end.take().is_some_and(|end| end.send(answer).is_ok());
@@ -111,7 +110,7 @@ impl Lease {
     }
 }
 
-/// The task that renews.
+/// The heartbeat task, which renews.
 struct Heart<S> {
     store: Arc<S>,
     hold: Hold,
@@ -159,5 +158,5 @@ impl<S: GuardStore> Heart<S> {
     }
 }
 
-/// A store that fails is asked again sooner than the next heartbeat, but not at once.
+/// A renewal that failed is retried sooner than the next heartbeat, but not at once.
 const RETRIES_A_BEAT: u32 = 4;

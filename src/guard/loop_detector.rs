@@ -1,4 +1,4 @@
-//! Whether the same few things happen again and again.
+//! Loop detection: whether a sequence of events ends in repetitions of one cycle.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU8;
@@ -29,7 +29,7 @@ use crate::moment::Moment;
 pub struct LoopDetector<S> {
     policy: LoopPolicy,
     tail: VecDeque<(S, Moment)>,
-    /// For each cycle length from 1 on: how many of the last signatures equal the one so far before them.
+    /// For each cycle length from 1 on: the number of last signatures in a row that equal the one a cycle earlier.
     matches: Vec<u32>,
 }
 
@@ -37,11 +37,11 @@ pub struct LoopDetector<S> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LoopPolicy {
-    /// So many copies of a cycle in a row; with 1 every push is a loop.
+    /// Copies of a cycle in a row that make a loop; with 1 every push is a loop.
     pub repeats: NonZeroU8,
     /// The longest cycle that is looked for.
     pub max_cycle_len: NonZeroU8,
-    /// All copies happened within this time.
+    /// The time window in which all copies happen.
     #[serde(with = "duration_text")]
     pub window: Duration,
 }
@@ -56,7 +56,7 @@ impl Default for LoopPolicy {
     }
 }
 
-/// The end of the sequence is copies of one cycle.
+/// A loop: the end of the sequence is copies of one cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cycle {
     /// Signatures in it; the shortest that fits.
@@ -167,7 +167,7 @@ mod tests {
         })
     }
 
-    /// Where loops are found in a word with a letter a second, and how long their cycles are.
+    /// The ends of loops in a word of one letter a second, and the lengths of their cycles.
     fn found(word: &str, repeats: u8, max_cycle_len: u8) -> Vec<(usize, usize)> {
         let mut detector = LoopDetector::new(policy(repeats, max_cycle_len, 60));
         let push = |(i, letter)| Some((i, detector.push(letter, Duration::from_secs(i as u64).into())?.len));

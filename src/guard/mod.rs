@@ -1,8 +1,8 @@
-//! The guards around the audio path: what stops a bill from multiplying, without losing the conversation.
+//! The guards around the audio path: they keep costs from multiplying, without losing the conversation.
 //!
-//! A policy is a plain value, time is handed in, and an answer is an enum that says why
-//! and until when. A guard that is in doubt stops further spending; what it holds is bounded, because
-//! what is old is forgotten. Every trip is a value with its evidence, to log or to count.
+//! A policy is a plain value, time is handed in, and an answer is an enum that says why and until when. Guards fail
+//! closed: in doubt, a guard stops further spending. Their memory is bounded, because old entries are forgotten. Every
+//! trip is a value with its evidence, to log or to count.
 
 #[cfg(feature = "tokio")]
 mod dispatch;

@@ -35,7 +35,7 @@ impl Name {
         &self.0
     }
 
-    /// What a shared store keys on: `n:` and the name, or `h:` and the SHA-256 of a long one.
+    /// The key in a shared store: `n:` and the name, or `h:` and the SHA-256 of a long one.
     #[cfg_attr(not(any(feature = "redis", feature = "postgres")), allow(dead_code, reason = "for shared stores"))]
     pub(crate) fn key(&self) -> Cow<'static, str> {
         if self.0.len() <= MOST_KEY_BYTES {
@@ -83,7 +83,7 @@ pub enum NameError {
     Nul,
 }
 
-/// Longer names are some payload by mistake.
+/// A longer name is a payload, given by mistake.
 const MOST_BYTES: usize = 64 << 10;
 
 /// Longer names are keyed by their digest: an index row of PostgreSQL ends at 2,704 bytes, and a Redis key

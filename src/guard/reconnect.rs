@@ -1,4 +1,4 @@
-//! Whether an application may connect to its room again.
+//! Reconnects of an application to its room: exponential backoff, and a circuit breaker against loops.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU8;
@@ -10,10 +10,11 @@ use super::{Cycle, LoopDetector, LoopPolicy};
 use crate::duration_text;
 use crate::moment::{Moment, backoff};
 
-/// Lets an application reconnect to one room with growing delays, and stops it when it goes in circles.
+/// Lets an application reconnect to one room with exponential backoff and jitter, and refuses reconnects in a loop, as
+/// a circuit breaker does.
 ///
-/// Tell it of the session's life: [`opened`](Self::opened), [`closed`](Self::closed). Only the
-/// application's own reconnects are asked about, not what the SDK resumes by itself.
+/// Report the session's state: [`opened`](Self::opened), [`closed`](Self::closed). Ask about the application's own
+/// reconnects only, not about what the SDK resumes by itself.
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,34 +31,34 @@ use crate::moment::{Moment, backoff};
 pub struct ReconnectGuard {
     policy: ReconnectPolicy,
     cycles: LoopDetector<DisconnectCause>,
-    /// The reconnects of the last `window`, oldest first.
+    /// The reconnects within the sliding `window`, oldest first.
     recent: VecDeque<(DisconnectCause, Moment)>,
     session: Session,
     stopped: Option<ReconnectRuling>,
     jitter: fastrand::Rng,
 }
 
-/// When reconnecting has become a loop.
+/// From where on reconnects count as a loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReconnectPolicy {
     /// This many of one cause within `window` are a loop: the last of them is refused.
     pub same_cause: NonZeroU8,
-    /// This many of any cause are.
+    /// This many of any cause within `window` are a loop.
     pub any_cause: NonZeroU8,
-    /// The time in which they are counted; a cycle of causes that is run through twice in it is a loop too.
+    /// The sliding window in which they are counted; a cycle of causes that occurs twice within it is a loop too.
     #[serde(with = "duration_text")]
     pub window: Duration,
-    /// The first delay, at most; each further one is twice as long …
+    /// Exponential backoff: the first delay, at most; each further one is twice as long …
     #[serde(with = "duration_text")]
     pub first_delay: Duration,
-    /// … up to this. Half of a delay is fixed, the other half random.
+    /// … up to this. Half of a delay is fixed, the other half random (jitter).
     #[serde(with = "duration_text")]
     pub longest_delay: Duration,
-    /// A session that was open for this long forgives what was before it.
+    /// A session that was open for this long resets the counts of what was before it.
     #[serde(with = "duration_text")]
     pub stable: Duration,
-    /// How long a loop stays stopped.
+    /// The cooldown: how long a loop stays refused.
     #[serde(with = "duration_text")]
     pub cool_down: Duration,
 }
@@ -80,7 +81,7 @@ impl Default for ReconnectPolicy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DisconnectCause {
-    /// Another participant joined under the same identity. Terminal: reconnecting throws that one out.
+    /// Another participant joined under the same identity. Terminal: reconnecting would disconnect that one.
     DuplicateIdentity,
     /// The participant was removed. Terminal.
     ParticipantRemoved,
@@ -107,21 +108,21 @@ impl DisconnectCause {
     }
 }
 
-/// Whether to reconnect.
+/// The ruling on a reconnect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReconnectRuling {
-    /// Do, after this time; then report [`opened`](ReconnectGuard::opened), or [`closed`](ReconnectGuard::closed)
-    /// if it fails.
+    /// Reconnect after this time; then report [`opened`](ReconnectGuard::opened), or
+    /// [`closed`](ReconnectGuard::closed) if it fails.
     Reconnect {
         /// How long to wait.
         after: Duration,
     },
-    /// Do not: the session before is not closed, or a reconnect is under way.
+    /// Do not reconnect: the session before is not closed, or a reconnect is under way.
     StillOpen {
         /// Since when.
         since: Moment,
     },
-    /// Do not.
+    /// Do not reconnect.
     Stop {
         /// Why.
         why: ReconnectStop,
@@ -133,11 +134,11 @@ pub enum ReconnectRuling {
 /// Why an application should not reconnect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReconnectStop {
-    /// It cannot help.
+    /// The cause is terminal: reconnecting cannot help.
     Terminal(DisconnectCause),
     /// The same cause too often.
     SameCause {
-        /// Which.
+        /// The cause.
         cause: DisconnectCause,
         /// How often in the window, this one included.
         times: usize,
@@ -147,7 +148,7 @@ pub enum ReconnectStop {
         /// How often in the window, this one included.
         times: usize,
     },
-    /// Several causes in turns.
+    /// Several causes that repeat as a cycle.
     Cycle(Cycle),
 }
 
@@ -160,8 +161,8 @@ enum Session {
 }
 
 impl ReconnectGuard {
-    /// A guard for a room that is not joined yet. Give each worker another `seed`, so that they do
-    /// not all come back at once.
+    /// A guard for a room that is not joined yet. Give each worker another `seed`: its jitter keeps them from
+    /// reconnecting all at once (a thundering herd).
     pub fn new(policy: ReconnectPolicy, seed: u64) -> Self {
         let max_cycle_len = NonZeroU8::MIN.saturating_add(LONGEST_CYCLE - 1);
         let cycle = LoopPolicy { repeats: NonZeroU8::new(2).unwrap(), max_cycle_len, window: policy.window };
@@ -175,7 +176,7 @@ impl ReconnectGuard {
         }
     }
 
-    /// The session is open. Said again of an open one, as by an SDK that resumed, it changes nothing.
+    /// The session is open. Idempotent: an SDK that resumed may report an open session again.
     pub fn opened(&mut self, at: Moment) {
         if !matches!(self.session, Session::Open(_)) {
             self.session = Session::Open(at);
@@ -243,7 +244,7 @@ impl ReconnectGuard {
         ruling
     }
 
-    /// Forgets what a loop is made of. A terminal cause is none of it: the room does not come back.
+    /// Resets the counts of a loop. A stop by a terminal cause stays: the room does not come back.
     fn forgive(&mut self) {
         self.recent.clear();
         self.cycles.reset();

@@ -26,7 +26,7 @@ pub struct TrackGuard<T> {
     policy: TrackPolicy,
     /// The tracks that are subscribed, oldest first.
     tracks: VecDeque<T>,
-    /// When the last subscriptions were, oldest first; as many as make a cascade.
+    /// The last subscriptions in the sliding window, oldest first; as many as make a cascade.
     recent: VecDeque<Moment>,
     session: Option<SessionId>,
     next: SessionId,
@@ -44,7 +44,7 @@ pub struct TrackPolicy {
     /// … within this time freeze the participant …
     #[serde(with = "duration_text")]
     pub window: Duration,
-    /// … for this long: no new session.
+    /// … for this long, the cooldown: no new session.
     #[serde(with = "duration_text")]
     pub freeze: Duration,
     /// A session without a track for this long is handed back for closing.
@@ -80,7 +80,7 @@ pub enum TrackRuling {
         session: Option<SessionId>,
         /// Subscriptions within the window, this one included.
         subscriptions: usize,
-        /// Until when. Where there is no session nobody hears the participant: ask [`again`](TrackGuard::again) then.
+        /// Until when. Without a session the participant is not transcribed: ask [`again`](TrackGuard::again) then.
         until: Moment,
     },
 }

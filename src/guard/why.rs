@@ -27,7 +27,7 @@ pub enum Obstacle {
     StaleClaim {
         /// Who, since when.
         by: Held,
-        /// Until it ends by itself.
+        /// Until its lease expires.
         seconds_left: u64,
     },
     /// No worker reports at all.
@@ -59,7 +59,7 @@ pub enum Obstacle {
     LimitReached {
         /// Which, and how much.
         usage: Usage,
-        /// Until some of it comes back, at the latest if it is held and nobody renews.
+        /// Until some of it is free again, at the latest if it is held and not renewed.
         seconds_left: Option<u64>,
     },
     /// Different programs report under one name and get each other's rooms.

@@ -42,7 +42,7 @@ impl Clock {
         Self(Source::System(start))
     }
 
-    /// A clock that stands still until it is moved.
+    /// A mock clock, which stands still until it is moved.
     pub fn by_hand() -> (Self, ClockHand) {
         let ns = Arc::new(AtomicU64::new(0));
         (Self(Source::Hand(Arc::clone(&ns))), ClockHand(ns))

@@ -10,12 +10,12 @@ use crate::frame::Span;
 use crate::moment::Moment;
 use crate::probability::Probability;
 
-/// What the agent says of itself.
+/// Whether the agent speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Agent {
     /// It speaks: playback should come.
     Speaking,
-    /// It does not.
+    /// It is silent.
     Silent,
 }
 
@@ -31,14 +31,14 @@ pub struct SttHeard {
     pub span: Option<Span>,
 }
 
-/// Other settings were not taken.
+/// A change of the settings was refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {
     /// The worker took no command.
     #[error(transparent)]
     Busy(#[from] Busy),
-    /// The gate cannot go on by them.
+    /// The gate cannot change to them.
     #[error(transparent)]
     Settings(#[from] ReconfigureError),
     /// There is no gate: the stream passes everything.
@@ -50,10 +50,10 @@ pub enum Refused {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Busy {
-    /// Too many wait.
+    /// The queue is full (back pressure).
     #[error("the worker is behind and takes no more commands of this stream; try again")]
     Behind,
-    /// Nobody is there to take it.
+    /// The worker or the stream is gone.
     #[error("the stream is over, or its engine is; open a new one")]
     Over,
 }
@@ -67,7 +67,7 @@ impl<T> From<mpsc::error::TrySendError<T>> for Busy {
     }
 }
 
-/// On its way to the worker.
+/// A command on its way to the worker.
 #[derive(Debug)]
 pub(super) enum Command {
     Agent(Agent),

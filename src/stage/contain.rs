@@ -1,8 +1,8 @@
-//! What panics for one stream costs no other.
+//! Panic isolation: a panic in one stream ends no other.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Does `work`; `None` if it panicked. What it was working on may be half done: it must be given up, or be plain data.
+/// Does `work`; `None` if it panicked. What it worked on may be half done: it must be dropped, or be plain data.
 pub(super) fn contained<T>(work: impl FnOnce() -> T) -> Option<T> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(done) => Some(done),

@@ -11,7 +11,7 @@ use super::options::Mode;
 use super::shared::{Shared, Worker};
 use crate::config::GateConfig;
 
-/// Steers a stream: as many copies as there are places to steer from.
+/// Controls a stream. Clones control the same one.
 #[derive(Clone, Debug)]
 pub struct Control {
     pub(super) commands: mpsc::Sender<Command>,
@@ -21,7 +21,7 @@ pub struct Control {
 }
 
 impl Control {
-    /// The user interrupts the agent: what is not played by now never is.
+    /// Barge-in: the user interrupts the agent, and playback that is not played by now is dropped.
     ///
     /// # Errors
     /// [`Busy`].
@@ -48,7 +48,7 @@ impl Control {
         self.send(Command::Heard(result))
     }
 
-    /// Changes whether the gate's word counts. No audio is lost or sent twice.
+    /// Changes the mode: whether the gate's decisions apply. No audio is lost or sent twice.
     ///
     /// # Errors
     /// [`Busy`].
@@ -56,8 +56,8 @@ impl Control {
         self.send(Command::Mode(mode))
     }
 
-    /// Goes on by other settings: see [`Gate::reconfigure`](crate::Gate::reconfigure). It is the caller's wait that
-    /// can be cancelled, not the change.
+    /// Changes the settings: see [`Gate::reconfigure`](crate::Gate::reconfigure). Dropping the future cancels the
+    /// caller's wait, not the change.
     ///
     /// # Errors
     /// [`Refused`] says what cannot change; then nothing has.
@@ -78,7 +78,7 @@ impl Control {
         answer.await.map_err(|_| Busy::Over)
     }
 
-    /// What became of the audio so far. It can still be asked when the stream is over.
+    /// Totals of the audio so far. They can still be read when the stream is over.
     pub fn totals(&self) -> Totals {
         *self.totals.borrow()
     }

@@ -15,7 +15,7 @@ use super::stream::{Parts, Step, Stream};
 use crate::moment::Moment;
 use crate::pool::{GateId, GatePool};
 
-/// A thread of its own that gates many streams, their windows scored together.
+/// A thread of its own that gates many streams, their windows scored in batches.
 ///
 /// Copies are the same engine. The thread ends when every copy and every stream of it is gone; what was accepted is
 /// decided before.
@@ -87,7 +87,7 @@ impl StageEngine {
     /// Takes no new streams by this copy, and waits until the thread has ended: until every other copy is dropped,
     /// and every stream has had its microphone dropped and its events taken. What was accepted is decided.
     ///
-    /// It may be dropped before; the thread ends all the same.
+    /// Cancel safe: the thread ends even if the future is dropped before.
     pub async fn shutdown(self) {
         let Self { inbox, mut ended, worker, .. } = self;
         drop(inbox);
@@ -99,7 +99,7 @@ impl StageEngine {
 /// Runs when the thread ends, also if it panics.
 struct LastWords {
     worker: Arc<Worker>,
-    /// Its drop is what ends waiting.
+    /// Dropping it wakes those who wait for the end.
     _alive: watch::Sender<()>,
 }
 
@@ -243,7 +243,7 @@ impl Runner {
         self.let_go();
     }
 
-    /// Lets those go that are over, or have panicked: the readers of these pass what is left.
+    /// Removes streams that are over, or have panicked: the readers of these fail open and pass what is left.
     fn let_go(&mut self) {
         while let Some(seat) = self.over.pop() {
             let Some(mut stream) = self.streams[seat].take() else { continue };
@@ -262,8 +262,8 @@ const MOST_STREAMS: usize = 65_536;
 const FRAMES_A_ROUND: usize = 10;
 /// How long the worker sleeps without being woken.
 const LONGEST_REST: Duration = Duration::from_millis(10);
-/// How often those are looked at that nothing has come for: turns and microphones that stand still, and readers that
-/// have made room.
+/// How often streams without new input are polled: turns and microphones that stand still, and readers that have made
+/// room.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// With this pace a thousand streams have 100 frames in a round, enough to score in full groups.
 const PACE_A_STREAM: Duration = Duration::from_micros(2);
@@ -315,7 +315,7 @@ mod tests {
         assert_eq!(engine.open(StageOptions::default()).unwrap_err(), OpenError::EngineDead);
     }
 
-    /// By a stream whose seat there is not: nothing that a user can give does it.
+    /// By a seat that does not exist, which no input of a user can cause.
     async fn kill(engine: &StageEngine) {
         let shared = Arc::new(Shared { seat: usize::MAX, ..Shared::default() });
         let (mut ended, options) = (engine.ended.clone(), StageOptions::default());

@@ -45,7 +45,7 @@ pub enum Event {
     Suppressed(Suppressed),
     /// What the connection to speech-to-text needs beside audio, as `forward` in the gate's config says.
     Stt(SttStep),
-    /// Misfires, or what came after them, moved the bar.
+    /// Misfires, or what came after them, changed the level of the storm.
     Storm(StormStep),
     /// Shadow only: speech-to-text found words in audio that the gate would not have sent.
     WouldLose {
@@ -63,7 +63,7 @@ pub struct Audio {
     pub span: Span,
     /// The samples, in [-1, 1].
     pub samples: Arc<[f32]>,
-    /// Whether a gate has listened to it.
+    /// Whether a gate has decided on it.
     pub passage: Passage,
 }
 
@@ -74,14 +74,14 @@ pub enum Passage {
     Gated,
     /// Everything is forwarded, whatever the gate would do: shadow.
     Shadowed,
-    /// It went around the gate: bypass, or a failure that [`Health`] told.
+    /// It bypassed the gate: by the mode, or because the gate failed open, as [`Health`] told.
     Ungated,
 }
 
 /// A message or padding for the connection to speech-to-text: see [`SttInput`](crate::SttInput).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SttStep {
-    /// Close the connection: it costs and nobody speaks.
+    /// Close the connection: it is billed while it is open, and the user is silent.
     Close,
     /// The segment is over: ask for its final transcript.
     Finalize,
@@ -159,7 +159,7 @@ pub enum Health {
     },
 }
 
-/// Why audio passes around the gate.
+/// Why audio passes around the gate: it fails open.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Failure {
@@ -171,7 +171,7 @@ pub enum Failure {
     StreamPanicked,
     /// Audio waited for longer than `late_after`. Gating goes on 2 s later, if the queue is empty.
     WorkerLate,
-    /// The worker has not stirred for `late_after`. Gating goes on when it does.
+    /// The watchdog: the worker has made no progress for `late_after`. Gating goes on when it does.
     WorkerStuck,
     /// The worker is gone, and with it all streams of the engine. Start a new engine.
     WorkerDead,
@@ -212,11 +212,11 @@ impl MicCondition {
 pub enum Queue {
     /// Audio that waits for the worker: it is overloaded.
     Mic,
-    /// Events that wait to be taken: their reader is slow.
+    /// Events that wait to be taken: their reader is slow (back pressure).
     Events,
 }
 
-/// What became of a stream's audio so far, in samples at 16 kHz. What is not settled yet is in none.
+/// Totals of a stream's audio so far, in samples at 16 kHz. What is not settled yet is in none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Forwarded by the gate; in shadow, what it would have forwarded.

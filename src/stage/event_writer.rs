@@ -92,7 +92,7 @@ impl EventWriter {
         self.events.capacity() >= MOST_EVENTS_OF_A_FRAME
     }
 
-    /// Whether nobody reads any more.
+    /// Whether the reader is gone.
     pub(super) fn is_unread(&self) -> bool {
         self.events.is_closed()
     }
@@ -146,7 +146,7 @@ impl EventWriter {
         }
     }
 
-    /// The gate hears no more of this: what it had not decided on is not its any more.
+    /// The gate is bypassed from here on: what it had not decided on no longer counts as its own.
     pub(super) fn gate_left(&mut self) {
         let mut settled = Vec::new();
         let last = self.ledger.finish(|row, ended| settled.push((row.released.is_some(), row.reason, ended)));
@@ -154,7 +154,7 @@ impl EventWriter {
         last.into_iter().for_each(|run| self.suppressed(run));
     }
 
-    /// The gate cannot be asked any more: a turn that it left open ends with what was handed out.
+    /// The gate has failed: a turn that it left open ends with what was handed out.
     pub(super) fn gate_broke(&mut self) {
         if let Some(start) = self.speaking.take() {
             let speech = Span::new(start, self.handed);
@@ -343,7 +343,7 @@ impl EventWriter {
     }
 
     fn send(&mut self, event: Event) {
-        // There is room, or nobody reads.
+        // There is room, or the reader is gone.
         _ = self.events.try_send(Message::Event(event));
     }
 
@@ -386,7 +386,7 @@ fn moved(mut evidence: Evidence, origin: SampleIndex) -> Evidence {
 }
 
 /// More than a frame, or a change of the path, can make: at most three steps of the connection, a start, an end, a
-/// misfire, audio, a step of the bar, some runs that were suppressed, and what the watch says.
+/// misfire, audio, a step of the storm, some runs that were suppressed, and what the watchdogs say.
 const MOST_EVENTS_OF_A_FRAME: usize = 32;
 /// Results that wait, and stretches that they are compared with.
 const MOST_RESULTS: usize = 64;

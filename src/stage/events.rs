@@ -1,4 +1,4 @@
-//! The reader's side of a stream: events, and the audio itself when nobody is there to decide.
+//! The reader's side of a stream: events, and the audio itself when it fails open because no worker decides.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -44,11 +44,11 @@ pub struct Events {
 enum Phase {
     /// The worker.
     Worker,
-    /// Nobody: everything passes, until the worker has said that it is back after this takeover.
+    /// No worker: everything passes (fail open), until the worker has said that it is back after this takeover.
     Passing {
         takeover: u32,
     },
-    /// Nobody ever again.
+    /// No worker, for good.
     Orphaned,
     Over,
 }
@@ -203,7 +203,7 @@ impl Events {
         true
     }
 
-    /// Forgets the frames that nobody will ask for again.
+    /// Drops the frames that are settled, and not handed out again.
     fn forget_until(&mut self, settled: u64) {
         self.handed = self.handed.max(SampleIndex(settled));
         let over = |mic: &MicFrame| (mic.number + 1) * FRAME_LEN as u64 <= settled;

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Counts in buckets that grow by a tenth or so: 8 for each doubling, from a microsecond on.
+/// A histogram with logarithmic buckets: 8 for each doubling, from a microsecond on.
 #[derive(Debug)]
 pub(super) struct LatenessCounts {
     buckets: Box<[AtomicU64]>,
@@ -15,13 +15,13 @@ pub(super) struct LatenessCounts {
 pub struct Lateness {
     /// Frames that were decided on.
     pub frames: u64,
-    /// Half of them waited for less than this, to the next tenth or so; and so on.
+    /// The median, to the next tenth or so, as all quantiles here.
     pub p50: Duration,
-    /// 99 %.
+    /// The 99th percentile.
     pub p99: Duration,
-    /// 99.9 %.
+    /// The 99.9th percentile.
     pub p999: Duration,
-    /// All.
+    /// The longest wait.
     pub longest: Duration,
 }
 
@@ -62,7 +62,7 @@ fn bucket(us: u64) -> usize {
     ((exponent - 2) * 8 + (us >> (exponent - 3) & 7) as usize).min(BUCKETS - 1)
 }
 
-/// The least that the bucket no longer holds.
+/// The exclusive upper bound of the bucket.
 fn upper_us(bucket: usize) -> u64 {
     let next = bucket + 1;
     if next < 8 { next as u64 } else { (8 + next as u64 % 8) << (next / 8 - 1) }

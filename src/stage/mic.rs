@@ -15,8 +15,8 @@ use crate::moment::Moment;
 /// Takes the microphone's audio. Dropping it ends the stream: what was accepted is still decided.
 ///
 /// # Real-time
-/// [`push`](Self::push) resamples into frames and puts them into two lock-free rings: it does not allocate (but for
-/// the first chunk), lock or wait. When the worker sleeps, it is woken by one system call.
+/// [`push`](Self::push) resamples into frames and puts them into two lock-free ring buffers: it does not allocate (but
+/// for the first chunk), lock or wait. When the worker sleeps, it is woken by one system call.
 pub struct MicIn {
     intake: Option<Intake>,
     channel: u16,

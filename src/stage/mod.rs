@@ -45,8 +45,8 @@
 //! cannot be read, from the start. What was accepted and not yet decided on passes too, and nothing twice.
 //!
 //! Every queue is bounded. Feeding a stream never waits: what finds no room is refused with an error or, for the
-//! microphone, lost, counted and reported. Events that are not taken hold their stream up, not the others; then its
-//! microphone's queue fills.
+//! microphone, lost, counted and reported. Events that are not taken put back pressure on their own stream, not on
+//! others; then its microphone's queue fills.
 //!
 //! # Cancel safety
 //! The only calls that wait are [`Events::next`], [`Control::reconfigure`], [`Control::caught_up`] and
@@ -97,14 +97,14 @@ use mic::Lane;
 use shared::Shared;
 use stream::Parts;
 
-/// One stream: a microphone, the agent that it hears, and what comes of it.
+/// One stream: a microphone, the agent's playback, and the events.
 #[derive(Debug)]
 pub struct GateStage {
     /// Takes the microphone's audio.
     pub mic: MicIn,
     /// Takes what the agent says.
     pub playback: PlaybackIn,
-    /// Steers.
+    /// Controls the stream.
     pub control: Control,
     /// What comes out.
     pub events: Events,

@@ -10,7 +10,7 @@ use crate::config::GateConfig;
 pub struct StageOptions {
     /// How the gate decides.
     pub gate: GateConfig,
-    /// Whether the gate's word counts.
+    /// Whether the gate's decisions apply.
     pub mode: Mode,
     /// Which channel of the microphone's audio is used, counted from 0.
     pub mic_channel: u16,
@@ -20,11 +20,11 @@ pub struct StageOptions {
     pub mic_queue: Duration,
     /// Playback that is not played yet, at most. 1 s to an hour.
     pub playback_queue: Duration,
-    /// Events that wait to be taken, at most. While they do, the stream stands still and its microphone's queue
-    /// grows. 64 to 65,536; most hold 10 ms of speech.
+    /// Events that wait to be taken, at most. When so many do, back pressure holds the stream up and its microphone's
+    /// queue grows. 64 to 65,536; most hold 10 ms of speech.
     pub event_queue: usize,
-    /// Audio that waits for the worker for this long passes around the gate, and so does all audio once the worker
-    /// has not stirred for this long.
+    /// The watchdog: audio that waits for the worker for this long passes around the gate (fail open), and so does all
+    /// audio once the worker has made no progress for this long.
     pub late_after: Duration,
     /// No audio from the microphone for this long ends a turn that is under way. Pipecat's `audio_idle_timeout`.
     pub audio_idle_timeout: Duration,
@@ -49,15 +49,15 @@ impl Default for StageOptions {
     }
 }
 
-/// Whether the gate's word counts.
+/// Whether the gate's decisions apply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Mode {
-    /// What the gate forwards goes on.
+    /// What the gate forwards is handed out.
     #[default]
     Gate,
-    /// Everything goes on; what the gate would have done is told and counted.
+    /// Everything is handed out; what the gate would have done is told and counted.
     Shadow,
-    /// Everything goes on and nothing is decided.
+    /// Everything is handed out and nothing is decided.
     Bypass,
 }
 

@@ -193,7 +193,7 @@ fn length(chunk: &Chunk<'_>) -> Duration {
 
 /// The longest `playback_queue`: an hour.
 const FARTHEST: Duration = Duration::from_secs(3_600);
-/// A player with the usual buffer bridges a chunk that comes so much too late.
+/// A player with the usual buffer has no underrun from a chunk that comes so much too late.
 const UNDERRUN: Duration = Duration::from_millis(40);
 /// Play-out times are often rounded.
 const SAME_TIME: Duration = Duration::from_millis(5);

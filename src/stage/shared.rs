@@ -1,4 +1,4 @@
-//! What the three sides of a stream — who feeds it, the worker, who takes its events — know of each other.
+//! The state that the three sides of a stream share: who feeds it, the worker, who takes its events.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread::Thread;
@@ -8,7 +8,7 @@ use super::clock::{Clock, nanos};
 use crate::frame::Frame;
 use crate::moment::Moment;
 
-/// Of one stream.
+/// The shared state of one stream.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     /// Its place in the engine.
@@ -43,11 +43,11 @@ pub(super) struct MicFrame {
     pub(super) frame: Frame,
 }
 
-/// The worker as others see it.
+/// The worker, as others see it.
 #[derive(Debug)]
 pub(super) struct Worker {
     pub(super) clock: Clock,
-    /// Counts real time, whatever the clock does: a thread is stuck in real time.
+    /// The watchdog's clock: real time, whatever the engine's clock does, because a thread is stuck in real time.
     pulse: Clock,
     beat: AtomicU64,
     gone: AtomicBool,
@@ -86,14 +86,14 @@ impl Worker {
         }
     }
 
-    /// The worker is alive at this moment of real time.
+    /// The worker's heartbeat at this moment of real time.
     pub(super) fn beat(&self) -> Moment {
         let now = self.pulse.now();
         self.beat.store(nanos(now.since_start()), Ordering::Release);
         now
     }
 
-    /// For how long it has not stirred.
+    /// The time since the worker's last heartbeat.
     pub(super) fn still_for(&self) -> Duration {
         let beat = Moment::from(Duration::from_nanos(self.beat.load(Ordering::Acquire)));
         self.pulse.now().since(beat)
@@ -136,12 +136,12 @@ impl Seats {
         self.taken.iter().map(|word| word.load(Ordering::Acquire).count_ones() as usize).sum()
     }
 
-    /// Its stream has something to do; says whether that is news.
+    /// Marks its stream as having something to do; says whether that is news.
     pub(super) fn call(&self, seat: usize) -> bool {
         !set(&self.called, seat)
     }
 
-    /// Those that were called since this was asked last.
+    /// The seats that were marked since this was asked last.
     pub(super) fn answer(&self, seats: &mut Vec<usize>) {
         for (place, word) in self.called.iter().enumerate() {
             let mut called = word.swap(0, Ordering::AcqRel);

@@ -44,7 +44,7 @@ pub(super) struct Stream {
     watch: Watch,
     /// Takeovers by the reader that were answered.
     takeovers: u32,
-    /// The reader stood still until this moment: what waited did not wait for the worker.
+    /// Back pressure of the reader lasted until this moment: what waited did not wait for the worker.
     reader_slow_until: Option<Moment>,
     /// Who waits until everything that came is done.
     waiting: Vec<oneshot::Sender<()>>,
@@ -57,7 +57,7 @@ pub(super) struct Stream {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Path {
     Gate,
-    /// Around it, because it was told to.
+    /// Around it, by the mode.
     Bypass,
     /// Around it, until the queue is empty and this frame has come.
     Late {
@@ -345,7 +345,7 @@ fn start_of(frame: u64) -> SampleIndex {
     SampleIndex(frame * FRAME_LEN as u64)
 }
 
-/// 2 s of frames: a worker that has too much to do is not given more of it at once.
+/// 2 s of frames, a cooldown: a worker that was overloaded is not given the gate's work again at once.
 const LATE_AT_LEAST: u64 = 200;
 /// 10 s of frames: longer holes are not filled frame by frame.
 const LONGEST_HOLE: u64 = 1_000;

@@ -44,7 +44,8 @@ impl Unplayed {
     pub(super) fn next_due(&mut self, now: SampleIndex) -> Option<(Frame, SampleIndex)> {
         let next = self.frames.front()?;
         let fitted = self.fit.sample(next.at)?;
-        // Within a run the microphone's own samples are counted: a reference that jitters is a bad one.
+        // Within a run the microphone's own samples are counted, because jitter of the reference harms echo
+        // cancellation.
         let at = match self.last {
             Some((played, at)) => {
                 let counted = SampleIndex(at.0.saturating_add(samples_in(next.at.since(played))));
@@ -72,8 +73,9 @@ impl Unplayed {
     }
 }
 
-/// Which sample of the microphone belongs to a moment. A chunk can come late but never early, so the earliest
-/// arrivals of the last seconds tell; the windows are short enough for two clocks to drift apart by 1 ms at most.
+/// The clock fit: which sample of the microphone belongs to a moment. A chunk can come late but never early, so the
+/// earliest arrivals of the last seconds tell (jitter is one-sided); the windows are short enough for a clock drift of
+/// 1 ms at most.
 #[derive(Debug, Default)]
 struct ClockFit {
     /// The moment of sample 0 by the earliest arrival of this window and the last, in ns.

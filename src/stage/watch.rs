@@ -1,4 +1,4 @@
-//! What is watched of a stream beside speech: the microphone, the playback, the queues.
+//! The watchdogs of a stream: the microphone, the playback, the queues.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use super::event::{Health, MicCondition, Queue};
 use crate::frame::{FLOOR_DBFS, FRAME_LEN, Frame, duration_of, samples_in};
 use crate::moment::Moment;
 
-/// Turns what it is told into reports, each once.
+/// Turns what it is told into health reports, each once.
 #[derive(Debug)]
 pub(super) struct Watch {
     condition: MicCondition,
@@ -160,7 +160,7 @@ impl Playback {
     }
 }
 
-/// 1 s: long enough for no pause of a codec to look so.
+/// 1 s: longer than the zeros of any codec's pause.
 const MUTED_FRAMES: u32 = 100;
 /// A tenth of a second's frames: words go missing.
 const LOSSY_FRAMES: u32 = 10;

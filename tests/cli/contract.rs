@@ -189,5 +189,5 @@ fn forwarded(rows: &[Row]) -> usize {
     rows.iter().filter(|row| row.forwarded).count()
 }
 
-/// All that the design knows, some of which nothing gives yet.
+/// All reasons of the design, some of which no detector gives yet.
 const REASONS: [&str; 5] = ["silence", "echo", "burst", "storm", "breaker"];

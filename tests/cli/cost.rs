@@ -1,4 +1,4 @@
-//! `voxgate cost`: the shipped scenarios, a price of one's own, and rubbish.
+//! `voxgate cost`: the shipped scenarios, a price of one's own, and invalid input.
 
 use serde_json::Value;
 use tempfile::TempDir;

@@ -39,7 +39,7 @@ fn what_comes_on_standard_input_is_an_input_too() {
     assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
 }
 
-/// `voxgate config --config c.toml > c.toml`: the shell has emptied it, and nobody may take that for settings.
+/// `voxgate config --config c.toml > c.toml`: the shell has emptied it, and an empty file is not taken for settings.
 #[test]
 fn what_is_printed_into_its_own_input_is_refused() {
     let dir = folder();

@@ -1,4 +1,4 @@
-//! What somebody types who has not read the help, and what it is answered with.
+//! First tries without reading the help, and the messages for them.
 
 use tempfile::TempDir;
 

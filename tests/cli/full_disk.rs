@@ -1,4 +1,4 @@
-//! Every command with nowhere to print to.
+//! Every command when its standard output cannot be written.
 
 #![cfg(target_os = "linux")]
 
@@ -29,7 +29,7 @@ fn every_command_says_that_the_disk_is_full() {
     }
 }
 
-/// Nobody reads: that is no fault.
+/// A broken pipe is no error.
 #[test]
 fn every_command_ends_quietly_when_its_reader_is_gone() {
     for (args, _) in COMMANDS.iter().filter(|(_, prints)| *prints == Prints::Always) {

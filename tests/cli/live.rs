@@ -1,4 +1,4 @@
-//! A stream that has no end: what is there while it goes on, and when a signal ends it.
+//! Live streams: what is written while a stream goes on, and when a signal ends it.
 
 #![cfg(unix)]
 
@@ -158,6 +158,6 @@ fn exit_code(child: &mut Child) -> Option<i32> {
     child.wait().unwrap().code()
 }
 
-/// What takes longer never comes.
+/// The timeout of every wait.
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(5);

@@ -1,4 +1,4 @@
-//! Hours of audio in the memory of minutes.
+//! Bounded memory: hours of audio take no more of it than minutes.
 
 #![cfg(target_os = "linux")]
 

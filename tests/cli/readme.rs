@@ -19,7 +19,7 @@ fn every_output_that_is_shown_is_printed() {
     assert!(shown >= 5, "{shown} blocks were found");
 }
 
-/// Output that nobody marked is output that nobody checks.
+/// Output that is not marked would not be checked.
 #[test]
 fn no_output_of_a_run_is_shown_unmarked() {
     let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();

@@ -97,7 +97,7 @@ fn the_address_comes_from_the_option_a_file_or_the_environment() {
     }
 }
 
-/// What comes from outside does not paint the terminal in an error either.
+/// Escape sequences from outside do not reach the terminal in an error either.
 #[test]
 fn an_error_is_printable() {
     let output = voxgate().args(["cost", "estimate", "no\u{1b}[31m\u{202e}where.toml"]).output().unwrap();

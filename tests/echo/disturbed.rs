@@ -1,4 +1,4 @@
-//! Playback that comes late, in heaps or not at all, and a microphone that loses frames.
+//! Playback that comes late, in batches or not at all, and a microphone that loses frames.
 
 use super::*;
 use voxgate::Evidence;

@@ -24,12 +24,12 @@ pub(crate) struct Path {
     pub(crate) swing_db: f64,
     /// A telephone: 300 to 3,400 Hz and 8 bits of mu-law.
     pub(crate) narrow: bool,
-    /// A weak echo canceller in the device: it takes away so much, and chops.
+    /// A weak echo suppressor in the device: it attenuates by so much, and chops.
     pub(crate) suppressor_db: Option<f64>,
     /// Opus on the way to the loudspeaker and on the way from the microphone, in bits a second.
     pub(crate) opus: Option<i32>,
-    /// A telephone put down on the table: its loudspeaker gives 400 Hz and up and is driven hard, its microphone
-    /// is held open only for what is loud.
+    /// A hands-free telephone: its loudspeaker gives 400 Hz and up and is driven into distortion, its microphone has a
+    /// noise gate.
     pub(crate) hands_free: bool,
 }
 
@@ -60,7 +60,7 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// Nobody but the agent.
+    /// Far-end single talk: the agent alone speaks.
     pub(crate) fn agent_alone(seconds: f64, path: &Path) -> Self {
         Self::of_agent(looped(&clip(AGENT), samples(seconds)), path)
     }
@@ -80,7 +80,7 @@ impl Scene {
         Self { mic: limited(mic), playback, near, user_ms: Vec::new() }
     }
 
-    /// The user cuts in twice, so much louder than the echo.
+    /// Double talk: the user cuts in twice, so much louder than the echo.
     pub(crate) fn barge_in(seconds: f64, near_over_echo_db: f64, path: &Path) -> Self {
         let playback = looped(&clip(AGENT), samples(seconds));
         let mut mic = path.echo(&playback);
@@ -108,7 +108,7 @@ impl Scene {
 }
 
 impl Path {
-    /// The agent's voice at the microphone.
+    /// The echo: the agent's voice at the microphone.
     fn echo(&self, playback: &[f32]) -> Vec<f32> {
         let received = self.opus.map(|bits| opus::coded(playback, bits));
         let playback = received.as_deref().unwrap_or(playback);
@@ -150,7 +150,7 @@ impl Path {
     }
 }
 
-/// A dozen reflections within 60 ms.
+/// Convolves with a room's impulse response: a dozen reflections within 60 ms.
 fn reverberant(direct: &[f64]) -> Vec<f32> {
     let mut random = Random(7);
     let taps: Vec<(usize, f64)> = (1..=12)
@@ -184,7 +184,7 @@ fn small_loudspeaker(sound: &mut [f64]) {
     }
 }
 
-/// A gate as speakerphones have it: 12 dB down while nothing is louder than -45 dBFS.
+/// A noise gate as speakerphones have it: 12 dB down while nothing is louder than -45 dBFS.
 fn hold_open(mic: &mut [f32]) {
     let mut gain = 1.0;
     for chunk in mic.chunks_mut(80) {

@@ -135,7 +135,7 @@ async fn tell(store: &impl GuardStore, url: &str) {
     names_can_be_copied(store, url).await;
 }
 
-/// Names that are long, and names that would paint the terminal: what is shown can be copied, and is taken back.
+/// Names that are long, and names with escape sequences: what is shown can be copied, and is taken back.
 async fn names_can_be_copied(store: &impl GuardStore, url: &str) {
     let painted = "host\u{1b}[31m\u{202e}\n\u{9b}2J";
     let (twin_a, twin_b) = ("twin\u{200b}", "twin\\u{200b}");
@@ -163,7 +163,7 @@ async fn names_can_be_copied(store: &impl GuardStore, url: &str) {
     has(&err, &["2 workers are shown as `twin\\u{200b}`"]);
 }
 
-/// What cannot be printed is an error, and nobody is released unseen.
+/// What cannot be printed is an error, and nothing is released that was not shown.
 #[cfg(target_os = "linux")]
 fn on_a_full_disk(url: &str) {
     let release = ["release", "host-1:4711", "--yes"];

@@ -11,7 +11,7 @@ use voxgate::guard::store::{
     Spent, Survey, Take, Taken, Token, Usage, UsageKind, WorkerReport, WorkerState,
 };
 
-/// Time passes: by itself, or because the test says so.
+/// How time passes: by a real clock, or by a mock clock.
 pub(crate) trait Pass: Send + Sync {
     fn pass(&self, time: Duration) -> impl Future<Output = ()> + Send;
 }
@@ -106,7 +106,7 @@ async fn a_room_has_one_holder(store: &impl GuardStore) {
     assert_eq!(store.release(&next).await.unwrap(), Release::NotHeld);
 }
 
-/// The answer to the first may have been lost on its way.
+/// A retry is idempotent: the answer to the first try may have been lost on its way.
 async fn a_second_try_is_the_same_claim(store: &impl GuardStore) {
     let first = granted(taken(store, &room("again", "one", 1)).await);
     let second = granted(taken(store, &room("again", "one", 1)).await);
@@ -149,7 +149,7 @@ async fn a_late_release_frees_nobody_elses_claim(store: &impl GuardStore, time: 
         );
     }
     ready(store, "one", 9).await;
-    // The same worker, even the same attempt: only the fence tells them apart.
+    // The same worker, even the same attempt: only the fencing token tells them apart.
     let (later, later_slot) = (
         granted(taken(store, &room("late", "one", 1)).await),
         granted(taken(store, &lease("late", 1, "one", 1)).await),
@@ -403,7 +403,7 @@ pub(crate) fn term() -> LeaseTerm {
     LeaseTerm::new(Duration::from_micros(1_499_700)).unwrap()
 }
 
-/// What a wait is longer than the term that it waits for.
+/// The margin by which a wait is longer than the term that it waits for.
 const MARGIN: Duration = Duration::from_millis(60);
 const ROOMS: usize = 10_000;
 const TASKS: usize = 20;

@@ -15,7 +15,8 @@ use voxgate::guard::{Claim, DispatchGuard, Doubt, LeaseState, Loss, NameUse, Wor
 use crate::contract::{granted, lease, name, ready, room, term};
 use crate::server::{self, GRACE, hasty, patient, term_ms};
 
-/// Without persistence everything is forgotten; who held a room takes it up again, and nobody else gets it.
+/// Without persistence everything is forgotten; a former holder takes its room up again in the grace period, and no
+/// other worker gets it.
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_is_killed_and_restarted_in_mid_lease() {
     let _quiet = crate::BUSY.read().await;
@@ -154,7 +155,7 @@ async fn ready_when_it_answers(store: &impl GuardStore, worker: &str) {
     panic!("the store does not come back");
 }
 
-/// Of short leases, and so of a short grace, but of patience.
+/// Short leases, and so a short grace period, but a long timeout.
 fn brief() -> SharedConfig {
     SharedConfig { timeout: patient().timeout, ..hasty() }
 }
@@ -164,7 +165,7 @@ fn policy(worker: &str, term: LeaseTerm) -> WorkerPolicy {
     WorkerPolicy { worker: name(worker), agent: None, build: name("v1"), capacity, term }
 }
 
-/// As an application uses it: claimed, renewed by itself, lost with the store, free again.
+/// The life of a lease in an application: claimed, renewed by its heartbeat, lost with the store, free again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_lives_and_ends_with_its_lease() {
     let _quiet = crate::BUSY.read().await;
@@ -242,7 +243,7 @@ async fn a_redis_that_evicts_is_refused() {
     assert!(error.to_string().contains("set maxmemory-policy to noeviction"), "{error}");
 }
 
-/// Were a lease to outlast the grace, it could be granted again before it ended.
+/// Were a lease to outlast the grace period, it could be granted again before it ended.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_term_longer_than_the_grace_is_refused() {
     let _quiet = crate::BUSY.read().await;

@@ -1,4 +1,4 @@
-//! A Redis that means harm: what it makes of this process's memory, and of its arithmetic.
+//! A malicious Redis: it exhausts no memory of this process, and overflows none of its arithmetic.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -12,7 +12,7 @@ use crate::server::patient;
 /// What it answers to a step.
 #[derive(Clone, Copy)]
 enum Evil {
-    /// A list of so many nothings: three bytes each, and twenty times that in memory.
+    /// A list of so many nulls: three bytes each, and twenty times that in memory.
     Nothings(usize),
     /// A text of so many bytes.
     Text(usize),
@@ -68,7 +68,7 @@ async fn numbers_past_u64_are_errors() {
     }
 }
 
-/// The address of a server that greets, says that it is `seconds` past 1970, and then does harm.
+/// The address of a server that greets, says that it is `seconds` past 1970, and then gives the malicious answer.
 fn serve(seconds: &'static str, evil: Evil) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

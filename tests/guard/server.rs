@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use voxgate::guard::store::{LeaseTerm, SharedConfig};
 
-/// What a store under test is made with: patience, because test machines are busy.
+/// The configuration of a store under test: a long timeout, because test machines are busy.
 pub(crate) fn patient() -> SharedConfig {
     SharedConfig { longest_lease: term_ms(20_000), timeout: Duration::from_secs(10), ..SharedConfig::default() }
 }
 
-/// For a test in which the store is to be late, or to lose its memory.
+/// Short leases and a short timeout, for a test in which the store is late or loses its state.
 pub(crate) fn hasty() -> SharedConfig {
     SharedConfig { longest_lease: term_ms(1_500), timeout: Duration::from_millis(500), ..patient() }
 }

@@ -1,4 +1,4 @@
-//! A room that is not there: a server of its own, whose loudspeaker comes back at the microphone.
+//! A virtual room: a PulseAudio server of its own, whose loudspeaker comes back at its microphone.
 
 use std::fmt;
 use std::io::{BufRead, BufReader};
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 pub(crate) struct Room {
     server: Child,
     dir: TempDir,
-    /// Sound that has to share the processor is torn: one room at a time.
+    /// One room at a time: servers that share the processor have underruns.
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -206,7 +206,7 @@ pub(crate) fn sentence() -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// Nothing of the server or the user that this machine may have.
+/// Isolates a command from the audio server and the user's settings that this machine may have.
 fn surround(command: &mut Command, dir: &Path) {
     command.env("PULSE_SERVER", format!("unix:{}", dir.join("native").display()));
     command.env("XDG_RUNTIME_DIR", dir).env("HOME", dir).env("NO_COLOR", "1");
@@ -217,7 +217,7 @@ fn is_installed(program: &str) -> bool {
     std::env::split_paths(&path).map(|folder: PathBuf| folder.join(program)).any(|file| file.is_file())
 }
 
-/// Long enough for a busy machine, short enough for somebody who waits.
+/// Long enough for a busy machine, short enough for a person who waits.
 const PATIENCE: Duration = Duration::from_secs(40);
 
 /// 36854 of 65536 is -15 dB.

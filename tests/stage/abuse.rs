@@ -46,7 +46,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// As a call has it, as a calendar has it, and as nobody has it.
+/// Media times: of a call, since the Unix epoch, and arbitrary ones.
 fn time() -> impl Strategy<Value = Duration> {
     prop_oneof![
         6 => (0..30_000_u64).prop_map(Duration::from_millis),
@@ -57,7 +57,7 @@ fn time() -> impl Strategy<Value = Duration> {
     ]
 }
 
-/// A detector that nobody would write.
+/// A detector with arbitrary scores, which may panic.
 struct Wild {
     plan: Plan,
     frames: usize,

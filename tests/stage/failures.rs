@@ -1,4 +1,4 @@
-//! Audio fails open: whoever dies, what the user says goes on, once.
+//! Audio fails open: whichever part dies, what the user says is handed out, once.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -15,7 +15,7 @@ use super::support::{
     all, assert_turns_alternate, audio, by_hand, check_audio, chunk, feed, frames, plain, roomy, sample,
 };
 
-/// The default detector, until something is done to it.
+/// The default detector, until a fault is injected.
 struct Sick {
     healthy: Box<dyn Vad>,
     frames: usize,
@@ -166,7 +166,7 @@ async fn a_detector_that_panics_when_it_is_dropped_costs_nothing() {
     assert_eq!(check_audio(&all(sound).await, &mic), plain(&GateConfig::default(), &mic).0);
 }
 
-/// Of whoever waits for events, whose executor is broken.
+/// A waker of a broken executor.
 struct PanickingWaker;
 
 impl Wake for PanickingWaker {

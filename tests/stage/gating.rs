@@ -129,7 +129,7 @@ async fn a_reader_that_is_slow_holds_up_its_own_stream_and_loses_what_finds_no_r
         slow.push(chunk(packet)).unwrap();
         match n + 1 {
             n if n < full_with => control.caught_up().await.unwrap(),
-            // It has told as much as it may: from here on it stands still.
+            // Its event queue is full: back pressure stops it here.
             n if n == full_with => while control.totals() == before {},
             _ => {}
         }

@@ -91,7 +91,7 @@ impl Peer {
     }
 }
 
-/// A program that ends when nobody needs it.
+/// A child process that is ended when dropped.
 struct Ended(Child);
 
 impl Drop for Ended {

@@ -48,7 +48,7 @@ pub(crate) fn of_suppressed(run: &Suppressed) -> Value {
     })
 }
 
-/// A step of the bar that misfires raise.
+/// The event of a step of the storm: misfires raised its level, or it fell.
 pub(crate) fn of_storm(step: &StormStep) -> Value {
     json!({
         "event": "storm", "t_ms": step.at.as_ms(), "from": step.from.as_str(), "to": step.to.as_str(),
@@ -56,7 +56,7 @@ pub(crate) fn of_storm(step: &StormStep) -> Value {
     })
 }
 
-/// The run of frames under way that nobody recorded: holes, or repetitions.
+/// The run of frames under way that were not recorded: holes, or repetitions.
 #[derive(Debug, Default)]
 pub(crate) struct ArtefactRun(Option<(Artefact, Span)>);
 

@@ -7,7 +7,7 @@ use voxgate::{Decision, Gate, Span, Verdict};
 
 use crate::paint::{BOLD, DIM, paint};
 
-/// The frames that somebody asked about, and what there is to say of those that came by.
+/// The frames that were asked about, and the explanations of those that have come.
 #[derive(Debug, Default)]
 pub(crate) struct Explainer {
     /// Instants in milliseconds, sorted, the next one last.

@@ -1,4 +1,4 @@
-//! What is said to somebody who tries the command for the first time.
+//! Messages for first-time users of the command.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -18,7 +18,7 @@ pub(crate) fn print(mut error: clap::Error) -> anyhow::Result<ExitCode> {
     }
     let code = ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
     match error.print() {
-        // Where standard error cannot be written, there is nobody to tell.
+        // Where standard error cannot be written, no message is possible.
         Err(failed) if !error.use_stderr() => Err(crate::write_error::cannot_write(Path::new("-"), failed)),
         _ => Ok(code),
     }

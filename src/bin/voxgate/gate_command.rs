@@ -113,7 +113,7 @@ fn refuse_wrong_files(args: &GateArgs, config: &GateConfig) -> anyhow::Result<()
     args.output.refuse_other_formats()
 }
 
-/// Until the input ends, a signal comes, or everybody who reads the output went away.
+/// Until the input ends, a signal comes, or all readers of the output are gone (broken pipes).
 fn pump(
     source: &mut Source,
     intake: &mut Intake,
@@ -122,7 +122,7 @@ fn pump(
     interrupt: &Interrupt,
 ) -> anyhow::Result<()> {
     let (sample_rate, channels, waits) = (source.sample_rate, source.channels, source.waits());
-    // Input that waits ends by itself, after what had already come.
+    // Input that can wait is ended by the signal itself, after what had already come.
     let stopped = || !waits && interrupt.signal().is_some();
     while !stopped() && !session.outputs.deserted() && session.broken.is_none() {
         let Some(samples) = source.read().context(GATED_BEFORE)? else { break };
@@ -331,7 +331,7 @@ fn report_input(report: &IntakeReport, damaged_packets: u64) {
 /// To standard output, unless something else goes there.
 fn print(args: &GateArgs, text: &str) -> anyhow::Result<()> {
     if args.output.uses_stdout() {
-        // Where standard error cannot be written, there is nobody to tell.
+        // Where standard error cannot be written, no message is possible.
         let _ = anstream::stderr().lock().write_all(text.as_bytes());
         return Ok(());
     }

@@ -113,7 +113,7 @@ impl Read for Waiting {
     }
 }
 
-/// Hands on what comes, as it comes, until nobody wants it.
+/// Hands on blocks as they come, until the receiver is gone.
 fn fill(mut from: impl Read, filled: &SyncSender<std::io::Result<Vec<u8>>>) {
     let mut block = vec![0; BLOCK_BYTES];
     loop {
@@ -176,7 +176,7 @@ mod tests {
         assert_eq!((all, error.kind()), (vec![1], ErrorKind::ConnectionReset));
     }
 
-    /// Waits for bytes, and breaks off when nobody sends them any more.
+    /// Waits for bytes, and ends when the sender is gone.
     struct Pipe(Receiver<Vec<u8>>);
 
     impl Read for Pipe {

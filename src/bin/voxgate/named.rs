@@ -14,7 +14,7 @@ pub(crate) enum Format {
     JsonLines,
 }
 
-/// Refuses a name whose extension stands for another format. Extensions that stand for none are anybody's.
+/// Refuses a name whose extension stands for another format. Unknown extensions are accepted.
 pub(crate) fn refuse_other_format(argument: &str, format: Format, path: &Path) -> anyhow::Result<()> {
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default().to_lowercase();
     let Some((_, promised)) = KNOWN.iter().find(|(known, _)| known.contains(&extension.as_str())) else {

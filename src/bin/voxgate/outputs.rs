@@ -140,21 +140,21 @@ impl Outputs {
         }
     }
 
-    /// Sends on what was written, so that whoever reads it need not wait; the first failure since the last call.
+    /// Flushes what was written, so that its readers need not wait; the first failure since the last call.
     pub(crate) fn flush(&mut self) -> anyhow::Result<()> {
         let done = [self.frames.flush(), self.events.flush(), self.speech.flush(), self.stt.flush()];
         done.into_iter().for_each(|done| self.note(done));
         self.failed.take().map_or(Ok(()), Err)
     }
 
-    /// Whether somebody asked for output, and everybody who did went away.
+    /// Whether output was asked for, and all its readers are gone (broken pipes).
     pub(crate) fn deserted(&self) -> bool {
         let states = [self.frames.state(), self.events.state(), self.speech.state(), self.stt.state()];
         states.contains(&State::Deserted) && !states.contains(&State::Open)
     }
 
-    /// Closes the files. Where nothing came, a file that was there before stays. The totals, unless everybody
-    /// who might read them went away.
+    /// Closes the files. Where nothing came, a file that was there before stays. The totals, unless all their readers
+    /// are gone.
     ///
     /// # Errors
     /// The first failure; the other files are finished all the same.

@@ -20,13 +20,13 @@ pub(crate) fn warn(text: impl std::fmt::Display) {
     tell(paint(WARN, format_args!("warning: {}", printable(&text.to_string()))));
 }
 
-/// A line on standard error. Where that cannot be written, there is nobody to tell.
+/// A line on standard error. Where that cannot be written, no message is possible.
 pub(crate) fn tell(line: impl std::fmt::Display) {
     let _ = writeln!(anstream::stderr().lock(), "{line}");
 }
 
-/// Text of others as it may reach a terminal: what cannot be printed, such as escape codes, line ends and marks that
-/// turn the direction of text, is written as Rust writes it in a string, `\u{1b}`. All else stays as it is.
+/// Escapes text of others for a terminal: control characters and escape sequences, line ends and marks that turn the
+/// direction of text are written as Rust writes them in a string, `\u{1b}`. All else stays as it is.
 pub(crate) fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for part in text.split_inclusive(KEPT) {

@@ -23,7 +23,7 @@ pub(crate) struct ReleaseArgs {
     yes: bool,
 }
 
-/// Each is released by its fence: what was granted anew in the meantime stays.
+/// Each is released by its fencing token: what was granted again in the meantime stays.
 pub(crate) fn run(args: &ReleaseArgs) -> anyhow::Result<()> {
     let store = args.store.named()?;
     let survey = store.survey()?;

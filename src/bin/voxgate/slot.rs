@@ -21,10 +21,10 @@ pub(crate) struct Slot<W> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// Nobody asked for it, or it could not be written on.
+    /// Not asked for, or a write failed.
     Closed,
     Open,
-    /// Whoever read it went away.
+    /// A broken pipe: its reader is gone.
     Deserted,
 }
 
@@ -51,7 +51,7 @@ impl<W: Writer> Slot<W> {
         self.state
     }
 
-    /// Writes. A reader that went away is no error; any other failure is told once, and ends the output.
+    /// Writes. A broken pipe is no error; any other failure is told once, and ends the output.
     pub(crate) fn put(&mut self, write: impl FnOnce(&mut W) -> std::io::Result<()>) -> anyhow::Result<()> {
         let Some((writer, target)) = &mut self.open else { return Ok(()) };
         let Err(error) = write(writer) else { return Ok(()) };

@@ -74,7 +74,7 @@ impl Store {
         self.open(Everything)
     }
 
-    /// Gives back what somebody else holds.
+    /// Releases what others hold.
     pub(crate) fn release(&self, holds: &[Hold]) -> anyhow::Result<usize> {
         self.open(Releasing(holds))
     }
@@ -124,7 +124,7 @@ impl Store {
     }
 }
 
-/// What a server says is one line, and paints nothing.
+/// A server's message on one line, its escape sequences made visible.
 #[cfg(any(feature = "redis", feature = "postgres"))]
 fn told(error: StoreError) -> anyhow::Error {
     anyhow::Error::msg(printable(&error.to_string()))

@@ -1,4 +1,4 @@
-//! What a person wants to know after a run.
+//! The summary of a run.
 
 use std::fmt::Write;
 use std::time::Duration;

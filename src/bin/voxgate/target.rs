@@ -1,4 +1,4 @@
-//! Where an output goes, such that a run that fails leaves the file that was there before.
+//! Output files that are replaced atomically: a run that fails leaves the file that was there before.
 
 use std::fs::File;
 use std::io::{ErrorKind, Write};

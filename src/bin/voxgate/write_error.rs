@@ -1,4 +1,4 @@
-//! What a failed write means to whoever named the file.
+//! What a failed write means to the user.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -15,7 +15,7 @@ pub(crate) fn cannot_write(path: &Path, error: std::io::Error) -> anyhow::Error 
         _ => "",
     };
     match error.kind() {
-        // Whoever read it went away: no fault, and told apart by its kind.
+        // A broken pipe, which is no fault, and told apart by its kind.
         ErrorKind::BrokenPipe => error.into(),
         _ => anyhow::anyhow!("cannot write {name}: {error}{remedy}"),
     }

@@ -82,7 +82,7 @@ pub(crate) enum AudioOut {
     Wav(Box<hound::WavWriter<BufWriter<File>>>),
 }
 
-/// What comes before the samples where nobody can go back to write their number.
+/// The header before the samples of an output that cannot seek, so that their number cannot be filled in later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Header {
     None,

@@ -1,6 +1,6 @@
 //! Why a provider refuses, and what lifts it.
 
-/// Why it is over.
+/// Why a refusal is terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TerminalCause {
     /// The money is spent.
@@ -16,16 +16,16 @@ pub enum TerminalCause {
 pub enum Lifted {
     /// The next calendar month, UTC, or a payment before it.
     NextMonth,
-    /// Only that somebody pays, or sets the account right.
+    /// A payment, or a change of the account, and nothing else.
     Payment,
 }
 
 /// What is short for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransientCause {
-    /// Too many at once.
+    /// The concurrency limit: too many at once.
     Concurrency,
-    /// Too many in a time.
+    /// The rate limit: too many in a time.
     Rate,
     /// The allowance of the day is spent. Providers disagree on when a day ends.
     Daily,

@@ -29,7 +29,7 @@ pub(super) enum Said {
 pub(super) enum Meaning {
     Terminal(TerminalCause, Lifted),
     Transient(TransientCause),
-    /// It is said of what passes and of what does not.
+    /// Ambiguous: used for transient and for terminal refusals.
     Guess,
 }
 

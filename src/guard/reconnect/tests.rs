@@ -122,7 +122,7 @@ fn room() -> ReconnectGuard {
     ReconnectGuard::new(ReconnectPolicy::default(), 1)
 }
 
-/// Asks, and if it may, tries in vain.
+/// Asks; if the reconnect is allowed, it fails.
 fn reconnects(room: &mut ReconnectGuard, cause: DisconnectCause, second: u64) -> bool {
     let may = matches!(room.ask(cause, at(second)), ReconnectRuling::Reconnect { .. });
     room.closed(at(second));

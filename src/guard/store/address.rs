@@ -18,7 +18,7 @@ pub fn without_secrets(address: &str) -> String {
     };
     let (base, further) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
     let place = base.rsplit('@').next().unwrap_or_default();
-    // With an @ behind them the ? and the # are part of a password, or the @ is.
+    // If an @ follows, the ? or the # may be part of a password.
     let shown = if !further.contains('@') && is_place(place) { place } else { HIDDEN };
     scheme + shown
 }

@@ -1,4 +1,4 @@
-//! How much may be spent in which time.
+//! Rate limits and quotas: how much may be spent in which time.
 
 use std::num::NonZeroU64;
 
@@ -7,35 +7,35 @@ use serde::Serialize;
 use super::term::{RateWindow, StoreTime};
 use crate::guard::name::Name;
 
-/// How much may be spent in which time.
+/// A rate limit or a quota: how much may be spent in which time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Allowance {
-    /// At most `n` within any window of this length. Amounts are kept in slices of a sixtieth and come back
-    /// when the whole slice has left the window: never more than `n`, at times a sixtieth late.
+    /// At most `n` within any sliding window of this length. Amounts are counted in slices of a sixtieth of it, and
+    /// expire when the whole slice has left the window: never more than `n`, at times a sixtieth late.
     Sliding {
-        /// The most.
+        /// The limit.
         n: NonZeroU64,
         /// The window, written in microseconds.
         #[serde(rename = "per_us")]
         per: RateWindow,
     },
-    /// At most `n` in a calendar month, UTC. What is left over is lost.
+    /// A quota: at most `n` in a calendar month, UTC. Unused amounts do not carry over.
     Monthly {
-        /// The most.
+        /// The limit.
         n: NonZeroU64,
     },
 }
 
 impl Allowance {
-    /// The most that can be spent at a time.
+    /// The limit.
     pub fn n(self) -> u64 {
         match self {
             Self::Sliding { n, .. } | Self::Monthly { n } => n.get(),
         }
     }
 
-    /// The same window with another bound.
+    /// The same window with another limit.
     #[must_use]
     pub fn with_n(self, n: NonZeroU64) -> Self {
         match self {
@@ -45,12 +45,12 @@ impl Allowance {
     }
 }
 
-/// Asks to spend.
+/// A request to spend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spend {
-    /// Of what.
+    /// The resource.
     pub resource: Name,
-    /// How much may be.
+    /// Its limit.
     pub allowance: Allowance,
     /// How much is asked for.
     pub amount: u64,
@@ -59,14 +59,14 @@ pub struct Spend {
 /// The answer to [`Spend`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spent {
-    /// It is counted.
+    /// It is within the limit, and counted.
     Counted {
-        /// With this amount.
+        /// What is used, this amount included.
         used: u64,
     },
-    /// It would be too much, and is not counted.
+    /// It would exceed the limit, and is not counted.
     Over {
-        /// Without this amount.
+        /// What is used, without this amount.
         used: u64,
         /// When it would fit if nothing else is spent; `None` if it is more than the allowance.
         until: Option<StoreTime>,

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// A step whose outcome is unknown. It may have been done: to doubt is to stop spending.
+/// A step that failed, with an unknown outcome: it may have been done. Callers fail closed, and stop spending.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -11,7 +11,7 @@ pub enum StoreError {
         given: String,
         /// What is wrong with it.
         cause: String,
-        /// One that would do.
+        /// An address that would be accepted.
         expected: &'static str,
     },
     /// No connection.
@@ -22,15 +22,15 @@ pub enum StoreError {
         /// What the system said.
         cause: String,
     },
-    /// No answer in time. It may still come, and what was taken then ends by itself.
+    /// A timeout. The step may still be done; a slot that it takes then expires with its term.
     #[error("{store} did not answer within {after:?}; look at its load, or allow more with `timeout`")]
     Late {
         /// Redis or PostgreSQL.
         store: &'static str,
-        /// How long was waited.
+        /// The timeout.
         after: Duration,
     },
-    /// An answer that makes no sense.
+    /// An answer that is an error, or cannot be read.
     #[error("{store} refused: {cause}")]
     Refused {
         /// Redis or PostgreSQL.
@@ -38,22 +38,22 @@ pub enum StoreError {
         /// What it said.
         cause: String,
     },
-    /// A Redis that may throw claims away to make room.
+    /// A Redis that may evict keys, and with them claims.
     #[error(
         "this Redis may evict keys (maxmemory-policy {policy}), and with them claims that are held; set maxmemory-policy to \
          noeviction, or use another instance"
     )]
     Evicts {
-        /// What it is set to.
+        /// Its `maxmemory-policy`.
         policy: String,
     },
-    /// A system that gives no random numbers, without which two attempts could be taken for one.
+    /// A system without random numbers, which tokens need to be unique.
     #[error("the system gives no random numbers ({cause}); is it just starting, or is /dev/urandom missing?")]
     NoRandomness {
         /// What it said.
         cause: String,
     },
-    /// A term that would outlast the grace after a restart.
+    /// A lease term longer than the grace period after a restart.
     #[error("a term of {given:?} is longer than the store's longest_lease of {longest:?}; shorten it, or raise that")]
     TermTooLong {
         /// What was asked for.

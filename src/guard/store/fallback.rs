@@ -1,4 +1,4 @@
-//! What happens when the shared store does not answer.
+//! The fallback when the shared store does not answer: fail closed, or limits and claims of this process alone.
 
 use std::num::{NonZeroU32, NonZeroU64};
 
@@ -16,16 +16,16 @@ pub enum OnStoreFailure {
     /// Nothing is granted that the store did not grant: spending fails closed.
     #[default]
     Stop,
-    /// This process goes on alone with its share of each limit, beside what it was granted before; a limit
-    /// smaller than the number of workers has no share and stays shut. Rooms are claimed in this process
-    /// only: two workers may then get the same one.
+    /// This process goes on alone with its share of each limit, beside what it was granted before; a limit smaller
+    /// than the number of workers has no share and grants nothing. Rooms are claimed in this process only: two workers
+    /// may then get the same one (split brain).
     Local {
         /// Workers that share the limits.
         workers: NonZeroU32,
     },
 }
 
-/// A store with another behind it, in this process, for when it fails.
+/// A shared store, with a store in this process as its fallback.
 #[derive(Debug)]
 pub struct Fallback<S> {
     store: S,
@@ -39,8 +39,8 @@ impl<S: GuardStore> Fallback<S> {
         Self { store, local: MemoryStore::new(), policy }
     }
 
-    /// How many workers share a limit that each applies alone; the error if none may, and where the store is
-    /// well but was set up or asked wrongly.
+    /// The number of workers that share a limit in the fallback. The error where the policy is to fail closed, and
+    /// where the store works but was set up or asked wrongly.
     fn alone(&self, error: &StoreError) -> Result<NonZeroU32, StoreError> {
         match (self.policy, error) {
             (OnStoreFailure::Local { workers }, StoreError::Unreachable { .. } | StoreError::Late { .. }) => {
@@ -93,7 +93,7 @@ impl<S: GuardStore> GuardStore for Fallback<S> {
         self.local.spend(&Spend { allowance, ..request.clone() }).await
     }
 
-    /// Told to both, so that this process knows its own worker when it is alone.
+    /// Sent to both stores, so that the fallback knows this process's worker.
     async fn report(&self, worker: &WorkerReport) -> Result<Reported, StoreError> {
         let local = self.local.report(worker).await?;
         match self.store.report(worker).await {

@@ -1,4 +1,4 @@
-//! What can be held, and by whom it is.
+//! Slots that can be held, and their holders.
 
 use std::num::NonZeroU32;
 
@@ -9,15 +9,15 @@ use super::StoreError;
 use super::StoreTime;
 use crate::guard::Name;
 
-/// What can be held.
+/// A slot that can be held.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Slot {
-    /// The one place of an agent in a room.
+    /// The only slot of an agent in a room.
     Room(Name),
-    /// One of several equal places: a connection, a session.
+    /// One of several equal slots, as of a counting semaphore: a connection, a session.
     Resource {
-        /// Which.
+        /// The resource.
         name: Name,
         /// How many there are.
         of: NonZeroU32,
@@ -25,7 +25,7 @@ pub enum Slot {
 }
 
 impl Slot {
-    /// Of the room or the resource.
+    /// The name of the room or the resource.
     pub fn name(&self) -> &Name {
         match self {
             Self::Room(name) | Self::Resource { name, .. } => name,
@@ -41,13 +41,12 @@ impl Slot {
     }
 }
 
-/// Tells a second try of one attempt from another attempt.
+/// An idempotency token: it tells a retry of one attempt from another attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Token(pub u64);
 
 impl Token {
-    /// 64 random bits of the system's: no other attempt has them, not of a process that was forked or of a machine
-    /// that was copied while it ran.
+    /// 64 random bits of the system's: unique even if the process was forked, or the machine copied while it ran.
     ///
     /// # Errors
     /// [`StoreError::NoRandomness`], on a system that has none.
@@ -57,11 +56,11 @@ impl Token {
     }
 }
 
-/// Grows with every grant: a resource that has seen a higher one refuses a lower one.
+/// A fencing token: it grows with every grant, and a resource that has seen a higher one refuses a lower one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Fence(pub u64);
 
-/// Who asks.
+/// Who asks for a slot, or holds it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Holder {
     /// The worker.
@@ -72,48 +71,48 @@ pub struct Holder {
     pub session: Option<Name>,
 }
 
-/// A slot that was granted.
+/// A slot that was granted for a term.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hold {
-    /// Of what.
+    /// The slot.
     pub slot: Slot,
-    /// To whom.
+    /// Its holder.
     pub holder: Holder,
-    /// Higher than all before.
+    /// The fencing token, higher than all before.
     pub fence: Fence,
     /// When it was granted.
     pub since: StoreTime,
-    /// When it ends, unless it is renewed.
+    /// When it expires, unless it is renewed.
     pub expires: StoreTime,
     /// Which store granted it.
     pub origin: Origin,
 }
 
-/// Where a hold lives.
+/// Which store granted a hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
-    /// In the store that was asked.
+    /// The store that was asked.
     Store,
-    /// In this process, because the store did not answer.
+    /// The fallback in this process, because the store did not answer.
     Fallback,
 }
 
-/// Somebody's hold, as others see it.
+/// A hold, as others see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Held {
     /// The room or resource.
     pub name: Name,
-    /// Whose.
+    /// Its owner.
     pub by: Name,
-    /// In which session of the room.
+    /// The owner's session of the room.
     pub session: Option<Name>,
-    /// Of the grant.
+    /// The fencing token of the grant.
     pub fence: Fence,
-    /// Of the attempt.
+    /// The idempotency token of the attempt.
     pub token: Token,
     /// When it was granted.
     pub since: StoreTime,
-    /// When it ends, unless it is renewed.
+    /// When it expires, unless it is renewed.
     pub expires: StoreTime,
 }

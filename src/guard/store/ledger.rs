@@ -1,4 +1,4 @@
-//! The rules themselves: a state, a request and the time give the answer.
+//! The rules of claims, leases and limits as a state machine: a state, a request and the time give the answer.
 
 mod entries;
 
@@ -13,8 +13,8 @@ use super::{
 
 /// Claims, leases, counts and workers of one process, without a clock or a lock of its own.
 ///
-/// Time is handed in; a time before an earlier one counts as that one. What has ended is forgotten
-/// whenever the ledger has doubled, so it holds at most twice what lives.
+/// Time is handed in, and made monotonic: a time before an earlier one counts as that one. Expired entries are removed
+/// whenever the ledger has doubled, so it holds at most twice as many as are alive.
 #[derive(Debug, Default)]
 pub struct Ledger {
     rooms: HashMap<Name, Box<Holding>>,
@@ -109,7 +109,7 @@ impl Ledger {
         Holding { holder: request.holder.clone(), fence: Fence(self.last_fence), since: now, expires }
     }
 
-    /// Holds on. See [`GuardStore::renew`](super::GuardStore::renew).
+    /// Renews a hold. See [`GuardStore::renew`](super::GuardStore::renew).
     pub fn renew(&mut self, hold: &Hold, term: LeaseTerm, now: StoreTime) -> Renewal {
         let now = self.tick(now);
         let expires = now + term.get();
@@ -132,7 +132,7 @@ impl Ledger {
         Renewal::Renewed { expires }
     }
 
-    /// Gives back. See [`GuardStore::release`](super::GuardStore::release).
+    /// Releases a slot. See [`GuardStore::release`](super::GuardStore::release).
     pub fn release(&mut self, hold: &Hold, now: StoreTime) -> Release {
         let now = self.tick(now);
         let name = hold.slot.name();
@@ -158,7 +158,7 @@ impl Ledger {
         }
     }
 
-    /// Counts. See [`GuardStore::spend`](super::GuardStore::spend).
+    /// Counts an amount. See [`GuardStore::spend`](super::GuardStore::spend).
     pub fn spend(&mut self, request: &Spend, now: StoreTime) -> Spent {
         let now = self.tick(now);
         let allowance = request.allowance;
@@ -192,13 +192,13 @@ impl Ledger {
         Reported { other_builds }
     }
 
-    /// For a worker that was silent for a while and is back.
+    /// The rooms of a worker whose heartbeats failed for a while.
     fn rooms_of(&self, worker: &Name, now: StoreTime) -> HashSet<Name> {
         let known = self.workers.get(worker).map(|there| &there.rooms);
         known.into_iter().flatten().filter(|room| is_held(&self.rooms, room, worker, now)).cloned().collect()
     }
 
-    /// All that lives. See [`GuardStore::survey`](super::GuardStore::survey).
+    /// All that has not expired. See [`GuardStore::survey`](super::GuardStore::survey).
     pub fn survey(&mut self, now: StoreTime) -> Survey {
         let now = self.tick(now);
         self.sweep(now);
@@ -221,7 +221,7 @@ impl Ledger {
         self.now
     }
 
-    /// Forgets what has ended; peaks are remembered for their seven days.
+    /// Removes what has expired; peaks are kept for their seven days.
     fn sweep(&mut self, now: StoreTime) {
         self.rooms.retain(|_, there| there.expires > now);
         self.pools.retain(|_, pool| {

@@ -25,7 +25,7 @@ impl MemoryStore {
         Self { ledger: Mutex::default(), clock: Box::new(clock) }
     }
 
-    /// A panic elsewhere leaves no half-done step: each changes the ledger last.
+    /// A poisoned lock is used all the same: each step changes the ledger last, so a panic leaves no half-done step.
     #[expect(clippy::disallowed_methods, reason = "guards are not on the audio path; held for one step only")]
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)

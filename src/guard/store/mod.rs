@@ -1,7 +1,7 @@
 //! Where claims, leases and counts are kept: in this process, in Redis or in PostgreSQL.
 //!
-//! A [`GuardStore`] does a few named steps, each of them whole or not at all. Data goes in, data comes
-//! out; the store reads its own clock, so that workers whose clocks disagree still agree.
+//! A [`GuardStore`] does a few named steps, each of them atomic. The store reads its own clock, so clock skew between
+//! workers does not matter.
 
 mod address;
 mod allowance;
@@ -51,19 +51,19 @@ use super::Name;
 
 /// A store that many guards, in one process or in many, work on at once.
 ///
-/// Every step is atomic and takes one round trip. An error says that the outcome is *unknown*: the step
-/// may have been done. Doing it again with the same [`Token`] is safe.
+/// Every step is atomic and takes one round trip. An error says that the outcome is *unknown*: the step may have been
+/// done. A retry with the same [`Token`] is idempotent.
 pub trait GuardStore: Send + Sync + 'static {
-    /// Takes a slot, for a term. A room's slot also takes one of its worker's.
+    /// Takes a slot, for a term. A room's slot also counts against its worker's capacity.
     fn take(&self, request: &Take) -> impl Future<Output = Result<Taken, StoreError>> + Send;
 
-    /// Holds on for another term. Only the holder can, and only before the last one ended.
+    /// Renews a hold for another term. Only the holder can, and only before the last term expired.
     fn renew(&self, hold: &Hold, term: LeaseTerm) -> impl Future<Output = Result<Renewal, StoreError>> + Send;
 
-    /// Gives a slot back. A late release frees nobody else's.
+    /// Releases a slot. The fencing token keeps a late release from freeing somebody else's.
     fn release(&self, hold: &Hold) -> impl Future<Output = Result<Release, StoreError>> + Send;
 
-    /// Counts an amount against an allowance, unless it would pass it.
+    /// Counts an amount against a limit, unless it would exceed it.
     fn spend(&self, request: &Spend) -> impl Future<Output = Result<Spent, StoreError>> + Send;
 
     /// A worker's heartbeat.
@@ -73,14 +73,14 @@ pub trait GuardStore: Send + Sync + 'static {
     fn survey(&self) -> impl Future<Output = Result<Survey, StoreError>> + Send;
 }
 
-/// Asks for a slot.
+/// A request for a slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Take {
-    /// Of what.
+    /// The slot.
     pub slot: Slot,
-    /// By whom. For a room: a worker that reports.
+    /// Its holder. For a room: a worker that reports.
     pub holder: Holder,
-    /// Until it must be renewed.
+    /// The lease term, within which it must be renewed.
     pub term: LeaseTerm,
 }
 
@@ -93,19 +93,19 @@ pub enum Taken {
     Full {
         /// How many are held.
         used: u32,
-        /// The one that ends first.
+        /// The hold that expires first.
         first: Held,
     },
     /// The worker may not claim.
     NotReady(NotReady),
-    /// The worker has as many rooms as it can.
+    /// The worker has as many rooms as its capacity allows.
     AtCapacity {
         /// Rooms that it has.
         busy: u32,
-        /// Rooms that it can have.
+        /// Its capacity, in rooms.
         capacity: u32,
     },
-    /// The store has lost its memory; those who held before have until then to renew.
+    /// The store has lost its state; former holders have a grace period to renew.
     Recovering {
         /// When it grants again.
         until: StoreTime,
@@ -115,14 +115,14 @@ pub enum Taken {
 /// The answer to a renewal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Renewal {
-    /// Held until then.
+    /// Held for another term.
     Renewed {
-        /// When it ends now.
+        /// When it expires now.
         expires: StoreTime,
     },
-    /// It had ended. Stop what it stood for; take again to go on.
+    /// It had expired. Stop the work that it protects; take the slot again to go on.
     Lost {
-        /// Who holds it now, where only one can.
+        /// The present holder, of a slot that only one can hold.
         to: Option<Held>,
     },
 }
@@ -133,6 +133,6 @@ pub enum Renewal {
 pub enum Release {
     /// It is free.
     Released,
-    /// It had ended before, and nothing was freed.
+    /// It had expired before, and nothing was freed.
     NotHeld,
 }

@@ -11,10 +11,10 @@ use super::{LeaseTerm, StoreError};
 pub struct SharedConfig {
     /// Keeps projects apart that share a server.
     pub namespace: Namespace,
-    /// After this a step counts as failed, connecting included. Default 1 s: a caller hears the silence.
+    /// The timeout of a step, connecting included. Default 1 s, because a caller hears the silence.
     pub timeout: Duration,
-    /// The longest term that is granted, and so the time for which a Redis that lost its memory grants
-    /// nothing: until then, whoever held something may still renew it.
+    /// The longest lease term that is granted, and so the grace period in which a Redis that lost its state grants
+    /// nothing: until then, former holders may still renew.
     pub longest_lease: LeaseTerm,
 }
 
@@ -29,7 +29,7 @@ impl Default for SharedConfig {
 }
 
 impl SharedConfig {
-    /// A term that outlasts the grace could be granted twice.
+    /// A lease that outlasts the grace period could be granted twice.
     pub(super) fn check(&self, term: LeaseTerm) -> Result<(), StoreError> {
         if term > self.longest_lease {
             return Err(StoreError::TermTooLong { given: term.get(), longest: self.longest_lease.get() });
@@ -70,7 +70,7 @@ impl std::str::FromStr for Namespace {
     }
 }
 
-/// The task that reads from a connection; it ends with whoever holds this.
+/// The task that reads from a connection; dropping this ends it.
 #[derive(Debug)]
 pub(super) struct Reader(JoinHandle<()>);
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Allowance, Held, Hold, Holder, Name, Origin, Slot, StoreTime, WorkerState};
 
-/// All that a store knows at one time. What has ended is not in it.
+/// All that a store knows at one time, without what has expired.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Survey {
     /// The store's clock.
@@ -19,7 +19,7 @@ pub struct Survey {
     pub workers: Vec<WorkerView>,
     /// Resources, by name.
     pub usage: Vec<Usage>,
-    /// When it grants again, if it lost its memory.
+    /// The end of the grace period, if the store lost its state.
     pub recovering_until: Option<StoreTime>,
 }
 
@@ -73,14 +73,14 @@ pub struct WorkerView {
     pub state: WorkerState,
     /// Its first report.
     pub since: StoreTime,
-    /// When it counts as dead.
+    /// When it counts as dead without another heartbeat.
     pub expires: StoreTime,
 }
 
 /// How much of a resource is used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Usage {
-    /// Which.
+    /// The resource.
     pub resource: Name,
     /// How it is limited.
     pub kind: UsageKind,
@@ -90,7 +90,7 @@ pub struct Usage {
     pub peak_7_days: u64,
     /// The most that there may be, as last asked for.
     pub limit: u64,
-    /// When the next of it comes back.
+    /// When the next part of it is free again.
     pub frees_at: Option<StoreTime>,
 }
 
@@ -98,14 +98,14 @@ pub struct Usage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UsageKind {
-    /// So many at once.
+    /// A number held at once, as by a counting semaphore.
     Concurrent,
-    /// So much within any window.
+    /// An amount within a sliding window.
     Sliding {
         /// The window, in microseconds.
         per_us: u64,
     },
-    /// So much in a calendar month.
+    /// A quota: an amount in a calendar month.
     Monthly,
 }
 

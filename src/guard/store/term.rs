@@ -1,4 +1,4 @@
-//! A store's clock, how long it lets things be held, and in which time it counts.
+//! A store's clock, lease terms and the windows of rates.
 
 use std::time::Duration;
 
@@ -29,10 +29,10 @@ impl std::ops::Add<Duration> for StoreTime {
     }
 }
 
-/// How long something is held without a renewal: 100 ms to an hour.
+/// A lease term: how long something is held without a renewal, 100 ms to an hour.
 ///
-/// Short terms free the rooms of a crashed worker soon; long ones outlive a stuttering network. The
-/// default is 30 s, renewed every 10 s, so that two renewals in a row may fail.
+/// A short term frees the rooms of a crashed worker soon; a long one survives network outages. The default is 30 s,
+/// renewed every 10 s, so that two renewals in a row may fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LeaseTerm(Duration);
 
@@ -49,7 +49,7 @@ impl LeaseTerm {
         self.0
     }
 
-    /// How often to renew: as etcd's and Kubernetes' leases, thrice a term.
+    /// The heartbeat interval: a third of the term, as for etcd's and Kubernetes' leases.
     pub fn heartbeat(self) -> Duration {
         self.0 / 3
     }
@@ -61,7 +61,7 @@ impl Default for LeaseTerm {
     }
 }
 
-/// The window of a rate: 60 µs to 366 days. A shorter one would limit nothing.
+/// The sliding window of a rate: 60 µs to 366 days. A shorter one would limit nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct RateWindow(u64);
 
@@ -91,7 +91,7 @@ impl RateWindow {
     }
 }
 
-/// A window in which nothing is limited, or whose end nobody sees.
+/// A window that is too short to limit anything, or too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the window of the rate is {given:?}, expected 60 µs to 366 days; most providers count by the minute")]
 pub struct RateWindowError {
@@ -109,11 +109,11 @@ pub struct TermError {
 
 /// A third of it is still above a round trip to a far store.
 const SHORTEST: Duration = Duration::from_millis(100);
-/// What a crashed worker holds should not outlast a meeting.
+/// Bounds how long a crashed worker locks a room: no longer than a meeting.
 const LONGEST: Duration = Duration::from_secs(3600);
 /// A sixtieth of it is a slice, and that is a microsecond at least.
 const SHORTEST_WINDOW_US: u64 = 60;
-/// All that is reckoned with it is exact, in the scripts' 53 bits too.
+/// Arithmetic with it is exact, in the scripts' 53 bits too.
 const LONGEST_WINDOW_US: u64 = 366 * 86_400_000_000;
 
 #[cfg(test)]

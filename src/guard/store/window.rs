@@ -1,4 +1,4 @@
-//! Counting within a time.
+//! A sliding-window counter.
 
 use std::collections::VecDeque;
 
@@ -6,7 +6,7 @@ use super::allowance::{Allowance, Spent};
 use super::calendar::{day_of, month_of, month_start};
 use super::term::{RateWindow, StoreTime};
 
-/// What was spent lately, in slices. Bounded: at most one slice more than [`SLICES`].
+/// Amounts spent within the window, in slices. Bounded: at most one slice more than [`SLICES`].
 #[derive(Clone, Debug, Default)]
 pub(super) struct Window {
     slices: VecDeque<Slice>,
@@ -50,7 +50,7 @@ impl Window {
         self.slices.iter().fold(0, |sum, slice| sum.saturating_add(slice.amount))
     }
 
-    /// When the oldest of what is counted comes back.
+    /// When the oldest amount that is counted expires.
     pub(super) fn frees_at(&self, allowance: Allowance) -> Option<StoreTime> {
         self.slices.front().map(|slice| leaves_at(allowance, slice.index))
     }
@@ -72,7 +72,7 @@ fn slice_at(allowance: Allowance, now: StoreTime) -> u64 {
     }
 }
 
-/// When the last amount that can be in a slice no longer counts; of a slice that a store made up, the end of time.
+/// When the last amount that can be in a slice expires; of an invalid slice from a store, the end of time.
 fn leaves_at(allowance: Allowance, index: u64) -> StoreTime {
     let next = index.saturating_add(1);
     match allowance {
@@ -157,7 +157,7 @@ mod tests {
         }
     }
 
-    /// As a store might say them that means harm.
+    /// Slices as a malicious store might give them.
     #[test]
     fn slices_that_cannot_be_end_somewhere() {
         let month = Allowance::Monthly { n: NonZeroU64::MIN };

@@ -1,4 +1,4 @@
-//! What workers say of themselves, and whether they may claim.
+//! Heartbeats of workers, and whether a worker may claim.
 
 use std::num::NonZeroU32;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{LeaseTerm, StoreTime};
 use crate::guard::Name;
 
-/// What a worker says of itself with each heartbeat.
+/// A heartbeat: what a worker reports of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerReport {
     /// Unique to the process.
@@ -24,7 +24,7 @@ pub struct WorkerReport {
     pub term: LeaseTerm,
 }
 
-/// Where a worker is in its life.
+/// The state of a worker in its life cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WorkerState {
@@ -54,8 +54,8 @@ impl WorkerState {
 /// The answer to a heartbeat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reported {
-    /// Other builds that live workers of the same agent name report, sorted: two programs get each other's
-    /// rooms, unless one is just replacing the other.
+    /// Other builds that live workers of the same agent name report, sorted: two programs get each other's rooms,
+    /// unless it is a rolling update.
     pub other_builds: Vec<Name>,
 }
 
@@ -63,7 +63,7 @@ pub struct Reported {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NotReady {
-    /// It never reported, or not for longer than its term.
+    /// It never sent a heartbeat, or none for longer than its term.
     Silent,
     /// It reports, but has not said that it is ready.
     Starting {

@@ -69,8 +69,7 @@ impl Stream {
         }
     }
 
-    /// Leaves the hole before frame `number` out. A gate that slept through it would know nothing of the room: it
-    /// begins anew.
+    /// Skips the hole before frame `number`. A gate's state is stale after it, so the gate is replaced by a new one.
     pub(super) fn skip_to(&mut self, number: u64, pool: &mut GatePool) {
         let gated = self.path == Path::Gate;
         if gated {

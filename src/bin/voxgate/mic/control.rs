@@ -1,4 +1,4 @@
-//! When a run ends, and who says so.
+//! The end of a run: by a signal, or after a length of audio.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -43,7 +43,7 @@ impl Control {
     }
 }
 
-/// The terminal went away, and with it whoever watched.
+/// SIGHUP: the terminal was closed.
 #[cfg(unix)]
 const HANG_UP: &[i32] = &[signal_hook::consts::SIGHUP];
 #[cfg(not(unix))]

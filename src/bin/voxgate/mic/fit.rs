@@ -1,11 +1,11 @@
-//! Two clocks, one of samples and one of the wall: where they meet.
+//! Clock fit: the offset between a stream's sample clock and the system's monotonic clock.
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
 use voxgate::SAMPLE_RATE;
 
-/// When sample 0 of a stream sounded, by the median of what its last blocks say: single blocks come late
+/// When sample 0 of a stream sounded: the median over its last blocks, because single blocks come late (jitter)
 /// whenever the scheduler is busy.
 #[derive(Debug)]
 pub(crate) struct Fit {
@@ -41,7 +41,7 @@ impl Fit {
         self.origins_s.len() >= BLOCKS / 2
     }
 
-    /// The stream was interrupted: what was seen says nothing about what follows.
+    /// Resets the fit, after the stream was interrupted.
     pub(crate) fn forget(&mut self) {
         self.origins_s.clear();
     }

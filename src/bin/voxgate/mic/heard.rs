@@ -1,4 +1,4 @@
-//! The microphone as the worker has it: blocks in, frames out, and a clock that goes on without it.
+//! The microphone on the worker's side: blocks in, frames out, and gap frames while it is gone.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -81,7 +81,7 @@ impl Heard {
         Some(Block { called: mark.called, lost_s: mark.lost as f64 / f64::from(sample_rate) })
     }
 
-    /// Whether it is time for a frame of nothing, because there is no microphone.
+    /// Whether a gap frame is due, because there is no microphone.
     pub(crate) fn gap_is_due(&mut self) -> bool {
         let Some((since, filled)) = &mut self.missing else { return false };
         let due = since.elapsed() >= FRAME * (*filled + 1);

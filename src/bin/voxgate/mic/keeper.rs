@@ -127,7 +127,7 @@ impl<F: FnMut(Arc<Health>, Sender<DeviceEvent>) -> anyhow::Result<Opened>> Watch
 const LOOK: Duration = Duration::from_millis(250);
 /// The list of devices is read once a second.
 const LOOKS_A_LIST: u64 = 4;
-/// A device that moves nothing for so long hangs: the longest blocks that sound servers use last 0.5 s.
+/// The watchdog: a device that moves nothing for so long hangs. The longest blocks that sound servers use last 0.5 s.
 const STALLED: Duration = Duration::from_secs(2);
 /// Between two attempts to open a device again.
 const RETRY: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! What was kept out, told as a person would: one line for an agent's sentence, not one for each of its words.
+//! Merges what was kept out, to show it: one line for an agent's sentence, not one for each of its words.
 
 use voxgate::{Reason, SampleIndex, Suppressed, samples_in};
 

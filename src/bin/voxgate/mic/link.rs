@@ -1,5 +1,5 @@
-//! The seam between a device's callback and the worker: two lock-free rings, one of samples and one of
-//! what is known about each block of them.
+//! The seam between a device's callback and the worker: two lock-free ring buffers, one of samples and one of what is
+//! known about each block of them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -37,7 +37,7 @@ pub(crate) struct Mark {
     pub(crate) lost: u64,
 }
 
-/// What a device went through; counted by its callbacks, read by anybody.
+/// Health counters of a device, written by its callbacks, read by anybody.
 #[derive(Debug, Default)]
 pub(crate) struct Health {
     /// Blocks that the callback brought.
@@ -48,7 +48,7 @@ pub(crate) struct Health {
     pub(crate) overflows: AtomicU64,
 }
 
-/// The two ends for a device of `sample_rate`, with room for [`ROOM_S`].
+/// The two ends of the rings for a device of `sample_rate`, with room for [`ROOM_S`].
 pub(crate) fn link(sample_rate: u32, health: Arc<Health>) -> (Feed, Link) {
     let room = sample_rate as usize * ROOM_S;
     let (samples_in, samples) = RingBuffer::new(room);
@@ -73,7 +73,7 @@ impl Feed {
         let Ok(chunk) = self.samples.write_chunk_uninit(samples) else { return };
         chunk.fill_from_iter(block);
         let mark = Mark { called, sounded, samples, lost: std::mem::take(&mut self.lost) };
-        // There is room: it was asked for above, and nobody else pushes.
+        // There is room: it was asked for above, and this is the only producer.
         let _ = self.marks.push(mark);
     }
 }

@@ -22,7 +22,7 @@ pub(crate) struct Reference {
     taken: u64,
     /// Which sample of the microphone is recorded when sample 0 is played.
     shift: Option<i64>,
-    /// Times that the shift had to follow the clocks.
+    /// Corrections of the shift for clock drift.
     pub(crate) steps: u64,
 }
 
@@ -66,7 +66,7 @@ impl Reference {
         Frame::new(samples).unwrap_or(Frame::gap())
     }
 
-    /// The shift, held until the clocks say that it is plainly wrong: the gate follows slow drift by itself,
+    /// The shift, held with hysteresis until clock drift exceeds [`TOLERANCE`]: the gate follows slow drift by itself,
     /// and every step costs it the echo's delay.
     fn follow(&mut self, mic: &mut Fit) -> Option<i64> {
         let (ours, theirs) = (self.fit.origin_s()?, mic.origin_s()?);
@@ -94,5 +94,5 @@ pub(crate) fn duration_at(sample: u64, sample_rate: u32) -> Duration {
 
 /// 3 s: as late as the microphone's audio may come, and the lead of any loudspeaker's buffer.
 const KEPT: usize = 3 * SAMPLE_RATE as usize;
-/// 20 ms: two ordinary quartzes need five minutes for that.
+/// 20 ms: the clock drift of two ordinary quartzes in five minutes.
 const TOLERANCE: u64 = 320;

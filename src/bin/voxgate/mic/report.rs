@@ -1,4 +1,4 @@
-//! What the worker tells whoever shows it.
+//! The reports of the worker to the screen or the plain lines.
 
 use std::path::PathBuf;
 use std::sync::mpsc::SyncSender;
@@ -59,7 +59,7 @@ pub(crate) enum EventKind {
     },
     /// Something was kept out.
     KeptOut(Suppressed),
-    /// Misfires, or what came after them, moved the bar.
+    /// Misfires, or what came after them, changed the level of the storm.
     Storm(StormStep),
     /// The worker was too slow, or was stopped: so much audio was lost before it.
     Overflow {
@@ -80,7 +80,7 @@ pub(crate) enum EventKind {
     Recording {
         to: PathBuf,
     },
-    /// A recording is done; why, if nobody asked for it.
+    /// A recording is done; why, if the user did not end it.
     Recorded {
         replay: String,
         seconds: f64,
@@ -102,7 +102,7 @@ pub(crate) struct Totals {
     pub(crate) xruns: u64,
     pub(crate) overflows: u64,
     pub(crate) latency: LatencyReport,
-    /// Reports that nobody took in time.
+    /// Reports that were dropped because the queue was full.
     pub(crate) unshown: u64,
 }
 
@@ -115,7 +115,7 @@ pub(crate) struct Saved {
     pub(crate) price: String,
 }
 
-/// The way to whoever shows it. Bounded: what finds no room is counted, and the worker goes on.
+/// The bounded queue to whoever shows it: what finds no room is dropped and counted, and the worker goes on.
 pub(crate) struct Reporter {
     to: SyncSender<Report>,
     pub(crate) unshown: u64,

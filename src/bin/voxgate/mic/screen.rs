@@ -34,7 +34,7 @@ pub(crate) struct Point {
     pub(crate) fate: Fate,
 }
 
-/// What became of it.
+/// The fate of a frame's audio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     Forwarded,
@@ -94,7 +94,7 @@ impl Screen {
         self.last = Some(*decision);
     }
 
-    /// What was held may turn out as pre-roll, or as a knock.
+    /// What was held may turn out as pre-roll, or as a burst.
     fn rewrite(&mut self, decision: &Decision) {
         if let Verdict::Forward(span) = decision.verdict {
             let from = number_of(span.start);

@@ -1,4 +1,4 @@
-//! The gate on what is heard, with the books that are kept of it.
+//! One gate on what is heard, with its forwarder and its totals.
 
 use voxgate::{
     ConfigError, Decision, Edge, Forwarder, Frame, Gate, GateConfig, Ledger, SampleIndex, Span, SttInput, SttResult,
@@ -9,8 +9,8 @@ use crate::mic::kept_out::KeptOut;
 use crate::mic::report::EventKind;
 use crate::summary::Summary;
 
-/// A gate, its forwarder and the totals. Streams follow each other in it: after a pause, or for a recording,
-/// the gate begins anew, and the books go on.
+/// A gate, its forwarder and the totals. Streams follow each other in it: after a pause, or for a recording, the gate
+/// is reset, and the totals go on.
 pub(crate) struct Session {
     gate: Gate,
     config: GateConfig,
@@ -54,7 +54,7 @@ impl Session {
         self.len = decision.frame.end.0;
         let summary = &mut self.summary;
         self.forwarder.push(&decision, &self.gate, |input| count(summary, input));
-        // Nobody asks this map: the transcripts of `--stt` are of whole segments.
+        // This map is not read: the transcripts of `--stt` are of whole segments.
         let sent = SampleIndex(self.forwarder.time_map().len());
         self.forwarder.time_map_mut().forget_before(sent);
         let shown = self.shown(&decision);
@@ -67,7 +67,7 @@ impl Session {
         decision
     }
 
-    /// Books the rows that a decision settles, and tells what was kept out.
+    /// Counts the rows that a decision settles, and tells what was kept out.
     fn keep(&mut self, shown: &Decision, tell: &mut impl FnMut(EventKind)) {
         let mut over = Vec::new();
         self.ledger.push(shown, |row, ended| {
@@ -124,7 +124,7 @@ impl Session {
         self.gate.feedback(&SttResult { text, confidence: None, span: Some(span) });
     }
 
-    /// Ends the stream: what was held is dropped. `skipped` samples are heard by nobody, then the next begins.
+    /// Ends the stream: what was held is dropped. `skipped` samples are not gated, then the next begins.
     pub(crate) fn restart(&mut self, mut tell: impl FnMut(EventKind)) {
         self.finish(&mut tell);
         self.gate.reset();

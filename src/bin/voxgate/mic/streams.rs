@@ -208,7 +208,7 @@ fn on_fault(health: Arc<Health>, events: Sender<DeviceEvent>) -> OnFault {
             health.xruns.fetch_add(1, Ordering::Relaxed);
         }
         ErrorKind::RealtimeDenied | ErrorKind::DeviceChanged => {}
-        // Nobody listens any more: the device is being closed.
+        // The receiver is gone: the device is being closed.
         _ => drop(events.send(DeviceEvent::Fault(error))),
     })
 }
@@ -219,7 +219,7 @@ type OnFault = Box<dyn FnMut(Error) + Send>;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The gate's own frames.
 const MIC_BLOCK: Duration = Duration::from_millis(10);
-/// Nobody waits for this voice, and each time it breaks off its echo moves: better late than torn.
+/// Large, because an underrun moves the delay of the echo, and nobody minds the latency of this voice.
 const SPEAKER_BLOCK: Duration = Duration::from_millis(60);
-/// Where a driver claims that more is on its way, it is wrong.
+/// A driver that claims to have buffered more is wrong.
 const MOST_BUFFERED: Duration = Duration::from_secs(1);

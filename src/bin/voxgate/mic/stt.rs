@@ -121,7 +121,7 @@ impl Runner {
         let wav = wav(samples)?;
         let mut child = self.spawn()?;
         let (stdin, stdout, stderr) = (child.stdin().take(), child.stdout().take(), child.stderr().take());
-        // A command may print before it has read all, or end without reading: nobody waits for the other.
+        // On a thread, against a deadlock: a command may print before it has read all, or end without reading.
         std::thread::spawn(move || stdin.map(|mut stdin| stdin.write_all(&wav)));
         let (text, error) = (collect(stdout), collect(stderr));
         let status = self.wait(child.as_mut())?;
@@ -207,7 +207,7 @@ const MOST_WAITING: usize = 8;
 const USUAL_SAMPLES: usize = 10 * SAMPLE_RATE as usize;
 /// Two minutes: longer turns go in parts, should `turn.max_speech_duration` not cut them before.
 const MOST_SAMPLES: usize = 120 * SAMPLE_RATE as usize;
-/// More than anybody says in two minutes.
+/// More text than two minutes of speech can hold.
 const MOST_TEXT: u64 = 64 * 1024;
 /// How often a command is looked after.
 const LOOK: Duration = Duration::from_millis(10);

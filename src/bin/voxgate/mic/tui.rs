@@ -64,5 +64,5 @@ fn watch(
     Ok(())
 }
 
-/// 25 pictures a second.
+/// 25 screen updates a second.
 const PICTURE: Duration = Duration::from_millis(40);

@@ -309,7 +309,7 @@ mod tests {
         assert!(count(colour(Reason::Echo)) > 20 && (5..25).contains(&count(SENT)), "{:?}", bottom.collect::<Vec<_>>());
     }
 
-    /// From nothing to a wall of screens: no size breaks it.
+    /// Every size of a terminal, from nothing to very large: drawing does not panic.
     #[test]
     fn any_size_will_do() {
         let screen = after(200);

@@ -47,7 +47,7 @@ impl Voice {
         Ok(Self { samples, sample_rate, next: Arc::default(), paused: Arc::default() })
     }
 
-    /// The voice at a loudspeaker's rate, after a silence in which the clocks get to know each other.
+    /// The voice at a loudspeaker's rate, after a lead of silence for the fit of the clocks.
     ///
     /// # Errors
     /// If the rates are too far apart.

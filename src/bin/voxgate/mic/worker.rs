@@ -20,7 +20,7 @@ use crate::mic::session::Session;
 use crate::mic::side::Side;
 use crate::mic::stt::Segments;
 
-/// Takes blocks from the rings, gates them, and tells what comes of it.
+/// Takes blocks from the ring buffers, gates them, and reports the results.
 pub(crate) struct Worker {
     pub(crate) commands: Receiver<Command>,
     pub(crate) reporter: Reporter,
@@ -228,7 +228,7 @@ impl Worker {
         }
     }
 
-    /// The gate begins anew: what it decides from here on depends on nothing before.
+    /// Resets the gate: what it decides from here on depends on nothing before.
     fn restart(&mut self) {
         let (reporter, at_s) = (&mut self.reporter, seconds(self.session.heard()));
         self.session.restart(|what| reporter.event(at_s, what));
@@ -320,7 +320,7 @@ fn seconds(samples: u64) -> f64 {
     samples as f64 / f64::from(SAMPLE_RATE)
 }
 
-/// How often an idle worker looks: half of it is added to a decision on the average. Callbacks do not wake it,
+/// The polling interval of an idle worker: half of it is added to a decision on the average. Callbacks do not wake it,
 /// because that calls the system.
 const POLL: Duration = Duration::from_millis(1);
 /// A block holds so many frames at most, as far as room is reserved.

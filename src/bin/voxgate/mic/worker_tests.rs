@@ -1,4 +1,4 @@
-//! The worker on devices that a test is.
+//! The worker, on mock devices.
 #![expect(clippy::disallowed_methods, reason = "devices have clocks")]
 
 use std::path::Path;
@@ -218,7 +218,8 @@ fn a_screen_that_stands_still_loses_reports_and_no_audio() {
     assert_eq!((totals.seconds, totals.unshown), (1.0, 100));
 }
 
-/// A turn in which speech-to-text found no words raises the bar; not while recording, as a replay has no transcripts.
+/// A turn in which speech-to-text found no words raises the storm level; not while recording, as a replay has no
+/// transcripts.
 #[test]
 fn transcripts_reach_the_gate_unless_it_is_recorded() {
     let folder = TempDir::new().unwrap();

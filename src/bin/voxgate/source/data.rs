@@ -16,8 +16,8 @@ pub(super) enum Size {
 impl Size {
     /// A size from the `data` chunk, or from RF64's `ds64`.
     ///
-    /// ffmpeg writes 0xFFFF_FFFF to a pipe, sox 0x7FFF_F000, Android's Oboe 0x7FFF_FFFF, arecord 0x8000_0000; who
-    /// is killed leaves 0.
+    /// ffmpeg writes 0xFFFF_FFFF to a pipe, sox 0x7FFF_F000, Android's Oboe 0x7FFF_FFFF, arecord 0x8000_0000; a writer
+    /// that is killed leaves 0.
     pub(super) fn new(bytes: u64) -> Self {
         match bytes {
             0 => Self::Placeholder(0),

@@ -13,7 +13,7 @@ use crate::interrupt::{Interrupt, Waiting};
 pub(super) struct Input {
     pub(super) bytes: Bytes,
     pub(super) name: String,
-    /// A regular file, which can be read anew, and how many bytes it has.
+    /// A regular file, which can be read again from its start, and how many bytes it has.
     pub(super) file: Option<(PathBuf, u64)>,
 }
 

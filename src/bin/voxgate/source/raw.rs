@@ -25,7 +25,7 @@ pub(crate) struct RawArgs {
 /// What samples without a header are.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Headerless {
-    /// Nobody says, so they are refused.
+    /// Not described, so they are refused.
     Unknown,
     /// These, if there is no header.
     Likely(RawFormat),

@@ -183,7 +183,7 @@ mod coded {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Rubbish ends in samples or in an error.
+    /// Corrupt input ends in samples or in an error, not in a panic.
     #[test]
     fn rubbish_does_not_panic(
         seed in 0..SEEDS.len(),

@@ -1,8 +1,8 @@
-//! WAV files as the world writes them: RIFF, RIFX, RF64 and BW64.
+//! WAV files as various programs write them: RIFF, RIFX, RF64 and BW64.
 //!
-//! What the samples' kind tells is not asked of the header: the byte rate is ignored, and the block align where the bits
-//! tell how wide a sample is. Valid bits stand at the top of their container (Microsoft, "Multiple Channel Audio Data
-//! and WAVE Files"), so integers count as shares of the container's range.
+//! Header fields that follow from the kind of the samples are ignored: the byte rate, and the block align where the
+//! bits tell how wide a sample is. Valid bits stand at the top of their container (Microsoft, "Multiple Channel Audio
+//! Data and WAVE Files"), so integers count as shares of the container's range.
 
 use std::io::ErrorKind;
 

@@ -1,4 +1,4 @@
-//! What a ledger is made of.
+//! The entries of a ledger.
 
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
@@ -9,7 +9,7 @@ use crate::guard::store::{
     Allowance, Fence, Held, Hold, Holder, Origin, Slot, StoreTime, Usage, UsageKind, WorkerReport, WorkerView,
 };
 
-/// Somebody holds something.
+/// A slot that is held.
 #[derive(Clone, Debug)]
 pub(super) struct Holding {
     pub(super) holder: Holder,
@@ -37,7 +37,7 @@ pub(super) struct Worker {
     pub(super) report: WorkerReport,
     pub(super) since: StoreTime,
     pub(super) expires: StoreTime,
-    /// Rooms that it claimed, ended ones among them; one that it claimed again is one.
+    /// Rooms that it claimed, expired claims among them; one that it claimed again is one.
     pub(super) rooms: HashSet<Name>,
 }
 

@@ -19,13 +19,12 @@ use crate::guard::Name;
 
 /// PostgreSQL 12 or later.
 ///
-/// Claims are rows of a table, in a schema `voxgate` that is made at the first connection. Advisory locks
-/// would free a room when its connection breaks, which is not when its worker dies; nobody could see
-/// who holds one or for how long; they have no fence, and a pooler in transaction mode loses them. Rows
-/// have all of that; an advisory lock that ends with its transaction only puts the steps of one room in order.
+/// Claims are rows of a table, in a schema `voxgate` that is made at the first connection. Session-level advisory
+/// locks would free a room when its connection breaks, which is not when its worker dies; nobody could see who holds
+/// one or for how long; they have no fencing token, and a pooler in transaction mode loses them. Rows have all of
+/// that; a transaction-level advisory lock only serializes the steps of one room.
 ///
-/// Nothing that was granted or counted is forgotten in a restart, as far as the server's
-/// `synchronous_commit` holds.
+/// Grants and counts are durable: they outlast a restart, as far as the server's `synchronous_commit` holds.
 pub struct PostgresStore {
     server: Config,
     config: SharedConfig,
@@ -44,7 +43,7 @@ impl PostgresStore {
     /// Connects to `postgres://user[:password]@host[:port]/database` and installs the schema.
     ///
     /// # Errors
-    /// An address that is none, or a server that does not answer or lets this user create no schema.
+    /// An address that cannot be read, or a server that does not answer or lets this user create no schema.
     pub async fn connect(address: &str, config: SharedConfig) -> Result<Self, StoreError> {
         let store = Self::new(address, config)?;
         store.config.in_time(POSTGRES, store.client()).await?;
@@ -54,14 +53,14 @@ impl PostgresStore {
     /// Connects with the first step.
     ///
     /// # Errors
-    /// An address that is none.
+    /// An address that cannot be read.
     pub fn new(address: &str, config: SharedConfig) -> Result<Self, StoreError> {
         let mut server: Config = address.parse().map_err(|error: tokio_postgres::Error| StoreError::Address {
             given: without_secrets(address),
             cause: without_its_words(&error),
             expected: "postgres://user[:password]@host[:port]/database; for TLS, put a tunnel between",
         })?;
-        // The server gives up when this side has: no late step is done for nobody.
+        // The server has the same timeout as this side, so that it does no step after the caller has given up.
         let options = server.get_options().unwrap_or_default();
         let milliseconds = config.timeout.as_millis().max(1);
         let options = format!("{options} -c statement_timeout={milliseconds} -c lock_timeout={milliseconds}");
@@ -77,7 +76,7 @@ impl PostgresStore {
         let unreachable =
             |error: tokio_postgres::Error| StoreError::Unreachable { store: POSTGRES, cause: cause_of(&error) };
         let (client, connection) = self.server.connect(NoTls).await.map_err(unreachable)?;
-        // It ends with an error when the server goes away; the steps then say so themselves.
+        // The reader ends with an error when the connection breaks; the steps then report that.
         let reader = Reader::new(async { _ = connection.await });
         // A connection on which this fails is in a transaction that is aborted: it is dropped, and the next is new.
         install(&client).await.map_err(|error| self.error(&error))?;
@@ -87,7 +86,7 @@ impl PostgresStore {
     async fn step(&self, call: &str, arguments: &[Argument<'_>]) -> Result<Vec<Row>, StoreError> {
         let answer = self.config.in_time(POSTGRES, async {
             let client = self.client().await?;
-            // Without a name, so that a pooler between need not remember it.
+            // An unnamed prepared statement, which a pooler need not remember.
             client.query_typed(call, arguments).await.map_err(|error| self.error(&error))
         });
         let answer = answer.await;
@@ -261,7 +260,7 @@ fn us(time: Duration) -> i64 {
     i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// What no column can hold counts as the most that one can.
+/// Saturates: a number that no column can hold becomes the largest that one can.
 fn big(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
@@ -277,7 +276,7 @@ fn cause_of(error: &tokio_postgres::Error) -> String {
     cause
 }
 
-/// What is wrong with an address, without a word of it: what is taken for the name of an option may be a password.
+/// What is wrong with an address, without quoting it: what is taken for the name of an option may be a password.
 fn without_its_words(error: &tokio_postgres::Error) -> String {
     let cause = cause_of(error);
     let quotes_its_own = cause.contains("invalid value for option");

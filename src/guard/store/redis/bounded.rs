@@ -1,4 +1,4 @@
-//! How much of an answer is taken in, so that a server that means harm, or is no Redis, takes no memory.
+//! Bounds on the size of an answer, so that a malicious server, or one that is no Redis, cannot exhaust memory.
 
 use std::io;
 use std::pin::Pin;
@@ -6,8 +6,8 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A stream from a Redis that is read to the end of its bounds and no further: of bytes, and of the elements that
-/// it announces, each counted from the last command that was sent.
+/// A stream from a Redis with limits on the bytes and on the elements that it announces, each counted from the last
+/// command that was sent.
 pub(super) struct Bounded<S> {
     stream: S,
     taken: Taken,

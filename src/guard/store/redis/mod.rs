@@ -23,16 +23,16 @@ use super::{
 };
 use crate::guard::Name;
 
-/// Redis 5 or later, or what speaks like it.
+/// Redis 5 or later, or a server with its protocol and scripts.
 ///
 /// Every step is one script and one round trip over one multiplexed connection, made again when it breaks.
 /// All keys share a hash tag, so a cluster keeps them on one node; all of them expire.
 ///
-/// **A Redis that restarts, or a replica that takes over, may have forgotten who holds what.** It is seen by
-/// its `run_id`: for `longest_lease` after that nothing is granted, and whoever held something takes it up
-/// again with the next renewal. Rates are counted as if what was forgotten had been spent evenly, so that a
-/// conversation goes on, at the pace that the rate allows. Counts of a month are lost with the memory: let Redis persist, or keep
-/// quotas in PostgreSQL. A Redis that may evict keys is refused. `FLUSHALL` releases everything.
+/// **A Redis that restarts, or a replica that takes over (failover), may have lost claims.** Its changed `run_id`
+/// shows that. A grace period of `longest_lease` follows, in which nothing is granted and former holders take up what
+/// they held with the next renewal. Rates are counted as if what was lost had been spent evenly, so that a
+/// conversation goes on, at the pace that the rate allows. Counts of a month are lost with the memory: let Redis
+/// persist, or keep quotas in PostgreSQL. A Redis that may evict keys is refused. `FLUSHALL` releases everything.
 pub struct RedisStore {
     client: Client,
     config: SharedConfig,
@@ -59,7 +59,7 @@ impl RedisStore {
     /// Connects to `redis://[user:password@]host[:port][/db]` or `redis+unix:///path`.
     ///
     /// # Errors
-    /// An address that is none, or a Redis that does not answer or may evict keys.
+    /// An address that cannot be read, or a Redis that does not answer or may evict keys.
     pub async fn connect(address: &str, config: SharedConfig) -> Result<Self, StoreError> {
         let store = Self::new(address, config)?;
         store.config.in_time(REDIS, store.link()).await?;
@@ -69,7 +69,7 @@ impl RedisStore {
     /// Connects with the first step.
     ///
     /// # Errors
-    /// An address that is none.
+    /// An address that cannot be read.
     pub fn new(address: &str, config: SharedConfig) -> Result<Self, StoreError> {
         let client = Client::open(address).map_err(|error| StoreError::Address {
             given: without_secrets(address),

@@ -5,7 +5,7 @@ use ::redis::{FromRedisValue, ParsingError, Value};
 use crate::guard::Name;
 use crate::guard::store::{Fence, Held, Hold, Holder, StoreError, StoreTime, Token, UsageKind};
 
-/// A word, and what goes with it.
+/// A script's reply: a word, and its fields.
 #[derive(Debug)]
 pub(super) struct Reply(Vec<Option<String>>);
 
@@ -32,7 +32,7 @@ impl Reply {
         self.number(at).map(StoreTime)
     }
 
-    /// A member and, after it, its end.
+    /// A member, and its expiry after it.
     pub(super) fn held(&self, at: usize) -> Result<Held, StoreError> {
         held(self.text(at).ok_or_else(|| self.unexpected())?, self.time(at + 1)?)
     }

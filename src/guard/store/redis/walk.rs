@@ -62,7 +62,7 @@ impl Keys {
             }
             cursor = next;
         }
-        // A walk may meet a key twice.
+        // `SCAN` may return a key twice.
         for list in [&mut keys.rooms, &mut keys.leases, &mut keys.workers, &mut keys.budgets] {
             list.sort_unstable();
             list.dedup();
@@ -82,7 +82,7 @@ impl Keys {
     }
 }
 
-/// Members with the ends of their terms.
+/// Members with their expiries.
 type Members = Vec<(String, f64)>;
 
 /// What lay under the keys.
@@ -213,14 +213,14 @@ async fn many<T: ::redis::FromRedisValue>(
     Ok(all)
 }
 
-/// Bounds what a step of the walk holds up and what its answer weighs.
+/// Bounds how long a step of the walk blocks the server, and how large its answer is.
 const KEYS_A_STEP: usize = 1_000;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// As a server might say it that means harm, or that another program wrote to.
+    /// As a malicious server might answer, or as another program might have written.
     #[test]
     fn numbers_past_any_sense_are_an_answer_or_an_error() {
         let most = u64::MAX.to_string();

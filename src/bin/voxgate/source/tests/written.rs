@@ -1,4 +1,4 @@
-//! WAV files as the world writes them.
+//! WAV files as various programs write them.
 
 /// `audio` in every kind that keeps it whole.
 pub(super) fn ways_to_write(audio: &[i16]) -> Vec<(&'static str, Vec<u8>)> {
