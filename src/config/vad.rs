@@ -49,8 +49,10 @@ impl SileroConfig {
 pub enum SileroReset {
     /// Never. Minutes of music or a steady tone can then leave the model deaf for the next words.
     Never,
-    /// After this long without a score of [`TurnConfig::deactivation_threshold`](super::TurnConfig::deactivation_threshold) or more, 100 ms to a day. 60 s is the
-    /// default, chosen by measurement (`benches/README.md`): the model recovers from tones, and noise does not startle it.
+    /// After this long without a score of
+    /// [`TurnConfig::deactivation_threshold`](super::TurnConfig::deactivation_threshold) or more, 100 ms to a day. 60 s
+    /// is the default, chosen by measurement (`benches/README.md`): the model recovers from tones, and noise does not
+    /// startle it.
     Silence(Duration),
     /// At this interval, 100 ms to a day, whatever is heard. Pipecat's way: it makes babble sound like speech.
     Every(Duration),
