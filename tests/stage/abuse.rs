@@ -9,7 +9,7 @@ use voxgate::vad::{ModelId, Score, Vad};
 use voxgate::{Chunk, FRAME_LEN, Frame, Gate, GateConfig, Preset, Probability, SampleIndex, Samples, Span, VadChoice};
 
 use super::support::{
-    Live, all, assert_turns_alternate, at_once, audio, by_hand, check_audio, chunk, feed, plain, sample,
+    Live, Method, all, assert_turns_alternate, at_once, audio, by_hand, check_audio, chunk, feed, plain, sample,
 };
 use super::support::{roomy, turns};
 
@@ -68,14 +68,6 @@ struct Wild {
 struct Plan {
     scores: Vec<(f32, Option<Span>)>,
     panics: Option<(Method, usize)>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Method {
-    Drop,
-    Model,
-    Reset,
-    Score,
 }
 
 fn plan() -> impl Strategy<Value = Plan> {

@@ -12,7 +12,7 @@ use voxgate::vad::{ModelId, Score, Vad, from_config};
 use voxgate::{Frame, Gate, GateConfig, VadChoice, Verdict};
 
 use super::support::{
-    all, assert_turns_alternate, audio, by_hand, check_audio, chunk, feed, frames, plain, roomy, sample,
+    Method, all, assert_turns_alternate, audio, by_hand, check_audio, chunk, feed, frames, plain, roomy, sample,
 };
 
 /// The default detector, until a fault is injected.
@@ -26,15 +26,6 @@ enum Ill {
     PanicsIn(Method, usize),
     /// At this frame it says that it holds, and holds until the other side is dropped.
     HoldsAt(usize, SyncSender<()>, Receiver<()>),
-}
-
-/// What a detector of one's own can be called for.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Method {
-    Drop,
-    Model,
-    Reset,
-    Score,
 }
 
 impl Sick {

@@ -12,6 +12,15 @@ use voxgate::{
     Chunk, Decision, EchoConfig, Edge, FRAME_LEN, ForwardAudio, Frame, Gate, GateConfig, Samples, Span, Verdict,
 };
 
+/// A method of a detector of the user's own, in which it may panic.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Method {
+    Drop,
+    Model,
+    Reset,
+    Score,
+}
+
 /// Options of a test that pushes minutes at once.
 pub(crate) fn roomy() -> StageOptions {
     StageOptions {
