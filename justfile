@@ -22,7 +22,7 @@ gate recording="samples/keyboard.wav" *arguments:
 
 # One benchmark, such as frame, silero, guards, streams, stage or stores.
 bench name="frame" *arguments:
-    cargo bench --all-features --bench {{name}} -- {{arguments}}
+    cargo bench --workspace --all-features --bench {{name}} -- {{arguments}}
 
 # Other detectors beside voxgate, in one run.
 peers:

@@ -8,6 +8,7 @@ mod preset;
 mod range;
 mod section;
 mod storm;
+#[cfg(feature = "toml")]
 mod toml_text;
 mod turn;
 mod vad;
@@ -22,5 +23,5 @@ pub use storm::StormConfig;
 pub use turn::TurnConfig;
 pub use vad::{OnnxConfig, SileroConfig, SileroReset, VadChoice, WebRtcConfig, WebRtcMode, WebRtcWindow};
 
-#[cfg(test)]
+#[cfg(all(test, feature = "toml"))]
 mod tests;

@@ -5,9 +5,9 @@ use crate::burst::StormStep;
 use crate::echo::EchoEvidence;
 use crate::frame::{SampleIndex, Span};
 use crate::model_id::ModelId;
-use crate::probability::Probability;
 use crate::reason::Reason;
 use crate::turn_state::{Edge, TurnState};
+use voxgate_base::Probability;
 
 /// The gate's decision on one frame of 10 ms. Plain data: it can be copied, sent and kept.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -66,6 +66,11 @@ pub enum ModelError {
     /// `vad = "onnx"` in a library without that detector.
     #[error("this voxgate was built without ONNX Runtime; build it with `--features onnx`, or set vad to silero")]
     OnnxNotBuilt,
+    /// `vad = "webrtc"` or `"both"` in a library without the WebRTC detector.
+    #[error(
+        "this voxgate was built without WebRTC's detector; build it with `--features webrtc`, or set vad to silero"
+    )]
+    WebRtcNotBuilt,
     /// `vad = "onnx"` without a file.
     #[error("vad is onnx but onnx.model names no file; set it, as in onnx.model = \"silero_vad.onnx\"")]
     NoOnnxFile,

@@ -1,8 +1,8 @@
 //! Feedback from speech-to-text: final results, and how the gate counts them.
 
 use crate::frame::Span;
-use crate::misfire::Heard;
-use crate::probability::Probability;
+use voxgate_base::Probability;
+use voxgate_base::misfire::Heard;
 
 /// A final result of speech-to-text about audio that the gate forwarded.
 #[derive(Clone, Copy, Debug, PartialEq)]

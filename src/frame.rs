@@ -3,6 +3,8 @@
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
+use voxgate_base::Moment;
+
 /// One frame of mono audio: 10 ms, 160 samples at 16 kHz, each in [-1, 1].
 ///
 /// Samples that never arrived (a lost packet, the end of a file) are zeros, and the frame says how
@@ -91,6 +93,12 @@ impl SampleIndex {
     /// The start of the frame that this instant lies in.
     pub fn frame_start(self) -> Self {
         Self(self.0 - self.0 % FRAME_LEN as u64)
+    }
+}
+
+impl From<SampleIndex> for Moment {
+    fn from(at: SampleIndex) -> Self {
+        Self::from(duration_of(at.0))
     }
 }
 

@@ -6,9 +6,9 @@ use crate::decision::{Decision, Verdict};
 use crate::echo::EchoEvidence;
 use crate::frame::{SampleIndex, Span};
 use crate::model_id::ModelId;
-use crate::probability::Probability;
 use crate::reason::{Doubt, Reason};
 use crate::turn_state::Edge;
+use voxgate_base::Probability;
 
 /// One frame and whether it was sent.
 #[derive(Clone, Copy, Debug, PartialEq)]

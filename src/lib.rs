@@ -73,7 +73,10 @@
 //!
 //! | feature | adds | default |
 //! | --- | --- | --- |
-//! | `cli` | the `voxgate` command | yes |
+//! | `toml` | settings from TOML text | yes |
+//! | `webrtc` | the detectors `webrtc` and `both`; compiles WebRTC's C code | yes |
+//! | `guard` | guards, prices and the cost meter, of the crate `voxgate-guard` | yes |
+//! | `cli` | the `voxgate` command; needs the three above | yes |
 //! | `formats` | FLAC, MP3, Ogg Vorbis, M4A, AAC and ADPCM in the command | yes |
 //! | `mic` | `voxgate mic`, the gate on a live microphone | |
 //! | `stage` | the async stage for tokio agents | |
@@ -87,11 +90,9 @@
 mod artefact;
 #[cfg(doctest)]
 mod book;
-pub mod budget;
 mod burst;
 mod config;
 mod decision;
-mod duration_text;
 pub mod echo;
 mod error;
 mod feedback;
@@ -99,16 +100,12 @@ mod fft;
 mod forward;
 mod frame;
 mod gate;
-pub mod guard;
 mod history;
 mod intake;
 mod ledger;
 mod level;
-mod misfire;
 mod model_id;
-mod moment;
 mod pool;
-mod probability;
 mod reason;
 mod release;
 #[cfg(feature = "stage")]
@@ -134,7 +131,11 @@ pub use gate::Gate;
 pub use intake::{Chunk, Intake, IntakeReport, Samples};
 pub use ledger::{Ledger, LedgerRow, Suppressed};
 pub use pool::{GateId, GatePool, PoolError};
-pub use probability::Probability;
 pub use reason::{Doubt, Reason};
 pub use time_map::TimeMap;
 pub use turn_state::{Edge, EndCause, TurnState};
+pub use voxgate_base::{NotAProbability, Probability};
+#[cfg(feature = "guard")]
+pub use voxgate_guard as guard;
+#[cfg(feature = "guard")]
+pub use voxgate_guard::budget;

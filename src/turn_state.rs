@@ -1,8 +1,8 @@
 //! The states of a turn, and the edges that begin or end it.
 
 use crate::frame::{SampleIndex, Span};
-use crate::probability::Probability;
 use crate::reason::Doubt;
+use voxgate_base::Probability;
 
 /// The state of the user's turn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

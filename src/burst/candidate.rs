@@ -1,7 +1,7 @@
 //! A candidate for a speech onset.
 
 use crate::frame::Span;
-use crate::probability::Probability;
+use voxgate_base::Probability;
 
 /// A candidate for a speech onset: consecutive windows at or above the activation threshold.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -14,9 +14,9 @@ use storm::Storm;
 use crate::config::{BurstConfig, StormConfig};
 use crate::feedback::{SttResult, SttRuling};
 use crate::frame::{SampleIndex, samples_in};
-use crate::probability::Probability;
 use crate::reason::Doubt;
 use crate::turn_state::Edge;
+use voxgate_base::Probability;
 
 /// Judges a candidate by its score, the attack of its sound and the sound's duration.
 ///

@@ -4,10 +4,10 @@ use super::storm_step::{StormCause, StormLevel, StormStep};
 use crate::config::StormConfig;
 use crate::feedback::{SttResult, SttRuling};
 use crate::frame::{SampleIndex, Span, samples_in};
-use crate::misfire::{self, Admission, Breaker, Heard, Misfire, MisfireGuard, MisfirePolicy, Transcript};
-use crate::probability::Probability;
 use crate::reason::Doubt;
 use crate::turn_state::Edge;
+use voxgate_base::Probability;
+use voxgate_base::misfire::{self, Admission, Breaker, Heard, Misfire, MisfireGuard, MisfirePolicy, Transcript};
 
 use super::candidate::Candidate;
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::range::refuse_outside;
-use crate::duration_text;
 use crate::error::ConfigError;
+use voxgate_base::duration_text;
 
 /// Which candidates are doubted as transients though their score would open the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::range::probability;
-use crate::duration_text;
 use crate::error::ConfigError;
-use crate::probability::Probability;
+use voxgate_base::Probability;
+use voxgate_base::duration_text;
 
 /// Barge-in while the agent's playback is in the room. Without playback it has no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

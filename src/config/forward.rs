@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::range::refuse_outside;
-use crate::duration_text;
 use crate::error::ConfigError;
+use voxgate_base::duration_text;
 
 /// What is sent to speech-to-text (STT).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -18,11 +18,13 @@ use crate::error::ConfigError;
 /// How a gate decides and what is forwarded.
 ///
 /// ```
+/// # #[cfg(feature = "toml")] {
 /// use voxgate::{GateConfig, VadChoice};
 ///
 /// let config = GateConfig { vad: VadChoice::Both, ..GateConfig::default() };
 /// let same = GateConfig::from_toml("vad = \"both\"")?;
 /// assert_eq!(config, same);
+/// # }
 /// # Ok::<(), voxgate::ConfigError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

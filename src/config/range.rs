@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::duration_text;
 use crate::error::ConfigError;
-use crate::probability::Probability;
+use voxgate_base::Probability;
+use voxgate_base::duration_text;
 
 pub(crate) fn refuse_outside(
     key: &'static str,

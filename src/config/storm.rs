@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::range::{probability, refuse_outside};
-use crate::duration_text;
 use crate::error::ConfigError;
-use crate::probability::Probability;
+use voxgate_base::Probability;
+use voxgate_base::duration_text;
 
 /// How misfires (false alarms) raise the bar, up to a circuit breaker.
 ///

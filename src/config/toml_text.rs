@@ -4,8 +4,8 @@ use toml::{Table, Value};
 
 use super::gate::GateConfig;
 use super::section::OFF;
-use crate::duration_text;
 use crate::error::ConfigError;
+use voxgate_base::duration_text;
 
 impl GateConfig {
     /// Reads TOML over the defaults.

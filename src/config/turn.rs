@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::range::{probability, refuse_outside};
-use crate::duration_text;
 use crate::error::ConfigError;
-use crate::probability::Probability;
+use voxgate_base::Probability;
+use voxgate_base::duration_text;
 
 /// When speech begins and ends. In TOML durations are `"300ms"`, `"1.5s"` or a number of seconds.
 ///

@@ -7,8 +7,8 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::range::refuse_outside;
-use crate::duration_text::{self, parse, text};
 use crate::error::ConfigError;
+use voxgate_base::duration_text::{self, parse, text};
 
 /// Which detector scores the audio.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

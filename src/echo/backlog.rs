@@ -2,7 +2,7 @@
 
 use super::path::Capture;
 use crate::frame::{FRAME_LEN, Frame};
-use crate::probability::Probability;
+use voxgate_base::Probability;
 
 /// A ring buffer of frames and their scores, and which of them is to be assessed next.
 #[derive(Debug)]

@@ -4,10 +4,10 @@
 use super::evidence::{DelayQuality, EchoEvidence};
 use crate::config::{EchoConfig, TurnConfig};
 use crate::frame::{FRAME_LEN, SampleIndex, Span, samples_in};
-use crate::probability::Probability;
 use crate::reason::Reason;
 use crate::turn_state::TurnState;
 use crate::vad::Score;
+use voxgate_base::Probability;
 
 /// Rules on each score between the VAD and the turn. Without playback everything passes.
 #[derive(Clone, Debug)]

@@ -16,8 +16,8 @@ use super::spectra::Spectra;
 use crate::config::SileroConfig;
 use crate::error::ModelError;
 use crate::frame::{FRAME_LEN, Frame, SampleIndex, Span};
-use crate::probability::Probability;
 use crate::vad::{Attention, DueWindow, ModelId, Silero, SileroModel, Vad};
+use voxgate_base::Probability;
 
 /// Detects the echo of the playback in the microphone, frame by frame.
 ///

@@ -1,7 +1,7 @@
 //! The evidence of echo in a frame: near-end and far-end likelihoods, the delay.
 
 use crate::frame::{SAMPLE_RATE, Span};
-use crate::probability::Probability;
+use voxgate_base::Probability;
 
 /// The echo detector's evidence about a frame.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -6,7 +6,7 @@
 use super::cue::Cue;
 use super::features::Features;
 use super::net::{EchoModel, Memory};
-use crate::probability::Probability;
+use voxgate_base::Probability;
 
 /// The weight of one kind of evidence in a frame, over the half second that ends with it.
 #[derive(Clone, Copy, Debug, PartialEq)]

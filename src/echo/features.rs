@@ -7,7 +7,7 @@ use super::evidence::DelayQuality;
 use super::leak::{Leak, settle, smear};
 use super::path::{DelayChange, PathChange};
 use crate::frame::FRAME_LEN;
-use crate::probability::Probability;
+use voxgate_base::Probability;
 
 /// Measures the features of a frame against the playback that may be in it.
 pub(crate) struct Meter {

@@ -11,8 +11,8 @@ use safetensors::SafeTensors;
 use super::features::{FEATURES, Features};
 use crate::error::ModelError;
 use crate::model_id::ModelId;
-use crate::probability::Probability;
 use crate::weights;
+use voxgate_base::Probability;
 
 /// The weights, shared by all gates.
 pub(crate) struct EchoModel {

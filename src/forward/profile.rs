@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::config::Provider;
+#[cfg(feature = "guard")]
+use voxgate_guard::budget::{BillingMode, Price, PriceBook};
 
 /// A speech-to-text provider's billing, endpointing and timeouts, as far as they matter to a gated stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +92,30 @@ impl Provider {
                 keep_alive: KeepAlive::None,
                 idle_limit: None,
             },
+        }
+    }
+}
+
+#[cfg(feature = "guard")]
+impl Provider {
+    /// Its price of speech-to-text in `book`, and the price's name; `None` if the book has none.
+    pub fn price(self, book: &PriceBook) -> Option<(&'static str, &Price)> {
+        let name = match self {
+            Self::Assemblyai => "assemblyai-universal-3-6-pro",
+            Self::Deepgram => "deepgram-nova-3",
+            Self::Generic | Self::Segmented => return None,
+        };
+        book.get(name).ok().map(|price| (name, price))
+    }
+}
+
+#[cfg(feature = "guard")]
+impl From<Billing> for BillingMode {
+    fn from(billing: Billing) -> Self {
+        match billing {
+            Billing::AudioSeconds => Self::AudioSeconds,
+            Billing::Segments => Self::Segments,
+            Billing::SocketSeconds => Self::SocketSeconds,
         }
     }
 }

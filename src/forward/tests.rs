@@ -3,8 +3,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::{GateConfig, Provider};
 use crate::frame::{FRAME_LEN, Frame};
-use crate::probability::Probability;
 use crate::vad::{Score, Vad};
+use voxgate_base::Probability;
 
 /// Speech wherever the samples are not zero, answered for each frame.
 struct Loud(u64);
@@ -211,4 +211,14 @@ fn what_is_saved_depends_on_the_bill() {
         saves(ForwardPolicy::Keepalive, Provider::Assemblyai, close),
         Saving::WhenClosed(Duration::from_secs(20))
     );
+}
+
+#[cfg(feature = "guard")]
+#[test]
+fn a_providers_price_bills_what_its_profile_says() {
+    let book = voxgate_guard::budget::PriceBook::shipped();
+    for provider in [Provider::Assemblyai, Provider::Deepgram] {
+        let (name, price) = provider.price(&book).unwrap();
+        assert_eq!(price.billing, provider.profile().billing.into(), "{name}");
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::moment::Moment;
+use voxgate_base::Moment;
 
 /// Says when audio came and when playback plays. Both are told by the same clock; which one is the caller's choice.
 ///

@@ -7,8 +7,8 @@ use super::unplayed::Playing;
 use crate::config::GateConfig;
 use crate::error::ReconfigureError;
 use crate::frame::Span;
-use crate::moment::Moment;
-use crate::probability::Probability;
+use voxgate_base::Moment;
+use voxgate_base::Probability;
 
 /// Whether the agent speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

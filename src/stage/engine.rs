@@ -12,8 +12,8 @@ use super::contain::contained;
 use super::lateness::{Lateness, LatenessCounts};
 use super::shared::Worker;
 use super::stream::{Parts, Step, Stream};
-use crate::moment::Moment;
 use crate::pool::{GateId, GatePool};
+use voxgate_base::Moment;
 
 /// A thread of its own that gates many streams, their windows scored in batches.
 ///

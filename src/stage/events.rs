@@ -255,8 +255,8 @@ const PASSING_PACE: Duration = Duration::from_millis(10);
 mod tests {
     use super::*;
     use crate::frame::Frame;
-    use crate::moment::Moment;
     use crate::stage::Clock;
+    use voxgate_base::Moment;
 
     #[tokio::test]
     async fn of_a_frame_that_was_handed_out_in_part_the_rest_passes() {

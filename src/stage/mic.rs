@@ -10,7 +10,7 @@ use super::shared::{MicFrame, Shared, Worker};
 use crate::error::InputError;
 use crate::frame::{FRAME_LEN, Frame, duration_of};
 use crate::intake::{Chunk, Intake};
-use crate::moment::Moment;
+use voxgate_base::Moment;
 
 /// Takes the microphone's audio. Dropping it ends the stream: what was accepted is still decided.
 ///

@@ -12,7 +12,7 @@ use super::unplayed::Playing;
 use crate::error::InputError;
 use crate::frame::{FRAME_LEN, duration_of, samples_in};
 use crate::intake::{Chunk, Intake};
-use crate::moment::Moment;
+use voxgate_base::Moment;
 
 /// Takes what the agent says, as fast as it is made. The stream keeps what is not played yet, and gives it to the
 /// gate when its time comes.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::clock::{Clock, nanos};
 use crate::frame::Frame;
-use crate::moment::Moment;
+use voxgate_base::Moment;
 
 /// The shared state of one stream.
 #[derive(Debug, Default)]

@@ -22,9 +22,9 @@ use crate::error::ModelError;
 use crate::feedback::SttResult;
 use crate::frame::{FRAME_LEN, Frame, SampleIndex, Span};
 use crate::gate::Gate;
-use crate::moment::Moment;
 use crate::pool::{GateId, GatePool};
 use crate::turn_state::TurnState;
+use voxgate_base::Moment;
 
 /// A stream of the worker.
 pub(super) struct Stream {

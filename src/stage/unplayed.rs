@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::frame::{FRAME_LEN, Frame, SampleIndex, duration_of, samples_in};
-use crate::moment::Moment;
+use voxgate_base::Moment;
 
 /// A frame of playback, and when it is played.
 #[derive(Clone, Copy, Debug)]

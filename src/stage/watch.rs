@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::command::Agent;
 use super::event::{Health, MicCondition, Queue};
 use crate::frame::{FLOOR_DBFS, FRAME_LEN, Frame, duration_of, samples_in};
-use crate::moment::Moment;
+use voxgate_base::Moment;
 
 /// Turns what it is told into health reports, each once.
 #[derive(Debug)]

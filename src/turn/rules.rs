@@ -2,7 +2,7 @@
 
 use crate::config::TurnConfig;
 use crate::frame::{FRAME_LEN, samples_in};
-use crate::probability::Probability;
+use voxgate_base::Probability;
 
 /// [`TurnConfig`] in samples, and the detector's window.
 #[derive(Clone, Copy, Debug)]

@@ -2,8 +2,8 @@
 
 use crate::burst::Candidate;
 use crate::frame::{SampleIndex, Span};
-use crate::probability::Probability;
 use crate::reason::Doubt;
+use voxgate_base::Probability;
 
 /// A candidate until it is confirmed as speech or dropped.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,8 +1,8 @@
 use super::*;
 use crate::config::GateConfig;
 use crate::frame::samples_in;
-use crate::probability::Probability;
 use crate::vad::Score;
+use voxgate_base::Probability;
 
 /// A turn fed with windows of one frame each, or of Silero's length.
 struct Bench {

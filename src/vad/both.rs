@@ -7,7 +7,7 @@ use super::silero::{Attention, DueWindow};
 use super::{ModelId, Score, Silero, SileroModel, Vad, WebRtc};
 use crate::config::{SileroConfig, TurnConfig, WebRtcConfig, WebRtcMode, WebRtcWindow};
 use crate::frame::{FRAME_LEN, Frame, SampleIndex};
-use crate::probability::Probability;
+use voxgate_base::Probability;
 
 /// Silero's scores at a part of its cost.
 ///

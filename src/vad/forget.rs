@@ -2,7 +2,7 @@
 
 use crate::config::{SileroReset, TurnConfig};
 use crate::frame::samples_in;
-use crate::probability::Probability;
+use voxgate_base::Probability;
 
 /// Counts the time since the state was last cleared, or since the score was last above `silent_below`.
 #[derive(Clone, Copy, Debug)]

@@ -1,5 +1,6 @@
 //! Voice activity detection (VAD): the probability of speech.
 
+#[cfg(feature = "webrtc")]
 mod both;
 mod detector;
 mod forget;
@@ -7,9 +8,11 @@ mod forget;
 mod onnx;
 mod score;
 mod silero;
+#[cfg(feature = "webrtc")]
 mod webrtc;
 mod window;
 
+#[cfg(feature = "webrtc")]
 pub use both::Both;
 pub(crate) use detector::Detector;
 #[cfg(feature = "onnx")]
@@ -19,6 +22,7 @@ pub(crate) use silero::{Attention, DueWindow, score_together};
 pub use silero::{
     InstructionSet, Silero, SileroBatch, SileroModel, SileroRate, SileroStream, SileroStreamId, StreamLeft,
 };
+#[cfg(feature = "webrtc")]
 pub use webrtc::WebRtc;
 
 pub use crate::model_id::ModelId;
@@ -45,5 +49,5 @@ fn onnx(_: &GateConfig) -> Result<Box<dyn Vad>, ModelError> {
     Err(ModelError::OnnxNotBuilt)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "webrtc"))]
 mod tests;

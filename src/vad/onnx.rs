@@ -15,7 +15,7 @@ use super::{ModelId, Score, Vad};
 use crate::config::{SileroConfig, TurnConfig};
 use crate::error::ModelError;
 use crate::frame::{FRAME_LEN, Frame, SAMPLE_RATE, SampleIndex, Span, duration_of};
-use crate::probability::Probability;
+use voxgate_base::Probability;
 
 /// A Silero VAD from an ONNX file, on one stream of 16 kHz audio: a score for every 512 samples.
 ///

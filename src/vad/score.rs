@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::config::TurnConfig;
 use crate::frame::{Frame, Span};
 use crate::model_id::ModelId;
-use crate::probability::Probability;
+use voxgate_base::Probability;
 
 /// A voice activity detector: frames in, the score in force out.
 ///

@@ -3,8 +3,8 @@
 use super::*;
 use crate::config::{SileroReset, WebRtcMode, WebRtcWindow};
 use crate::frame::{FRAME_LEN, Frame};
-use crate::probability::Probability;
 use std::time::Duration;
+use voxgate_base::Probability;
 
 fn detectors() -> Vec<(&'static str, Box<dyn Vad>)> {
     let model = SileroModel::bundled().unwrap();

@@ -10,7 +10,7 @@ use webrtc_vad::{SampleRate, VadMode};
 use super::{Score, Vad};
 use crate::config::{WebRtcConfig, WebRtcMode};
 use crate::frame::{FRAME_LEN, Frame, SampleIndex, Span, duration_of};
-use crate::probability::Probability;
+use voxgate_base::Probability;
 
 /// The WebRTC VAD on one stream of 16 kHz audio.
 ///

@@ -13,6 +13,10 @@ pub(crate) struct House {
 /// A module in a file of its own.
 #[derive(Default)]
 struct Module {
+    /// Its path below the root's folder.
+    file: String,
+    /// Its source without tests.
+    text: String,
     defined: BTreeSet<String>,
     /// Names that it hands on, and where they come from.
     reexported: BTreeMap<String, Vec<String>>,
@@ -24,7 +28,13 @@ impl House {
     /// The crate whose root is the file `root`.
     pub(crate) fn of(root: &str) -> Self {
         let mut modules = BTreeMap::new();
-        read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(root), String::new(), &mut modules);
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(root);
+        read(&root, String::new(), &mut modules);
+        let folder = root.parent().unwrap();
+        for module in modules.values_mut() {
+            let below = Path::new(&module.file).strip_prefix(folder).unwrap();
+            module.file = below.to_str().unwrap().replace('\\', "/");
+        }
         let mut house = Self { modules, imports: BTreeSet::new() };
         let mut imports = BTreeSet::new();
         for (name, module) in &house.modules {
@@ -33,6 +43,12 @@ impl House {
         }
         house.imports = imports;
         house
+    }
+
+    /// The files that contain `word`, the root first.
+    pub(crate) fn naming(&self, word: &str) -> Vec<String> {
+        let naming = self.modules.values().filter(|module| module.text.contains(word));
+        naming.map(|module| module.file.clone()).collect()
     }
 
     pub(crate) fn files(&self) -> usize {
@@ -147,6 +163,8 @@ fn read(file: &Path, name: String, modules: &mut BTreeMap<String, Module>) {
         let first = path[0].as_str();
         ["crate", "super", "self"].contains(&first) || children.contains(&first)
     }));
+    module.file = file.to_str().unwrap().to_owned();
+    module.text = text;
     modules.insert(name, module);
 }
 

@@ -219,7 +219,7 @@ impl Summary {
     /// What an hour of such audio costs, where the book has a price of the provider.
     fn an_hour(&self, config: &GateConfig) -> String {
         let book = PriceBook::shipped();
-        let Some((name, price)) = book.of_provider(config.forward.provider) else { return String::new() };
+        let Some((name, price)) = config.forward.provider.price(&book) else { return String::new() };
         let hour = Duration::from_secs(3600);
         let origin = paint(DIM, format_args!("({name}, {} price of {})", price.trust.as_str(), price.read));
         match config.forward.provider.profile().saves(&config.forward) {

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::kernel::{Memory, Net};
 use super::{DueWindow, SileroModel, SileroRate, score_together};
-use crate::probability::Probability;
 use crate::vad::window::Window;
+use voxgate_base::Probability;
 
 /// Silero VAD v6.2 on many streams of one rate: those whose window is full are scored together, so
 /// that each weight is read once for several of them.

@@ -1,7 +1,7 @@
 //! Windows that are due to be scored, alone or in a batch.
 
 use super::kernel::{GROUP, Memory, Net};
-use crate::probability::Probability;
+use voxgate_base::Probability;
 
 /// A full window of some stream, lent to whoever scores it.
 pub(crate) struct DueWindow<'a> {

@@ -25,8 +25,8 @@ use super::window::Window;
 use super::{ModelId, Score, Vad};
 use crate::config::{SileroConfig, TurnConfig};
 use crate::frame::{FRAME_LEN, Frame, SAMPLE_RATE, SampleIndex, Span, duration_of};
-use crate::probability::Probability;
 use kernel::Memory;
+use voxgate_base::Probability;
 
 /// Silero VAD v6.2 on one stream of 16 kHz audio: a score for every 512 samples (32 ms).
 ///
@@ -57,6 +57,7 @@ impl Silero {
     }
 
     /// The score in force.
+    #[cfg(feature = "webrtc")]
     pub(super) fn speech(&self) -> Probability {
         self.speech
     }

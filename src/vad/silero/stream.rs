@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::SileroModel;
 use super::kernel::{Memory, Net};
-use crate::probability::Probability;
 use crate::vad::window::Window;
+use voxgate_base::Probability;
 
 /// Silero VAD v6.2 on one stream of samples: a score for every 32 ms.
 ///

@@ -24,7 +24,7 @@ impl MicPrice {
     /// [`Usage`] if the book has none of that name.
     pub(crate) fn new(name: Option<&str>, config: &ForwardConfig) -> anyhow::Result<Self> {
         let book = PriceBook::shipped();
-        let of_provider = book.of_provider(config.provider).or_else(|| book.of_provider(Provider::Deepgram));
+        let of_provider = config.provider.price(&book).or_else(|| Provider::Deepgram.price(&book));
         let name = name.or(of_provider.map(|(name, _)| name)).unwrap_or_default();
         let Ok(price) = book.get(name).cloned() else {
             bail!(Usage(format!("there is no price called `{name}`; `voxgate cost prices` lists them")));

@@ -1,0 +1,218 @@
+//! Dispatch of one agent to a room: a claim is a lease on the room, which one worker holds.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::Name;
+use super::lease::Lease;
+use super::store::{
+    GuardStore, Held, Holder, LeaseTerm, NotReady, Reported, Slot, StoreError, StoreTime, Take, Taken, Token,
+    WorkerReport, WorkerState,
+};
+
+/// A worker's identity, capacity and lease term.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerPolicy {
+    /// Unique to the process, such as host name and process id.
+    pub worker: Name,
+    /// The name by which agents are dispatched; `None` is LiveKit's automatic dispatch.
+    pub agent: Option<Name>,
+    /// Tells one version of the program from another.
+    pub build: Name,
+    /// Its capacity: rooms that it can have at once.
+    pub capacity: NonZeroU32,
+    /// How long claims and reports last without a heartbeat.
+    pub term: LeaseTerm,
+}
+
+/// Mutual exclusion for rooms: lets one worker, and one job of it, serve a room.
+///
+/// ```
+/// # use std::{num::NonZeroU32, sync::Arc};
+/// use voxgate_guard::store::{LeaseTerm, MemoryStore, WorkerState};
+/// use voxgate_guard::{Claim, DispatchGuard, Name, WorkerPolicy};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let policy = WorkerPolicy {
+///     worker: Name::new("host-1:4711")?,
+///     agent: Some(Name::new("receptionist")?),
+///     build: Name::new("2026-11-21")?,
+///     capacity: NonZeroU32::new(4).unwrap(),
+///     term: LeaseTerm::default(),
+/// };
+/// let guard = DispatchGuard::new(Arc::new(MemoryStore::new()), policy);
+/// let presence = guard.present(WorkerState::Starting).await?;
+/// // … load the models …
+/// presence.set(WorkerState::Ready).await?;
+///
+/// let room = Name::new("call-17")?;
+/// match guard.claim(&room, None).await {
+///     Claim::Claimed(lease) => println!("ours until it is dropped, fence {:?}", lease.fence()),
+///     other => println!("not ours: {other:?}"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct DispatchGuard<S> {
+    store: Arc<S>,
+    policy: WorkerPolicy,
+}
+
+/// The answer to a claim.
+#[derive(Debug)]
+pub enum Claim {
+    /// The room is this worker's, until the lease is dropped or lost.
+    Claimed(Lease),
+    /// Another job has it, perhaps of this worker. Leave the room to it.
+    Held {
+        /// Its holder, when it was granted, and when it expires unless renewed.
+        by: Held,
+        /// Whether that is the same session of the room.
+        name: NameUse,
+    },
+    /// This worker has not said that it is ready.
+    NotReady(NotReady),
+    /// This worker has as many rooms as its capacity allows.
+    AtCapacity {
+        /// Rooms that it has.
+        busy: u32,
+        /// Its capacity, in rooms.
+        capacity: u32,
+    },
+    /// The store did not answer: fail closed, the room counts as taken.
+    Indeterminate(Doubt),
+}
+
+/// How a name that is held relates to the one that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NameUse {
+    /// The same session: the other job serves these very users.
+    SameSession,
+    /// An earlier session of the same name has not been released. Give each call a name of its own.
+    Reused {
+        /// The session that holds the name.
+        earlier: Name,
+    },
+    /// One of the two gave no session.
+    Unknown,
+}
+
+/// Why a claim is neither granted nor refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// The store failed twice. A claim that it may have granted expires with its term.
+    Store(StoreError),
+    /// The store lost its state, and grants nothing in a grace period in which former holders renew.
+    Recovering {
+        /// The end of the grace period, by the store's clock.
+        until: StoreTime,
+    },
+}
+
+impl<S: GuardStore> DispatchGuard<S> {
+    /// A guard for one worker.
+    pub fn new(store: Arc<S>, policy: WorkerPolicy) -> Self {
+        Self { store, policy }
+    }
+
+    /// Reports this worker, and sends heartbeats until the presence is dropped.
+    ///
+    /// # Errors
+    /// A store that does not answer.
+    pub async fn present(&self, state: WorkerState) -> Result<Presence<S>, StoreError> {
+        let reporter = Reporter { store: self.store.clone(), policy: self.policy.clone() };
+        let reported = Ok(reporter.report(state).await?);
+        let (told, seen) = watch::channel(reported);
+        let (state, wanted) = watch::channel(state);
+        tokio::spawn(Reporter { store: self.store.clone(), policy: self.policy.clone() }.go_on(wanted, told));
+        Ok(Presence { reporter, state, seen })
+    }
+
+    /// Claims a room. `session` tells one use of its name from the next (LiveKit's room sid).
+    pub async fn claim(&self, room: &Name, session: Option<&Name>) -> Claim {
+        let token = match Token::random() {
+            Ok(token) => token,
+            Err(error) => return Claim::Indeterminate(Doubt::Store(error)),
+        };
+        let holder = Holder { owner: self.policy.worker.clone(), token, session: session.cloned() };
+        let request = Take { slot: Slot::Room(room.clone()), holder, term: self.policy.term };
+        let asked = Instant::now();
+        let taken = match self.store.take(&request).await {
+            // The step may have been done. A retry with the same token is idempotent.
+            Err(StoreError::Late { .. } | StoreError::Unreachable { .. }) => self.store.take(&request).await,
+            answer => answer,
+        };
+        match taken {
+            Ok(Taken::Granted(hold)) => Claim::Claimed(Lease::keep(self.store.clone(), hold, self.policy.term, asked)),
+            Ok(Taken::Full { first, .. }) => Claim::Held { name: NameUse::of(session, &first), by: first },
+            Ok(Taken::NotReady(why)) => Claim::NotReady(why),
+            Ok(Taken::AtCapacity { busy, capacity }) => Claim::AtCapacity { busy, capacity },
+            Ok(Taken::Recovering { until }) => Claim::Indeterminate(Doubt::Recovering { until }),
+            Err(error) => Claim::Indeterminate(Doubt::Store(error)),
+        }
+    }
+}
+
+impl NameUse {
+    fn of(asked: Option<&Name>, held: &Held) -> Self {
+        match (asked, &held.session) {
+            (Some(asked), Some(earlier)) if asked == earlier => Self::SameSession,
+            (Some(_), Some(earlier)) => Self::Reused { earlier: earlier.clone() },
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// A worker's heartbeat, which stops when dropped.
+#[derive(Debug)]
+pub struct Presence<S> {
+    reporter: Reporter<S>,
+    state: watch::Sender<WorkerState>,
+    seen: watch::Receiver<Result<Reported, StoreError>>,
+}
+
+impl<S: GuardStore> Presence<S> {
+    /// Reports this state at once, and with every heartbeat from now on.
+    ///
+    /// # Errors
+    /// A store that does not answer; the next heartbeat tries again.
+    pub async fn set(&self, state: WorkerState) -> Result<Reported, StoreError> {
+        self.state.send_replace(state);
+        self.reporter.report(state).await
+    }
+
+    /// The answer to the last heartbeat: other builds under the same name, or why the store did not answer.
+    pub fn last(&self) -> Result<Reported, StoreError> {
+        self.seen.borrow().clone()
+    }
+}
+
+#[derive(Debug)]
+struct Reporter<S> {
+    store: Arc<S>,
+    policy: WorkerPolicy,
+}
+
+impl<S: GuardStore> Reporter<S> {
+    async fn report(&self, state: WorkerState) -> Result<Reported, StoreError> {
+        let WorkerPolicy { worker, agent, build, capacity, term } = self.policy.clone();
+        self.store.report(&WorkerReport { worker, agent, build, capacity, state, term }).await
+    }
+
+    async fn go_on(self, mut wanted: watch::Receiver<WorkerState>, told: watch::Sender<Result<Reported, StoreError>>) {
+        loop {
+            let next = Instant::now() + self.policy.term.heartbeat();
+            tokio::select! {
+                changed = wanted.changed() => if changed.is_err() { return },
+                () = sleep_until(next) => {}
+            }
+            let state = *wanted.borrow_and_update();
+            _ = told.send_replace(self.report(state).await);
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The guards around a voice agent's audio path, and its [`budget`]: they keep costs from multiplying, without losing
+//! the conversation. No audio is handled here; the gate is the crate `voxgate`, which hands all of this on as
+//! `voxgate::guard` and `voxgate::budget`.
+//!
+//! A policy is a plain value, time is handed in, and an answer is an enum that says why and until when. Guards fail
+//! closed: in doubt, a guard stops further spending. Their memory is bounded, because old entries are forgotten. Every
+//! trip is a value with its evidence, to log or to count.
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod budget;
+#[cfg(feature = "tokio")]
+mod dispatch;
+mod empty_room;
+#[cfg(feature = "tokio")]
+mod lease;
+mod loop_detector;
+mod name;
+mod reconnect;
+pub mod store;
+mod track;
+mod why;
+
+#[cfg(feature = "tokio")]
+pub use dispatch::{Claim, DispatchGuard, Doubt, NameUse, Presence, WorkerPolicy};
+pub use empty_room::{EmptyRoomGuard, EmptyRoomPolicy, Occupancy};
+#[cfg(feature = "tokio")]
+pub use lease::{Lease, LeaseState, Loss};
+pub use loop_detector::{Cycle, LoopDetector, LoopPolicy};
+pub use name::{Name, NameError};
+pub use reconnect::{DisconnectCause, ReconnectGuard, ReconnectPolicy, ReconnectRuling, ReconnectStop};
+pub use track::{SessionId, TrackGuard, TrackPolicy, TrackRuling};
+pub use why::{EXPECTED_COLD_START, Obstacle, why};
+
+pub use voxgate_base::misfire::{
+    Admission, Breaker, BreakerEvent, Candidate, Heard, Misfire, MisfireCounts, MisfireGuard, MisfirePolicy, Transcript,
+};
+pub use voxgate_base::{Moment, Probability};

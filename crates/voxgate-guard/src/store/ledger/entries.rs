@@ -1,0 +1,118 @@
+//! The entries of a ledger.
+
+use std::collections::{HashMap, HashSet};
+use std::num::NonZeroU32;
+
+use crate::Name;
+use crate::store::window::{Peaks, Window};
+use crate::store::{
+    Allowance, Fence, Held, Hold, Holder, Origin, Slot, StoreTime, Usage, UsageKind, WorkerReport, WorkerView,
+};
+
+/// A slot that is held.
+#[derive(Clone, Debug)]
+pub(super) struct Holding {
+    pub(super) holder: Holder,
+    pub(super) fence: Fence,
+    pub(super) since: StoreTime,
+    pub(super) expires: StoreTime,
+}
+
+#[derive(Debug)]
+pub(super) struct Pool {
+    pub(super) of: NonZeroU32,
+    pub(super) holdings: Vec<Holding>,
+    pub(super) peaks: Peaks,
+}
+
+#[derive(Debug)]
+pub(super) struct Budget {
+    pub(super) allowance: Allowance,
+    pub(super) window: Window,
+    pub(super) peaks: Peaks,
+}
+
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) report: WorkerReport,
+    pub(super) since: StoreTime,
+    pub(super) expires: StoreTime,
+    /// Rooms that it claimed, expired claims among them; one that it claimed again is one.
+    pub(super) rooms: HashSet<Name>,
+}
+
+pub(super) fn is_held(rooms: &HashMap<Name, Box<Holding>>, room: &Name, by: &Name, now: StoreTime) -> bool {
+    rooms.get(room).is_some_and(|there| there.holder.owner == *by && there.expires > now)
+}
+
+impl Holding {
+    pub(super) fn is(&self, hold: &Hold) -> bool {
+        self.fence == hold.fence && self.holder == hold.holder
+    }
+
+    pub(super) fn hold(&self, slot: &Slot) -> Hold {
+        let (fence, since, expires) = (self.fence, self.since, self.expires);
+        Hold { slot: slot.clone(), holder: self.holder.clone(), fence, since, expires, origin: Origin::Store }
+    }
+
+    pub(super) fn held(&self, name: &Name) -> Held {
+        let Holder { owner, token, session } = &self.holder;
+        let (fence, since, expires) = (self.fence, self.since, self.expires);
+        Held { name: name.clone(), by: owner.clone(), session: session.clone(), fence, token: *token, since, expires }
+    }
+}
+
+impl Pool {
+    pub(super) fn new(of: NonZeroU32) -> Self {
+        Self { of, holdings: Vec::new(), peaks: Peaks::default() }
+    }
+
+    pub(super) fn used(&self) -> u32 {
+        u32::try_from(self.holdings.len()).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn usage(&mut self, name: &Name, now: StoreTime) -> Usage {
+        Usage {
+            resource: name.clone(),
+            kind: UsageKind::Concurrent,
+            now: u64::from(self.used()),
+            peak_7_days: self.peaks.highest(now),
+            limit: u64::from(self.of.get()),
+            frees_at: self.holdings.iter().map(|there| there.expires).min(),
+        }
+    }
+}
+
+impl Budget {
+    pub(super) fn new(allowance: Allowance) -> Self {
+        Self { allowance, window: Window::default(), peaks: Peaks::default() }
+    }
+
+    pub(super) fn usage(&mut self, name: &Name, now: StoreTime) -> Usage {
+        Usage {
+            resource: name.clone(),
+            kind: self.allowance.into(),
+            now: self.window.used(self.allowance, now),
+            peak_7_days: self.peaks.highest(now),
+            limit: self.allowance.n(),
+            frees_at: self.window.frees_at(self.allowance),
+        }
+    }
+}
+
+impl Worker {
+    pub(super) fn view(&self, rooms: &HashMap<Name, Box<Holding>>, now: StoreTime) -> WorkerView {
+        let report = &self.report;
+        let busy = self.rooms.iter().filter(|room| is_held(rooms, room, &report.worker, now)).count();
+        WorkerView {
+            worker: report.worker.clone(),
+            agent: report.agent.clone(),
+            build: report.build.clone(),
+            capacity: report.capacity.get(),
+            busy: u32::try_from(busy).unwrap_or(u32::MAX),
+            state: report.state,
+            since: self.since,
+            expires: self.expires,
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! The store that many workers share through PostgreSQL: each step one function, by the server's clock.
+
+mod rows;
+
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Config, NoTls, Row};
+
+use self::rows::{Columns, POSTGRES, unexpected};
+use super::address::without_secrets;
+use super::shared::{Reader, SharedConfig};
+use super::{
+    Allowance, GuardStore, Hold, Holder, LeaseTerm, NotReady, Release, Renewal, Reported, SLICES, Slot, Spend, Spent,
+    StoreError, Survey, Take, Taken, WorkerReport,
+};
+use crate::Name;
+
+/// PostgreSQL 12 or later.
+///
+/// Claims are rows of a table, in a schema `voxgate` that is made at the first connection. Session-level advisory
+/// locks would free a room when its connection breaks, which is not when its worker dies; nobody could see who holds
+/// one or for how long; they have no fencing token, and a pooler in transaction mode loses them. Rows have all of
+/// that; a transaction-level advisory lock only serializes the steps of one room.
+///
+/// Grants and counts are durable: they outlast a restart, as far as the server's `synchronous_commit` holds.
+pub struct PostgresStore {
+    server: Config,
+    config: SharedConfig,
+    link: Mutex<Option<Link>>,
+}
+
+type Argument<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// A connection on which the schema is installed, and the task that reads from it.
+struct Link {
+    client: std::sync::Arc<Client>,
+    _reader: Reader,
+}
+
+impl PostgresStore {
+    /// Connects to `postgres://user[:password]@host[:port]/database` and installs the schema.
+    ///
+    /// # Errors
+    /// An address that cannot be read, or a server that does not answer or lets this user create no schema.
+    pub async fn connect(address: &str, config: SharedConfig) -> Result<Self, StoreError> {
+        let store = Self::new(address, config)?;
+        store.config.in_time(POSTGRES, store.client()).await?;
+        Ok(store)
+    }
+
+    /// Connects with the first step.
+    ///
+    /// # Errors
+    /// An address that cannot be read.
+    pub fn new(address: &str, config: SharedConfig) -> Result<Self, StoreError> {
+        let mut server: Config = address.parse().map_err(|error: tokio_postgres::Error| StoreError::Address {
+            given: without_secrets(address),
+            cause: without_its_words(&error),
+            expected: "postgres://user[:password]@host[:port]/database; for TLS, put a tunnel between",
+        })?;
+        // The server has the same timeout as this side, so that it does no step after the caller has given up.
+        let options = server.get_options().unwrap_or_default();
+        let milliseconds = config.timeout.as_millis().max(1);
+        let options = format!("{options} -c statement_timeout={milliseconds} -c lock_timeout={milliseconds}");
+        server.options(options.trim()).connect_timeout(config.timeout);
+        Ok(Self { server, config, link: Mutex::default() })
+    }
+
+    async fn client(&self) -> Result<std::sync::Arc<Client>, StoreError> {
+        let mut link = self.link.lock().await;
+        if let Some(link) = link.as_ref().filter(|link| !link.client.is_closed()) {
+            return Ok(link.client.clone());
+        }
+        let unreachable =
+            |error: tokio_postgres::Error| StoreError::Unreachable { store: POSTGRES, cause: cause_of(&error) };
+        let (client, connection) = self.server.connect(NoTls).await.map_err(unreachable)?;
+        // The reader ends with an error when the connection breaks; the steps then report that.
+        let reader = Reader::new(async { _ = connection.await });
+        // A connection on which this fails is in a transaction that is aborted: it is dropped, and the next is new.
+        install(&client).await.map_err(|error| self.error(&error))?;
+        Ok(link.insert(Link { client: client.into(), _reader: reader }).client.clone())
+    }
+
+    async fn step(&self, call: &str, arguments: &[Argument<'_>]) -> Result<Vec<Row>, StoreError> {
+        let answer = self.config.in_time(POSTGRES, async {
+            let client = self.client().await?;
+            // An unnamed prepared statement, which a pooler need not remember.
+            client.query_typed(call, arguments).await.map_err(|error| self.error(&error))
+        });
+        let answer = answer.await;
+        if matches!(answer, Err(StoreError::Late { .. } | StoreError::Unreachable { .. })) {
+            self.link.lock().await.take();
+        }
+        answer
+    }
+
+    async fn step_one(&self, call: &str, arguments: &[Argument<'_>]) -> Result<Columns, StoreError> {
+        let rows = self.step(call, arguments).await?;
+        rows.into_iter().next().map(Columns).ok_or_else(|| unexpected("no row"))
+    }
+
+    /// A step on what is held; the arguments that tell it from every other hold go before `further` ones.
+    async fn step_on(&self, hold: &Hold, call: &str, further: &[Argument<'_>]) -> Result<Columns, StoreError> {
+        let Hold { slot, holder, fence, .. } = hold;
+        let own: &[Argument<'_>] = &[
+            (&self.namespace(), Type::TEXT),
+            (&kind_of(slot), Type::TEXT),
+            (&&*slot.name().key(), Type::TEXT),
+            (&big(fence.0), Type::INT8),
+            (&holder.token.0.to_string(), Type::TEXT),
+            (&holder.owner.as_str(), Type::TEXT),
+        ];
+        self.step_one(call, &[own, further].concat()).await
+    }
+
+    fn error(&self, error: &tokio_postgres::Error) -> StoreError {
+        use tokio_postgres::error::SqlState;
+        let cause = cause_of(error);
+        match error.code() {
+            Some(&SqlState::QUERY_CANCELED | &SqlState::LOCK_NOT_AVAILABLE) => {
+                StoreError::Late { store: POSTGRES, after: self.config.timeout }
+            }
+            Some(code) if !code.code().starts_with("57P") => StoreError::Refused { store: POSTGRES, cause },
+            _ => StoreError::Unreachable { store: POSTGRES, cause },
+        }
+    }
+
+    fn namespace(&self) -> &str {
+        self.config.namespace.as_str()
+    }
+}
+
+impl GuardStore for PostgresStore {
+    async fn take(&self, request: &Take) -> Result<Taken, StoreError> {
+        self.config.check(request.term)?;
+        let Holder { owner, token, session } = &request.holder;
+        let (slot, slots) = (&request.slot, i32::try_from(request.slot.of()).unwrap_or(i32::MAX));
+        let arguments: &[Argument<'_>] = &[
+            (&self.namespace(), Type::TEXT),
+            (&kind_of(slot), Type::TEXT),
+            (&&*slot.name().key(), Type::TEXT),
+            (&slot.name().as_str(), Type::TEXT),
+            (&slots, Type::INT4),
+            (&token.0.to_string(), Type::TEXT),
+            (&owner.as_str(), Type::TEXT),
+            (&&*owner.key(), Type::TEXT),
+            (&session.as_ref().map(Name::as_str), Type::TEXT),
+            (&us(request.term.get()), Type::INT8),
+        ];
+        let row = self.step_one(TAKE, arguments).await?;
+        Ok(match row.text("outcome")? {
+            "granted" => Taken::Granted(row.held()?.into_hold(slot.clone())),
+            "full" => Taken::Full { used: row.u32("used")?, first: row.held()? },
+            "silent" => Taken::NotReady(NotReady::Silent),
+            "starting" => Taken::NotReady(NotReady::Starting { since: row.time("a")? }),
+            "draining" => Taken::NotReady(NotReady::Draining),
+            "at_capacity" => Taken::AtCapacity { busy: row.u32("a")?, capacity: row.u32("b")? },
+            other => return Err(unexpected(other)),
+        })
+    }
+
+    async fn renew(&self, hold: &Hold, term: LeaseTerm) -> Result<Renewal, StoreError> {
+        self.config.check(term)?;
+        let row = self.step_on(hold, RENEW, &[(&us(term.get()), Type::INT8)]).await?;
+        Ok(match (row.text("outcome")?, &hold.slot) {
+            ("renewed", _) => Renewal::Renewed { expires: row.time("a")? },
+            (_, Slot::Room(_)) if row.has("fence") => Renewal::Lost { to: Some(row.held()?) },
+            _ => Renewal::Lost { to: None },
+        })
+    }
+
+    async fn release(&self, hold: &Hold) -> Result<Release, StoreError> {
+        let released = self.step_on(hold, RELEASE, &[]).await?.flag("released")?;
+        Ok(if released { Release::Released } else { Release::NotHeld })
+    }
+
+    async fn spend(&self, request: &Spend) -> Result<Spent, StoreError> {
+        let per_us = match request.allowance {
+            Allowance::Sliding { per, .. } => big(per.us()),
+            Allowance::Monthly { .. } => 0,
+        };
+        let arguments: &[Argument<'_>] = &[
+            (&self.namespace(), Type::TEXT),
+            (&rows::budget_kind(request.allowance.into()), Type::TEXT),
+            (&&*request.resource.key(), Type::TEXT),
+            (&request.resource.as_str(), Type::TEXT),
+            (&big(request.allowance.n()), Type::INT8),
+            (&per_us, Type::INT8),
+            (&big(SLICES), Type::INT8),
+            (&big(request.amount), Type::INT8),
+        ];
+        let row = self.step_one(SPEND, arguments).await?;
+        let used = row.u64("used")?;
+        Ok(match row.text("outcome")? {
+            "counted" => Spent::Counted { used },
+            _ => Spent::Over { used, until: row.optional_time("until_us")? },
+        })
+    }
+
+    async fn report(&self, worker: &WorkerReport) -> Result<Reported, StoreError> {
+        self.config.check(worker.term)?;
+        let arguments: &[Argument<'_>] = &[
+            (&self.namespace(), Type::TEXT),
+            (&&*worker.worker.key(), Type::TEXT),
+            (&worker.worker.as_str(), Type::TEXT),
+            (&worker.agent.as_ref().map(Name::as_str), Type::TEXT),
+            (&worker.build.as_str(), Type::TEXT),
+            (&worker.state.as_str(), Type::TEXT),
+            (&i32::try_from(worker.capacity.get()).unwrap_or(i32::MAX), Type::INT4),
+            (&us(worker.term.get()), Type::INT8),
+        ];
+        let rows = self.step(REPORT, arguments).await?;
+        let mut other_builds: Vec<Name> =
+            rows.into_iter().map(|row| Columns(row).name("build")).collect::<Result<_, _>>()?;
+        other_builds.sort();
+        Ok(Reported { other_builds })
+    }
+
+    async fn survey(&self) -> Result<Survey, StoreError> {
+        let namespace = self.namespace();
+        let ns: &[Argument<'_>] = &[(&namespace, Type::TEXT)];
+        let holds = self.step(HOLDS, ns).await?.into_iter().map(Columns).collect();
+        let workers = self.step(WORKERS, ns).await?.into_iter().map(Columns).collect();
+        let resources = self.step(RESOURCES, ns).await?.into_iter().map(Columns).collect();
+        let slices = self.step(SLICES_LEFT, ns).await?.into_iter().map(Columns).collect();
+        let now = self.step_one(NOW, &[]).await?.time("now")?;
+        rows::survey(now, holds, workers, resources, slices)
+    }
+}
+
+/// Installs this version of the schema, unless it is there. One worker at a time.
+async fn install(client: &Client) -> Result<(), tokio_postgres::Error> {
+    let version = format!("voxgate schema {SCHEMA_VERSION}");
+    let comment = "select obj_description(to_regnamespace('voxgate')) as comment";
+    let there: Option<String> = client.query_typed(comment, &[]).await?.first().and_then(|row| row.get(0));
+    if there.as_deref() == Some(&version) {
+        return Ok(());
+    }
+    let lock = format!("select pg_advisory_xact_lock({INSTALL_LOCK});");
+    let mark = format!("comment on schema voxgate is '{version}';");
+    client.batch_execute(&format!("begin; {lock} {SCHEMA} {mark} commit;")).await
+}
+
+impl std::fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PostgresStore").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+fn kind_of(slot: &Slot) -> &'static str {
+    match slot {
+        Slot::Room(_) => "room",
+        Slot::Resource { .. } => "lease",
+    }
+}
+
+fn us(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// Saturates: a number that no column can hold becomes the largest that one can.
+fn big(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// With the server's own words, which `Display` leaves out.
+fn cause_of(error: &tokio_postgres::Error) -> String {
+    let mut cause = error.to_string();
+    let mut next = std::error::Error::source(error);
+    while let Some(source) = next {
+        cause = format!("{cause}: {source}");
+        next = source.source();
+    }
+    cause
+}
+
+/// What is wrong with an address, without quoting it: what is taken for the name of an option may be a password.
+fn without_its_words(error: &tokio_postgres::Error) -> String {
+    let cause = cause_of(error);
+    let quotes_its_own = cause.contains("invalid value for option");
+    if quotes_its_own { cause } else { "it is neither a URL nor `key=value` pairs that PostgreSQL knows".to_owned() }
+}
+
+const SCHEMA: &str = include_str!("schema.sql");
+/// To be raised with every change of the schema.
+const SCHEMA_VERSION: u32 = 2;
+/// Any number that others are not likely to lock: `voxg` in ASCII.
+const INSTALL_LOCK: i64 = 0x766f_7867;
+
+const TAKE: &str = "select outcome, used, a, b, (h).* from voxgate.take($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+const RENEW: &str = "select outcome, a, (h).* from voxgate.renew($1, $2, $3, $4, $5, $6, $7)";
+const RELEASE: &str = "select voxgate.release($1, $2, $3, $4, $5, $6) as released";
+const SPEND: &str = "select outcome, used, until_us from voxgate.spend($1, $2, $3, $4, $5, $6, $7, $8)";
+const REPORT: &str = "select build from voxgate.report($1, $2, $3, $4, $5, $6, $7, $8) as build";
+const NOW: &str = "select voxgate.now_us() as now";
+const HOLDS: &str = "select * from voxgate.holds where ns = $1 and expires > voxgate.now_us()";
+const WORKERS: &str = "select w.*, (select count(*) from voxgate.holds h where h.ns = w.ns and h.kind = 'room' \
+    and h.owner_key = w.key and h.expires > voxgate.now_us()) as busy \
+    from voxgate.workers w where ns = $1 and expires > voxgate.now_us()";
+const RESOURCES: &str = "select r.*, coalesce((select max(peak) from voxgate.peaks p where p.ns = r.ns and \
+    p.kind = r.kind and p.key = r.key and p.day + 7 > voxgate.now_us() / 86400000000), 0) as peak \
+    from voxgate.resources r where ns = $1";
+const SLICES_LEFT: &str = "select kind, key, sum(amount)::bigint as amount, min(leaves_at) as leaves_at \
+    from voxgate.slices where ns = $1 and leaves_at > voxgate.now_us() group by kind, key";

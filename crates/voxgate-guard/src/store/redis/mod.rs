@@ -1,0 +1,336 @@
+//! The store that many workers share through Redis: each step one script, by the server's clock.
+
+mod bounded;
+mod reply;
+mod walk;
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use ::redis::aio::{AsyncStream, MultiplexedConnection};
+use ::redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, RedisError, Script, ScriptInvocation, ServerErrorKind,
+};
+use tokio::sync::Mutex;
+
+use self::bounded::Bounded;
+use self::reply::{REDIS, Reply};
+use super::address::without_secrets;
+use super::shared::{Reader, SharedConfig};
+use super::{
+    Allowance, GuardStore, Hold, Holder, LeaseTerm, NotReady, Release, Renewal, Reported, SLICES, Slot, Spend, Spent,
+    StoreError, StoreTime, Survey, Take, Taken, WorkerReport,
+};
+use crate::Name;
+
+/// Redis 5 or later, or a server with its protocol and scripts.
+///
+/// Every step is one script and one round trip over one multiplexed connection, made again when it breaks.
+/// All keys share a hash tag, so a cluster keeps them on one node; all of them expire.
+///
+/// **A Redis that restarts, or a replica that takes over (failover), may have lost claims.** Its changed `run_id`
+/// shows that. A grace period of `longest_lease` follows, in which nothing is granted and former holders take up what
+/// they held with the next renewal. Rates are counted as if what was lost had been spent evenly, so that a
+/// conversation goes on, at the pace that the rate allows. Counts of a month are lost with the memory: let Redis
+/// persist, or keep quotas in PostgreSQL. A Redis that may evict keys is refused. `FLUSHALL` releases everything.
+pub struct RedisStore {
+    client: Client,
+    config: SharedConfig,
+    prefix: Box<str>,
+    link: Mutex<Option<Link>>,
+}
+
+/// What a connection can be made over.
+trait Stream: AsyncStream + Send + Unpin {}
+impl<S: AsyncStream + Send + Unpin> Stream for S {}
+
+/// A connection and the server it leads to.
+#[derive(Clone)]
+struct Link {
+    connection: MultiplexedConnection,
+    _reader: Arc<Reader>,
+    /// The server's `run_id`, another one after a restart.
+    run: Arc<str>,
+    /// When the server started.
+    started: StoreTime,
+}
+
+impl RedisStore {
+    /// Connects to `redis://[user:password@]host[:port][/db]` or `redis+unix:///path`.
+    ///
+    /// # Errors
+    /// An address that cannot be read, or a Redis that does not answer or may evict keys.
+    pub async fn connect(address: &str, config: SharedConfig) -> Result<Self, StoreError> {
+        let store = Self::new(address, config)?;
+        store.config.in_time(REDIS, store.link()).await?;
+        Ok(store)
+    }
+
+    /// Connects with the first step.
+    ///
+    /// # Errors
+    /// An address that cannot be read.
+    pub fn new(address: &str, config: SharedConfig) -> Result<Self, StoreError> {
+        let client = Client::open(address).map_err(|error| StoreError::Address {
+            given: without_secrets(address),
+            cause: cause_of(&error),
+            expected: "redis://[user:password@]host[:port][/db] or redis+unix:///path; for TLS, put a tunnel between",
+        })?;
+        let prefix = format!("{{voxgate:{}}}:", config.namespace.as_str()).into();
+        Ok(Self { client, config, prefix, link: Mutex::default() })
+    }
+
+    async fn link(&self) -> Result<Link, StoreError> {
+        let mut link = self.link.lock().await;
+        if let Some(link) = &*link {
+            return Ok(link.clone());
+        }
+        let unreachable = |error: RedisError| StoreError::Unreachable { store: REDIS, cause: cause_of(&error) };
+        let (mut connection, reader) = self.connection().await.map_err(unreachable)?;
+        let (info, time): (String, (u64, u64)) =
+            ::redis::pipe().cmd("INFO").cmd("TIME").query_async(&mut connection).await.map_err(unreachable)?;
+        let fresh = Link::greeted(connection, reader, &info, reply::time(time)?)?;
+        Ok(link.insert(fresh).clone())
+    }
+
+    /// A connection whose answers are bounded, and the task that reads them. The caller limits the time.
+    async fn connection(&self) -> Result<(MultiplexedConnection, Reader), RedisError> {
+        let server = self.client.get_connection_info();
+        let stream: Box<dyn Stream> = match server.addr() {
+            ConnectionAddr::Tcp(host, port) => {
+                let stream = tokio::net::TcpStream::connect((host.as_str(), *port)).await?;
+                stream.set_nodelay(true)?;
+                Box::new(stream)
+            }
+            #[cfg(unix)]
+            ConnectionAddr::Unix(path) => Box::new(tokio::net::UnixStream::connect(path).await?),
+            _ => return Err((ErrorKind::InvalidClientConfig, "neither TCP nor a socket of this machine").into()),
+        };
+        let config = AsyncConnectionConfig::new().set_response_timeout(Some(self.config.timeout));
+        let login = server.redis_settings();
+        let (connection, driver) = MultiplexedConnection::new_with_config(login, Bounded::new(stream), config).await?;
+        Ok((connection, Reader::new(driver)))
+    }
+
+    /// Runs a step, given the server's run and start.
+    async fn step<T: ::redis::FromRedisValue>(
+        &self,
+        script: &Script,
+        arguments: impl FnOnce(&mut ScriptInvocation<'_>, &Link) + Send,
+    ) -> Result<T, StoreError> {
+        let answer = self.config.in_time(REDIS, async {
+            let mut link = self.link().await?;
+            let mut invocation = script.prepare_invoke();
+            arguments(&mut invocation, &link);
+            invocation.invoke_async(&mut link.connection).await.map_err(|error| self.error(&error))
+        });
+        let answer = answer.await;
+        if matches!(answer, Err(StoreError::Late { .. } | StoreError::Unreachable { .. })) {
+            self.link.lock().await.take();
+        }
+        answer
+    }
+
+    fn error(&self, error: &RedisError) -> StoreError {
+        let cause = cause_of(error);
+        match error {
+            error if error.is_timeout() => StoreError::Late { store: REDIS, after: self.config.timeout },
+            error if error.is_io_error() || error.is_unrecoverable_error() => {
+                StoreError::Unreachable { store: REDIS, cause }
+            }
+            // It has just started, and will answer soon.
+            error if error.kind() == ErrorKind::Server(ServerErrorKind::BusyLoading) => {
+                StoreError::Unreachable { store: REDIS, cause }
+            }
+            _ => StoreError::Refused { store: REDIS, cause },
+        }
+    }
+
+    fn key(&self, kind: &str, name: &str) -> String {
+        format!("{}{kind}:{name}", self.prefix)
+    }
+
+    fn pool_key(&self, slot: &Slot) -> String {
+        self.key(kind_of(slot), &slot.name().key())
+    }
+
+    /// What `hold.lua` is told.
+    fn hold(&self, script: &mut ScriptInvocation<'_>, link: &Link, slot: &Slot, owner: &Name, term: LeaseTerm) {
+        script.key(self.pool_key(slot)).key(self.key("memory", ""));
+        match slot {
+            Slot::Room(_) => script.key(self.key("busy", &owner.key())),
+            Slot::Resource { name, .. } => script.key(self.key("usage", &name.key())),
+        };
+        script.arg(kind_of(slot)).arg(slot.of()).arg(us(term.get())).arg(self.longest_us());
+        script.arg(&*link.run).arg(link.started.0).arg(KEEP_PEAKS_MS).arg(slot.name().as_str());
+    }
+
+    fn longest_us(&self) -> u64 {
+        us(self.config.longest_lease.get())
+    }
+}
+
+impl GuardStore for RedisStore {
+    async fn take(&self, request: &Take) -> Result<Taken, StoreError> {
+        self.config.check(request.term)?;
+        let (slot, Holder { owner, token, .. }) = (&request.slot, &request.holder);
+        let reply: Reply = self
+            .step(&TAKE, |script, link| {
+                self.hold(script, link, slot, owner, request.term);
+                script.key(self.key("fence", "")).arg(token.0).arg(reply::tail(&request.holder, slot.name()));
+                if let Slot::Room(_) = slot {
+                    script.key(self.key("worker", &owner.key()));
+                }
+            })
+            .await?;
+        Ok(match reply.outcome() {
+            "granted" => Taken::Granted(reply.held(1)?.into_hold(request.slot.clone())),
+            "full" => Taken::Full { used: reply.number(1)?, first: reply.held(2)? },
+            "silent" => Taken::NotReady(NotReady::Silent),
+            "starting" => Taken::NotReady(NotReady::Starting { since: reply.time(1)? }),
+            "draining" => Taken::NotReady(NotReady::Draining),
+            "at_capacity" => Taken::AtCapacity { busy: reply.number(1)?, capacity: reply.number(2)? },
+            "recovering" => Taken::Recovering { until: reply.time(1)? },
+            _ => return Err(reply.unexpected()),
+        })
+    }
+
+    async fn renew(&self, hold: &Hold, term: LeaseTerm) -> Result<Renewal, StoreError> {
+        self.config.check(term)?;
+        let reply: Reply = self
+            .step(&RENEW, |script, link| {
+                self.hold(script, link, &hold.slot, &hold.holder.owner, term);
+                script.arg(reply::member(hold));
+            })
+            .await?;
+        match (reply.outcome(), &hold.slot) {
+            ("renewed", _) => Ok(Renewal::Renewed { expires: reply.time(1)? }),
+            ("lost", Slot::Room(_)) if reply.has(1) => Ok(Renewal::Lost { to: Some(reply.held(1)?) }),
+            ("lost", _) => Ok(Renewal::Lost { to: None }),
+            _ => Err(reply.unexpected()),
+        }
+    }
+
+    async fn release(&self, hold: &Hold) -> Result<Release, StoreError> {
+        let released: u8 = self
+            .step(&RELEASE, |script, _| {
+                script.key(self.pool_key(&hold.slot));
+                if let Slot::Room(_) = hold.slot {
+                    script.key(self.key("busy", &hold.holder.owner.key()));
+                }
+                script.arg(reply::member(hold));
+            })
+            .await?;
+        Ok(if released == 1 { Release::Released } else { Release::NotHeld })
+    }
+
+    async fn spend(&self, request: &Spend) -> Result<Spent, StoreError> {
+        let (kind, per_us, keep_ms) = match request.allowance {
+            Allowance::Sliding { per, .. } => ("sliding", per.us(), KEEP_PEAKS_MS + per.us() / 500),
+            Allowance::Monthly { .. } => ("monthly", 0, KEEP_MONTH_MS),
+        };
+        let reply: Reply = self
+            .step(&SPEND, |script, link| {
+                script.key(self.key(&reply::budget_kind(request.allowance.into()), &request.resource.key()));
+                script.key(self.key("memory", ""));
+                script.arg(kind).arg(request.allowance.n()).arg(per_us).arg(request.amount).arg(SLICES);
+                script
+                    .arg(&*link.run)
+                    .arg(link.started.0)
+                    .arg(keep_ms)
+                    .arg(request.resource.as_str())
+                    .arg(self.longest_us());
+            })
+            .await?;
+        Ok(match reply.outcome() {
+            "counted" => Spent::Counted { used: reply.number(1)? },
+            "over" if reply.has(2) => Spent::Over { used: reply.number(1)?, until: Some(reply.time(2)?) },
+            "over" => Spent::Over { used: reply.number(1)?, until: None },
+            _ => return Err(reply.unexpected()),
+        })
+    }
+
+    async fn report(&self, worker: &WorkerReport) -> Result<Reported, StoreError> {
+        self.config.check(worker.term)?;
+        let agent = worker.agent.as_ref().map_or("", Name::as_str);
+        let builds: Vec<String> = self
+            .step(&REPORT, |script, _| {
+                script.key(self.key("worker", &worker.worker.key()));
+                script.key(self.key("builds", worker.agent.as_ref().map(Name::key).as_deref().unwrap_or("")));
+                script.arg(format!("{}\0{agent}\0{}", worker.worker, worker.build)).arg(worker.state.as_str());
+                script.arg(worker.capacity.get()).arg(worker.build.as_str()).arg(us(worker.term.get()));
+                script.arg(self.longest_us());
+            })
+            .await?;
+        let others = builds.into_iter().filter(|build| *build != worker.build.as_str());
+        Ok(Reported { other_builds: others.map(reply::name).collect::<Result<_, _>>()? })
+    }
+
+    async fn survey(&self) -> Result<Survey, StoreError> {
+        let late = |_| StoreError::Late { store: REDIS, after: SURVEY_TIMEOUT };
+        tokio::time::timeout(SURVEY_TIMEOUT, self.walk()).await.map_err(late)?
+    }
+}
+
+impl Link {
+    /// What `INFO` says about a server that grants may be kept on.
+    fn greeted(
+        connection: MultiplexedConnection,
+        reader: Reader,
+        info: &str,
+        now: StoreTime,
+    ) -> Result<Self, StoreError> {
+        let field = |name: &str| {
+            info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim).unwrap_or_default()
+        };
+        let policy = field("maxmemory_policy");
+        if field("maxmemory") != "0" && !matches!(policy, "noeviction" | "") {
+            return Err(StoreError::Evicts { policy: policy.to_owned() });
+        }
+        let uptime = Duration::from_secs(field("uptime_in_seconds").parse().unwrap_or(0));
+        let started = StoreTime(now.0.saturating_sub(us(uptime)));
+        Ok(Self { connection, _reader: reader.into(), run: field("run_id").into(), started })
+    }
+}
+
+impl std::fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RedisStore").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+fn kind_of(slot: &Slot) -> &'static str {
+    match slot {
+        Slot::Room(_) => "room",
+        Slot::Resource { .. } => "lease",
+    }
+}
+
+fn us(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn cause_of(error: &RedisError) -> String {
+    error.to_string()
+}
+
+static TAKE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(include_str!("prelude.lua"), include_str!("hold.lua"), include_str!("take.lua")))
+});
+static RENEW: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(include_str!("prelude.lua"), include_str!("hold.lua"), include_str!("renew.lua")))
+});
+static RELEASE: LazyLock<Script> =
+    LazyLock::new(|| Script::new(concat!(include_str!("prelude.lua"), include_str!("release.lua"))));
+static SPEND: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(include_str!("prelude.lua"), include_str!("month.lua"), include_str!("spend.lua")))
+});
+static REPORT: LazyLock<Script> =
+    LazyLock::new(|| Script::new(concat!(include_str!("prelude.lua"), include_str!("report.lua"))));
+
+/// Peaks of seven days and the day that runs.
+const KEEP_PEAKS_MS: u64 = 8 * 86_400_000;
+/// A month, and the peaks of its last days.
+const KEEP_MONTH_MS: u64 = 40 * 86_400_000;
+/// A survey walks over all keys of the server, and is for people, who wait longer than callers.
+const SURVEY_TIMEOUT: Duration = Duration::from_secs(10);

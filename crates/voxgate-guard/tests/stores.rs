@@ -1,0 +1,82 @@
+//! The shared stores, against real servers, and what becomes of claims when those fail.
+#![cfg(unix)]
+#![allow(clippy::disallowed_methods, reason = "these tests wait for servers and for terms to end")]
+
+#[cfg(all(feature = "redis", feature = "postgres"))]
+#[path = "stores/calendar.rs"]
+mod calendar;
+#[path = "stores/contract.rs"]
+mod contract;
+#[cfg(all(feature = "redis", feature = "postgres"))]
+#[path = "stores/faults.rs"]
+mod faults;
+#[cfg(feature = "redis")]
+#[path = "stores/hostile.rs"]
+mod hostile;
+#[cfg(feature = "redis")]
+#[path = "stores/processes.rs"]
+mod processes;
+#[path = "stores/requests.rs"]
+mod requests;
+#[cfg(any(feature = "redis", feature = "postgres"))]
+#[cfg_attr(not(all(feature = "redis", feature = "postgres")), allow(dead_code, reason = "some tests need both"))]
+#[path = "stores/server.rs"]
+mod server;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use voxgate_guard::store::{MemoryStore, StoreTime};
+
+use contract::{Pass, keeps_its_promises};
+
+/// Mutual exclusion: tests that start many processes, and tests that rely on timeouts, do not run at the same time.
+#[cfg(any(feature = "redis", feature = "postgres"))]
+static BUSY: tokio::sync::RwLock<()> = tokio::sync::RwLock::const_new(());
+
+/// A clock that a test moves.
+#[derive(Clone, Default)]
+struct Moved(Arc<AtomicU64>);
+
+impl Pass for Moved {
+    async fn pass(&self, time: Duration) {
+        self.0.fetch_add(u64::try_from(time.as_micros()).unwrap(), Ordering::SeqCst);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_keeps_its_promises() {
+    let time = Moved(Arc::new(AtomicU64::new(1_763_700_000_000_000)));
+    let clock = time.clone();
+    let store = MemoryStore::with_clock(move || StoreTime(clock.0.load(Ordering::SeqCst)));
+    keeps_its_promises(&[Arc::new(store)], &time).await;
+}
+
+#[cfg(feature = "redis")]
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_keeps_its_promises() {
+    let _quiet = BUSY.read().await;
+    use voxgate_guard::store::RedisStore;
+    let Some(redis) = server::Redis::start() else { return };
+    let mut stores = Vec::new();
+    for _ in 0..4 {
+        stores.push(Arc::new(RedisStore::connect(&redis.url(), server::patient()).await.unwrap()));
+    }
+    redis.end_the_grace().await;
+    keeps_its_promises(&stores, &contract::Really).await;
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_keeps_its_promises() {
+    let _quiet = BUSY.read().await;
+    use voxgate_guard::store::PostgresStore;
+    // It does not wait for the disk: this is about what it answers.
+    let Some(postgres) = server::Postgres::start_with(&["-c", "synchronous_commit=off"]) else { return };
+    let mut stores = Vec::new();
+    for _ in 0..4 {
+        stores.push(Arc::new(PostgresStore::connect(&postgres.url(), server::patient()).await.unwrap()));
+    }
+    keeps_its_promises(&stores, &contract::Really).await;
+}

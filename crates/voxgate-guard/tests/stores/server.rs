@@ -1,0 +1,232 @@
+//! Real servers, each in a folder and on a socket or port of its own, ended with the test.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use voxgate_guard::store::{LeaseTerm, SharedConfig};
+
+/// The configuration of a store under test: a long timeout, because test machines are busy.
+pub(crate) fn patient() -> SharedConfig {
+    SharedConfig { longest_lease: term_ms(20_000), timeout: Duration::from_secs(10), ..SharedConfig::default() }
+}
+
+/// Short leases and a short timeout, for a test in which the store is late or loses its state.
+pub(crate) fn hasty() -> SharedConfig {
+    SharedConfig { longest_lease: term_ms(1_500), timeout: Duration::from_millis(500), ..patient() }
+}
+
+pub(crate) fn term_ms(ms: u64) -> LeaseTerm {
+    LeaseTerm::new(Duration::from_millis(ms)).unwrap()
+}
+
+/// `None` where the program is missing, which is an error where `CI` is set.
+pub(crate) fn program(name: &str, folders: &[PathBuf]) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders = folders.iter().cloned().chain(std::env::split_paths(&path));
+    let found = folders.find_map(|folder| Some(folder.join(name)).filter(|program| program.is_file()));
+    if found.is_none() {
+        assert!(std::env::var_os("CI").is_none(), "{name} is not installed; tests/run installs it");
+        eprintln!("SKIPPED: {name} is not installed; tests/run installs it");
+    }
+    found
+}
+
+/// A Redis that reads what it had kept takes connections, and refuses.
+fn wait_for_pong(port: u16) {
+    let begin = Instant::now();
+    let mut answer = [0; 5];
+    while answer != *b"+PONG" {
+        assert!(begin.elapsed() < Duration::from_secs(30), "no Redis on port {port}");
+        std::thread::sleep(Duration::from_millis(10));
+        if let Ok(mut socket) = TcpStream::connect(("127.0.0.1", port)) {
+            _ = socket.write_all(b"PING\r\n").and_then(|()| socket.read_exact(&mut answer));
+        }
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+pub(crate) struct Redis {
+    child: Child,
+    program: PathBuf,
+    dir: TempDir,
+    port: u16,
+    extra: Vec<String>,
+}
+
+impl Redis {
+    /// One that keeps nothing on disk.
+    pub(crate) fn start() -> Option<Self> {
+        Self::start_with(&["--save", ""])
+    }
+
+    pub(crate) fn start_with(extra: &[&str]) -> Option<Self> {
+        let program = program("redis-server", &[])?;
+        let (dir, port) = (TempDir::new().unwrap(), free_port());
+        let extra: Vec<String> = extra.iter().map(|&argument| argument.to_owned()).collect();
+        let child = Self::spawn(&program, &dir, port, &extra);
+        Some(Self { child, program, dir, port, extra })
+    }
+
+    fn spawn(program: &Path, dir: &TempDir, port: u16, extra: &[String]) -> Child {
+        let mut command = Command::new(program);
+        command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--dir"]).arg(dir.path()).args(extra);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        wait_for_pong(port);
+        child
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// As if it had started long ago: else it grants nothing for the longest lease.
+    #[cfg(feature = "redis")]
+    pub(crate) async fn end_the_grace(&self) {
+        let mut beside = redis::Client::open(self.url()).unwrap().get_multiplexed_async_connection().await.unwrap();
+        let info: String = redis::cmd("INFO").query_async(&mut beside).await.unwrap();
+        let run = info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap().trim();
+        let memory = ("{voxgate:default}:memory:", format!("{run}:1:1"));
+        let () = redis::cmd("SET").arg(memory).query_async(&mut beside).await.unwrap();
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Again on the same port, and from the same folder.
+    pub(crate) fn restart(&mut self) {
+        self.child = Self::spawn(&self.program, &self.dir, self.port, &self.extra);
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        self::signal(self.child.id(), signal);
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
+pub(crate) struct Postgres {
+    child: Child,
+    programs: PathBuf,
+    dir: TempDir,
+    port: u16,
+    extra: &'static [&'static str],
+}
+
+impl Postgres {
+    pub(crate) fn start() -> Option<Self> {
+        Self::start_with(&[])
+    }
+
+    pub(crate) fn start_with(extra: &'static [&'static str]) -> Option<Self> {
+        // Debian keeps these out of the PATH.
+        let versions =
+            std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().map(|entry| entry.unwrap().path());
+        let folders: Vec<PathBuf> = versions.map(|version| version.join("bin")).collect();
+        let initdb = program("initdb", &folders)?;
+        let programs = initdb.canonicalize().unwrap().parent().unwrap().to_owned();
+        let (dir, port) = (TempDir::new().unwrap(), free_port());
+        if is_root() {
+            assert!(Command::new("chown").arg("postgres").arg(dir.path()).status().unwrap().success());
+        }
+        let mut initdb = unprivileged(&programs.join("initdb"));
+        initdb.args(["--no-sync", "--auth=trust", "--username=voxgate", "--encoding=UTF8", "--locale=C", "-D"]);
+        let output = initdb.arg(dir.path().join("data")).output().unwrap();
+        assert!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
+        let child = Self::spawn(&programs, &dir, port, extra);
+        Some(Self { child, programs, dir, port, extra })
+    }
+
+    fn spawn(programs: &Path, dir: &TempDir, port: u16, extra: &[&str]) -> Child {
+        let mut command = unprivileged(&programs.join("postgres"));
+        command.arg("-D").arg(dir.path().join("data")).args([
+            "-p",
+            &port.to_string(),
+            "-c",
+            "listen_addresses=127.0.0.1",
+        ]);
+        command.args(extra);
+        command.arg("-c").arg(format!("unix_socket_directories={}", dir.path().display()));
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let ready = || {
+            Command::new(programs.join("pg_isready")).args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]).status()
+        };
+        let begin = Instant::now();
+        while !ready().unwrap().success() {
+            assert!(begin.elapsed() < Duration::from_secs(60), "PostgreSQL does not start");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        child
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("postgres://voxgate@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Ends at once, without writing anything down.
+    pub(crate) fn kill(&mut self) {
+        signal(self.child.id(), "QUIT");
+        self.child.wait().unwrap();
+    }
+
+    pub(crate) fn restart(&mut self) {
+        self.child = Self::spawn(&self.programs, &self.dir, self.port, self.extra);
+    }
+
+    /// To the server and all processes that it has started, one for each connection.
+    pub(crate) fn signal(&self, name: &str) {
+        let server = self.child.id();
+        for entry in std::fs::read_dir("/proc").unwrap() {
+            let Ok(process) = entry.unwrap().file_name().to_string_lossy().parse::<u32>() else { continue };
+            let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+            // pid (name) state parent …
+            let parent = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)?.parse().ok());
+            if process == server || parent == Some(server) {
+                signal(process, name);
+            }
+        }
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        // A stopped server would not hear it.
+        self.signal("CONT");
+        signal(self.child.id(), "QUIT");
+        _ = self.child.wait();
+    }
+}
+
+pub(crate) fn signal(process: u32, name: &str) {
+    _ = Command::new("kill").args(["-s", name, &process.to_string()]).stderr(Stdio::null()).status();
+}
+
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
+}
+
+/// PostgreSQL refuses to run as root.
+fn unprivileged(program: &Path) -> Command {
+    if !is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=postgres", "--regid=postgres", "--init-groups", "--"]).arg(program).current_dir("/");
+    command
+}
+
+/// After its start a Redis grants nothing for the longest lease; its start is known to a second.
+pub(crate) const GRACE: Duration = Duration::from_millis(2_600);
