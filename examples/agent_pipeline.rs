@@ -227,8 +227,8 @@ impl Agent {
         let totals = self.control.totals();
         let s = |samples: u64| duration_of(samples).as_secs_f64();
         println!("\nsent {:.1} s in {} turns; kept back:", s(totals.forwarded), totals.turns);
-        for (reason, samples) in Reason::ALL.iter().zip(totals.suppressed).filter(|(_, samples)| *samples > 0) {
-            println!("  {:>8} {:.1} s", reason.as_str(), s(samples));
+        for (reason, samples) in totals.suppressed.iter().filter(|(_, samples)| **samples > 0) {
+            println!("  {:>8} {:.1} s", reason.as_str(), s(*samples));
         }
         let bill = self.meter.bill();
         println!("spent ${:.6}, saved ${:.6} (list prices, second-hand)", bill.spent.dollars(), bill.saved.dollars());

@@ -105,6 +105,7 @@ mod intake;
 mod ledger;
 mod level;
 mod model_id;
+mod per_reason;
 mod pool;
 mod reason;
 mod release;
@@ -130,6 +131,7 @@ pub use frame::{FLOOR_DBFS, FRAME_LEN, Frame, NotInRange, SAMPLE_RATE, SampleInd
 pub use gate::Gate;
 pub use intake::{Chunk, Intake, IntakeReport, Samples};
 pub use ledger::{Ledger, LedgerRow, Suppressed};
+pub use per_reason::PerReason;
 pub use pool::{GateId, GatePool, PoolError};
 pub use reason::{Doubt, Reason};
 pub use time_map::TimeMap;

@@ -4,21 +4,23 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
-    /// The circuit breaker is open after too many misfires (false alarms) in a row: only clear speech passes.
-    Breaker,
-    /// Speech may be starting, or it may be a click: too short to tell, or it was too short.
-    Burst,
-    /// The agent's echo is heard, or it may be.
-    Echo,
     /// No speech.
     Silence,
+    /// Speech may be starting: it is too short to tell yet. Only held frames have this reason.
+    Undecided,
+    /// A transient, such as a knock or a click: it is doubted, or it was too short.
+    Burst,
     /// Recent misfires (false alarms) have raised the bar.
     Storm,
+    /// The circuit breaker is open after too many misfires (false alarms) in a row: only clear speech passes.
+    Breaker,
+    /// The agent's echo is heard, or it may be.
+    Echo,
 }
 
 impl Reason {
     /// Every reason, in the order of reports.
-    pub const ALL: [Self; 5] = [Self::Silence, Self::Burst, Self::Storm, Self::Breaker, Self::Echo];
+    pub const ALL: &[Self] = &[Self::Silence, Self::Undecided, Self::Burst, Self::Storm, Self::Breaker, Self::Echo];
 
     /// The word used in files and logs.
     pub const fn as_str(self) -> &'static str {
@@ -28,6 +30,7 @@ impl Reason {
             Self::Echo => "echo",
             Self::Silence => "silence",
             Self::Storm => "storm",
+            Self::Undecided => "undecided",
         }
     }
 }

@@ -31,12 +31,11 @@ impl Release {
             return Verdict::Forward(Span::new(from, frame.end));
         }
         self.settled = self.settled.max(step.settled);
-        let reason = |doubt: Option<Doubt>| doubt.map_or(Reason::Burst, Doubt::reason);
         let unheard = ruling.reason.unwrap_or(Reason::Silence);
         match (step.state, step.edge) {
-            (TurnState::Starting, _) => Verdict::Hold(reason(step.doubt)),
+            (TurnState::Starting, _) => Verdict::Hold(step.doubt.map_or(Reason::Undecided, Doubt::reason)),
             (TurnState::Stopping, _) => Verdict::Hold(unheard),
-            (_, Some(Edge::Abandoned { doubt, .. })) => Verdict::Suppress(reason(doubt)),
+            (_, Some(Edge::Abandoned { doubt, .. })) => Verdict::Suppress(doubt.map_or(Reason::Burst, Doubt::reason)),
             _ => Verdict::Suppress(unheard),
         }
     }

@@ -8,6 +8,7 @@ use crate::decision::Evidence;
 use crate::error::ModelError;
 use crate::frame::{SampleIndex, Span, duration_of};
 use crate::ledger::Suppressed;
+use crate::per_reason::PerReason;
 use crate::reason::Reason;
 use crate::turn_state::EndCause;
 
@@ -221,8 +222,8 @@ pub enum Queue {
 pub struct Totals {
     /// Forwarded by the gate; in shadow, what it would have forwarded.
     pub forwarded: u64,
-    /// Suppressed, in the order of [`Reason::ALL`]; in shadow, what it would have suppressed.
-    pub suppressed: [u64; Reason::ALL.len()],
+    /// Suppressed, by reason; in shadow, what it would have suppressed.
+    pub suppressed: PerReason<u64>,
     /// Went around the gate.
     pub ungated: u64,
     /// Lost because a queue was full.
@@ -238,12 +239,11 @@ pub struct Totals {
 impl Totals {
     /// What was, or would have been, suppressed for `reason`.
     pub fn suppressed_for(&self, reason: Reason) -> Duration {
-        let of = Reason::ALL.into_iter().zip(self.suppressed).find(|(other, _)| *other == reason);
-        duration_of(of.map_or(0, |(_, samples)| samples))
+        duration_of(self.suppressed[reason])
     }
 
     /// What was, or would have been, suppressed for any reason.
     pub fn suppressed_in_all(&self) -> Duration {
-        duration_of(self.suppressed.iter().sum())
+        duration_of(self.suppressed.iter().map(|(_, samples)| samples).sum())
     }
 }

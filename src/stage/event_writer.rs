@@ -313,8 +313,7 @@ impl EventWriter {
     }
 
     fn count(&mut self, sent: bool, reason: Reason, ended: Option<Suppressed>) {
-        let of_reason = Reason::ALL.iter().position(|other| *other == reason).unwrap_or_default();
-        let total = if sent { &mut self.totals.forwarded } else { &mut self.totals.suppressed[of_reason] };
+        let total = if sent { &mut self.totals.forwarded } else { &mut self.totals.suppressed[reason] };
         *total += FRAME_LEN as u64;
         ended.into_iter().for_each(|run| self.suppressed(run));
     }

@@ -118,7 +118,11 @@ fn check_rows(rows: &[Row], frames: u64) {
         assert!(["quiet", "starting", "speaking", "stopping"].contains(&row.state.as_str()), "{row:?}");
         assert!(["forward", "hold", "suppress"].contains(&row.verdict.as_str()), "{row:?}");
         assert_eq!(row.reason.is_empty(), row.verdict == "forward", "{row:?}");
-        assert!(row.reason.is_empty() || REASONS.contains(&row.reason.as_str()), "{row:?}");
+        assert!(
+            row.reason.is_empty() || row.reason == "undecided" || REASONS.contains(&row.reason.as_str()),
+            "{row:?}"
+        );
+        assert!(row.reason != "undecided" || row.verdict == "hold", "only held frames are undecided: {row:?}");
         assert_eq!(row.forwarded, row.released_ms.is_some(), "{row:?}");
         if row.verdict == "forward" {
             assert_eq!(row.released_ms, Some(row.t_ms + 10), "{row:?}");

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use voxgate::budget::{PriceBook, Usage};
 use voxgate::vad::ModelId;
 use voxgate::{
-    Decision, Edge, FRAME_LEN, ForwardConfig, ForwardPolicy, Frame, Gate, GateConfig, IntakeReport, LedgerRow, Reason,
-    SAMPLE_RATE, SampleIndex, Saving, Span, Suppressed, VadChoice, Verdict, duration_of,
+    Decision, Edge, FRAME_LEN, ForwardConfig, ForwardPolicy, Frame, Gate, GateConfig, IntakeReport, LedgerRow,
+    PerReason, Reason, SAMPLE_RATE, SampleIndex, Saving, Span, Suppressed, VadChoice, Verdict, duration_of,
 };
 
 use crate::paint::{BOLD, DIM, GOOD, WARN, paint};
@@ -18,7 +18,7 @@ use crate::paint::{BOLD, DIM, GOOD, WARN, paint};
 pub(crate) struct Summary {
     rows: u64,
     forwarded: u64,
-    suppressed: [u64; Reason::ALL.len()],
+    suppressed: PerReason<u64>,
     pub(crate) openings: u64,
     misfires: u64,
     /// 16 kHz samples that the policy would send, zeros included.
@@ -47,8 +47,8 @@ impl Summary {
         self.timeline.push(row);
         if row.released.is_some() {
             self.forwarded += 1;
-        } else if let Some(i) = Reason::ALL.iter().position(|r| *r == row.reason) {
-            self.suppressed[i] += 1;
+        } else {
+            self.suppressed[row.reason] += 1;
         }
     }
 
@@ -97,17 +97,15 @@ impl Summary {
     }
 
     /// Seconds that did not, by reason.
-    pub(crate) fn suppressed_s(&self) -> [f64; Reason::ALL.len()] {
+    pub(crate) fn suppressed_s(&self) -> PerReason<f64> {
         self.suppressed.map(seconds)
     }
 
     /// Whole seconds and shares, for machines.
     pub(crate) fn json(&self, config: &GateConfig, intake: &IntakeReport, gate: &Gate) -> Value {
-        let suppressed: serde_json::Map<String, Value> =
-            Reason::ALL.iter().zip(self.suppressed_s()).map(|(r, s)| (r.as_str().to_owned(), json!(s))).collect();
         json!({
             "event": "summary", "seconds": self.seconds(), "forwarded_s": self.forwarded_s(),
-            "suppressed_s": suppressed, "openings": self.openings, "misfires": self.misfires,
+            "suppressed_s": self.suppressed_s(), "openings": self.openings, "misfires": self.misfires,
             "stt_s": self.stt_samples as f64 / f64::from(SAMPLE_RATE), "saved_share": self.saved_share(&config.forward),
             "input": {
                 "samples": intake.received, "not_finite": intake.not_finite, "out_of_range": intake.out_of_range,
@@ -129,10 +127,8 @@ impl Summary {
         let misfires =
             if self.misfires > 0 { format!(", {}", plural(self.misfires, "misfire")) } else { String::new() };
         line("forwarded", self.forwarded, format!("{}{misfires}", plural(self.openings, "opening")));
-        for (reason, n) in Reason::ALL.iter().zip(self.suppressed) {
-            if n > 0 {
-                line(reason.as_str(), n, "suppressed".to_owned());
-            }
+        for (reason, n) in self.suppressed.iter().filter(|(_, n)| **n > 0) {
+            line(reason.as_str(), *n, "suppressed".to_owned());
         }
         self.list(&mut text);
         let _ = writeln!(text, "\n  {}{}", self.saving(config), self.an_hour(config));

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::SyncSender;
 
 use voxgate::budget::Usd;
-use voxgate::{Decision, EndCause, Reason, Span, StormStep, Suppressed};
+use voxgate::{Decision, EndCause, PerReason, Span, StormStep, Suppressed};
 
 use crate::mic::latency::LatencyReport;
 use crate::mic::side::Side;
@@ -97,7 +97,7 @@ pub(crate) enum EventKind {
 pub(crate) struct Totals {
     pub(crate) seconds: f64,
     pub(crate) forwarded_s: f64,
-    pub(crate) suppressed_s: [f64; Reason::ALL.len()],
+    pub(crate) suppressed_s: PerReason<f64>,
     pub(crate) saved: Saved,
     pub(crate) xruns: u64,
     pub(crate) overflows: u64,

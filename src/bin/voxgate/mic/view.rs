@@ -144,7 +144,7 @@ fn totals_lines(screen: &Screen) -> Vec<Line<'static>> {
         Line::from(spans)
     };
     let mut lines = vec![row("heard", totals.seconds, Color::Gray), row("sent", totals.forwarded_s, SENT)];
-    for (reason, seconds) in Reason::ALL.into_iter().zip(totals.suppressed_s) {
+    for (reason, &seconds) in totals.suppressed_s.iter() {
         if seconds > 0.0 || matches!(reason, Reason::Silence | Reason::Echo) {
             lines.push(row(reason.as_str(), seconds, colour(reason)));
         }
