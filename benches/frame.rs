@@ -13,8 +13,8 @@ use sounds::{noise, sample, silence, speech};
 use voxgate::echo::EchoDetector;
 use voxgate::vad::{Both, Silero, SileroModel, Vad, WebRtc};
 use voxgate::{
-    Chunk, FRAME_LEN, Frame, Gate, GateConfig, Intake, Probability, SampleIndex, Samples, SileroConfig, VadChoice,
-    WebRtcConfig,
+    AudioFormat, Chunk, FRAME_LEN, Frame, Gate, GateConfig, Intake, Probability, SampleIndex, Samples, SileroConfig,
+    VadChoice, WebRtcConfig,
 };
 
 /// Frames per measurement: 16 frames are 5 windows of Silero, so per-frame figures are averages.
@@ -23,11 +23,13 @@ const FRAMES: usize = 16;
 fn intake(c: &mut Criterion) {
     let mut group = c.benchmark_group("intake, 10 ms");
     for rate in [8_000_u32, 16_000, 44_100, 48_000] {
-        let mut intake = Intake::new(rate, 1, 0).unwrap();
+        let mut intake = Intake::new(AudioFormat::mono(rate)).unwrap();
         let chunk = vec![0.1_f32; rate as usize / 100];
         group.bench_function(format!("{rate} Hz"), |b| {
             b.iter(|| {
-                intake.push(Chunk::new(Samples::F32(&chunk), rate, 1), |frame| _ = black_box(frame.samples()[0]))
+                intake.push(Chunk::new(Samples::F32(&chunk), AudioFormat::mono(rate)), |frame| {
+                    _ = black_box(frame.samples()[0])
+                })
             });
         });
     }

@@ -19,7 +19,7 @@ use sounds::speech;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use voxgate::stage::{GateStage, StageEngine, StageOptions};
-use voxgate::{Chunk, Frame, Gate, GateConfig, Samples};
+use voxgate::{AudioFormat, Chunk, Frame, Gate, GateConfig, Samples};
 
 fn main() {
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
@@ -83,7 +83,7 @@ fn in_the_stage(runtime: &Runtime) -> String {
     at_real_time(|packet| {
         for (stream, mic) in mics.iter_mut().enumerate() {
             let samples: Vec<f32> = packet_of(stream, packet).flat_map(|frame| *frame.samples()).collect();
-            mic.push(Chunk::new(Samples::F32(&samples), 16_000, 1)).expect("the format stays");
+            mic.push(Chunk::new(Samples::F32(&samples), AudioFormat::mono(16_000))).expect("the format stays");
         }
     });
     let lateness = engine.take_lateness();

@@ -31,7 +31,7 @@ use voxgate::guard::{
 use voxgate::stage::{
     self, Clock, Control, Event, GateStage, Passage, PlayAt, PlaybackIn, StageEngine, StageOptions, SttHeard,
 };
-use voxgate::{Chunk, Reason, SAMPLE_RATE, Samples, Span, duration_of};
+use voxgate::{AudioFormat, Chunk, Reason, SAMPLE_RATE, Samples, Span, duration_of};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -202,7 +202,7 @@ impl Agent {
         let now = self.clock.now();
         self.misfires.agent_said(text, now);
         self.control.agent(stage::Agent::Speaking)?;
-        self.playback.push(Chunk::new(Samples::F32(&voice), SAMPLE_RATE, 1), PlayAt::Next)?;
+        self.playback.push(Chunk::new(Samples::F32(&voice), AudioFormat::mono(SAMPLE_RATE)), PlayAt::Next)?;
         let begins = self.speaks_until.map_or(now, |until| until.max(now));
         self.speaks_until = Some(begins + duration_of(voice.len() as u64));
         Ok(self.speaker.try_send(Speaker::Play(voice))?)

@@ -13,7 +13,7 @@ use std::time::Duration;
 use voxgate::stage::{
     Audio, Clock, ClockHand, Control, Event, GateStage, Lateness, MicIn, PlayAt, PlaybackIn, StageEngine, StageOptions,
 };
-use voxgate::{Chunk, Samples};
+use voxgate::{AudioFormat, Chunk, Samples};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -184,7 +184,7 @@ impl Sound {
 }
 
 fn chunk(samples: &[i16]) -> Chunk<'_> {
-    Chunk::new(Samples::I16(samples), 16_000, 1)
+    Chunk::new(Samples::I16(samples), AudioFormat::mono(16_000))
 }
 
 fn resident() -> Option<f64> {

@@ -6,7 +6,7 @@ mod resample;
 use std::time::Duration;
 
 use crate::error::InputError;
-use crate::frame::{FRAME_LEN, Frame, SAMPLE_RATE, Span};
+use crate::frame::{FRAME_LEN, Frame, SAMPLE_RATE, Span, duration_of};
 use holes::Holes;
 use resample::Resample;
 
@@ -16,20 +16,20 @@ use resample::Resample;
 /// thrown away: samples that do not fill a frame wait for the next chunk.
 ///
 /// ```
-/// use voxgate::{Chunk, Intake, Samples};
+/// use voxgate::{AudioFormat, Chunk, Intake, Samples};
 ///
-/// let mut intake = Intake::new(48_000, 2, 0)?;
+/// let mut intake = Intake::new(AudioFormat::new(48_000, 2))?;
 /// let stereo = [0.0_f32; 2 * 1_440]; // 30 ms
 /// let mut frames = 0;
-/// intake.push(Chunk::new(Samples::F32(&stereo), 48_000, 2), |_frame| frames += 1)?;
+/// intake.push(Chunk::new(Samples::F32(&stereo), AudioFormat::new(48_000, 2)), |_frame| frames += 1)?;
 /// intake.finish(|_frame| frames += 1);
 /// assert_eq!(frames, 3);
 /// # Ok::<(), voxgate::InputError>(())
 /// ```
 #[derive(Debug)]
 pub struct Intake {
-    sample_rate: u32,
-    channels: u16,
+    format: AudioFormat,
+    /// The channel that is used.
     channel: u16,
     resample: Resample,
     /// Input sample frames taken so far, holes included.
@@ -42,15 +42,34 @@ pub struct Intake {
     report: IntakeReport,
 }
 
+/// How often audio is sampled, and in how many channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AudioFormat {
+    /// Sample frames per second, in Hz: 8,000 to 192,000.
+    pub sample_rate: u32,
+    /// Channels: 1 to 8.
+    pub channels: u16,
+}
+
+impl AudioFormat {
+    /// Interleaved channels.
+    pub const fn new(sample_rate: u32, channels: u16) -> Self {
+        Self { sample_rate, channels }
+    }
+
+    /// One channel.
+    pub const fn mono(sample_rate: u32) -> Self {
+        Self::new(sample_rate, 1)
+    }
+}
+
 /// A chunk of interleaved audio and its format.
 #[derive(Clone, Copy, Debug)]
 pub struct Chunk<'a> {
     /// The samples, interleaved by channel.
     pub samples: Samples<'a>,
-    /// Sample frames per second.
-    pub sample_rate: u32,
-    /// Channels.
-    pub channels: u16,
+    /// Its format.
+    pub format: AudioFormat,
     /// When its first sample was captured, on the capture's own media clock (an RTP timestamp, a
     /// sample count; not the time of arrival), up to a thousand years. With it, holes are filled and marked.
     pub at: Option<Duration>,
@@ -58,8 +77,8 @@ pub struct Chunk<'a> {
 
 impl<'a> Chunk<'a> {
     /// A chunk without a timestamp.
-    pub fn new(samples: Samples<'a>, sample_rate: u32, channels: u16) -> Self {
-        Self { samples, sample_rate, channels, at: None }
+    pub fn new(samples: Samples<'a>, format: AudioFormat) -> Self {
+        Self { samples, format, at: None }
     }
 
     /// The same chunk, captured at `at`.
@@ -120,18 +139,24 @@ pub struct IntakeReport {
 }
 
 impl Intake {
-    /// An intake for interleaved audio, of which one channel (counted from 0) is used.
+    /// An intake for audio of this format; of several channels the first is used.
     ///
     /// # Errors
-    /// [`InputError`] for a rate outside 8 to 192 kHz, channels outside 1 to 8, or a channel that
-    /// does not exist.
-    pub fn new(sample_rate: u32, channels: u16, channel: u16) -> Result<Self, InputError> {
-        Self::accept_format(sample_rate, channels, channel)?;
+    /// [`InputError`] for a rate outside 8 to 192 kHz, or channels outside 1 to 8.
+    pub fn new(format: AudioFormat) -> Result<Self, InputError> {
+        Self::of_channel(format, 0)
+    }
+
+    /// An intake that uses one channel, counted from 0.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and for a channel that does not exist.
+    pub fn of_channel(format: AudioFormat, channel: u16) -> Result<Self, InputError> {
+        Self::accept_format(format, channel)?;
         Ok(Self {
-            sample_rate,
-            channels,
+            format,
             channel,
-            resample: Resample::new(sample_rate),
+            resample: Resample::new(format.sample_rate),
             taken: 0,
             frames: 0,
             origin_ns: None,
@@ -149,13 +174,13 @@ impl Intake {
     /// Does not allocate, lock, block or call the system (unless `sink` does).
     pub fn push(&mut self, chunk: Chunk<'_>, mut sink: impl FnMut(&Frame)) -> Result<(), InputError> {
         self.accept(&chunk)?;
-        let frames = chunk.samples.len() / usize::from(self.channels);
+        let frames = chunk.samples.len() / usize::from(self.format.channels);
         let skipped = match chunk.at {
             Some(at) => self.meet_timestamp(at, frames, &mut sink)?,
             None => 0,
         };
         for i in skipped..frames {
-            let value = chunk.samples.value(i * usize::from(self.channels) + usize::from(self.channel));
+            let value = chunk.samples.value(i * usize::from(self.format.channels) + usize::from(self.channel));
             let value = self.mend(value);
             self.take(value, &mut sink);
         }
@@ -166,7 +191,7 @@ impl Intake {
     /// Flushes the rest, the last frame filled up with zeros that are marked missing, and begins
     /// anew.
     pub fn finish(&mut self, mut sink: impl FnMut(&Frame)) {
-        let owed = (u128::from(self.taken) * u128::from(SAMPLE_RATE) / u128::from(self.sample_rate)) as u64;
+        let owed = (u128::from(self.taken) * u128::from(SAMPLE_RATE) / u128::from(self.format.sample_rate)) as u64;
         let end = self.taken;
         self.holes.add(end, u64::MAX);
         while self.frames * (FRAME_LEN as u64) < owed {
@@ -185,6 +210,12 @@ impl Intake {
         (self.taken, self.frames, self.origin_ns) = (0, 0, None);
     }
 
+    /// The resampler's delay: a frame is handed out this long after its last sample has come. 0 at 16 kHz, 2 ms above, 4 ms at
+    /// 8 kHz.
+    pub fn delay(&self) -> Duration {
+        duration_of(self.resample.delay())
+    }
+
     /// The input faults repaired since construction.
     pub fn report(&self) -> IntakeReport {
         self.report
@@ -197,7 +228,7 @@ impl Intake {
     }
 
     fn to_input(&self, sample: u64) -> u64 {
-        let input = u128::from(sample) * u128::from(self.sample_rate) / u128::from(SAMPLE_RATE);
+        let input = u128::from(sample) * u128::from(self.format.sample_rate) / u128::from(SAMPLE_RATE);
         u64::try_from(input).unwrap_or(u64::MAX)
     }
 
@@ -214,7 +245,8 @@ impl Intake {
     }
 
     /// Whether there can be an intake for such audio.
-    pub(crate) fn accept_format(sample_rate: u32, channels: u16, channel: u16) -> Result<(), InputError> {
+    pub(crate) fn accept_format(format: AudioFormat, channel: u16) -> Result<(), InputError> {
+        let AudioFormat { sample_rate, channels } = format;
         if !(8_000..=192_000).contains(&sample_rate) {
             return Err(InputError::SampleRate { given: sample_rate });
         }
@@ -229,12 +261,12 @@ impl Intake {
 
     /// Whether a chunk has the format of this intake.
     pub(crate) fn accept(&self, chunk: &Chunk<'_>) -> Result<(), InputError> {
-        if (chunk.sample_rate, chunk.channels) != (self.sample_rate, self.channels) {
+        if chunk.format != self.format {
             return Err(InputError::FormatChanged {
-                expected_rate: self.sample_rate,
-                expected_channels: self.channels,
-                given_rate: chunk.sample_rate,
-                given_channels: chunk.channels,
+                expected_rate: self.format.sample_rate,
+                expected_channels: self.format.channels,
+                given_rate: chunk.format.sample_rate,
+                given_channels: chunk.format.channels,
             });
         }
         if let Samples::Int { bits, .. } = chunk.samples
@@ -246,8 +278,8 @@ impl Intake {
             return Err(InputError::Timestamp { given, limit: LATEST_TIMESTAMP });
         }
         let len = chunk.samples.len();
-        if !len.is_multiple_of(usize::from(self.channels)) {
-            return Err(InputError::PartialSampleFrame { len, channels: self.channels });
+        if !len.is_multiple_of(usize::from(self.format.channels)) {
+            return Err(InputError::PartialSampleFrame { len, channels: self.format.channels });
         }
         Ok(())
     }
@@ -266,7 +298,7 @@ impl Intake {
         if ahead <= TIMESTAMP_TOLERANCE {
             return Ok(0);
         }
-        let samples = (ahead.as_nanos() * u128::from(self.sample_rate) / 1_000_000_000) as u64;
+        let samples = (ahead.as_nanos() * u128::from(self.format.sample_rate) / 1_000_000_000) as u64;
         if ahead_ns < 0 {
             let late = samples.min(frames as u64);
             self.report.late += late;
@@ -288,7 +320,7 @@ impl Intake {
     }
 
     fn heard_ns(&self) -> i128 {
-        i128::from(self.taken) * 1_000_000_000 / i128::from(self.sample_rate)
+        i128::from(self.taken) * 1_000_000_000 / i128::from(self.format.sample_rate)
     }
 
     fn mend(&mut self, value: f32) -> f32 {

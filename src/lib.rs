@@ -5,15 +5,16 @@
 //! Every decision carries its reason and its evidence.
 //!
 //! ```
-//! use voxgate::{Chunk, Forwarder, Gate, GateConfig, Intake, Samples, SttInput};
+//! use voxgate::{AudioFormat, Chunk, Forwarder, Gate, GateConfig, Intake, Samples, SttInput};
 //!
 //! let config = GateConfig::default();
-//! let mut intake = Intake::new(48_000, 1, 0)?; // 48 kHz, one channel, use channel 0
+//! let format = AudioFormat::mono(48_000);
+//! let mut intake = Intake::new(format)?;
 //! let mut gate = Gate::new(&config)?;
 //! let mut forwarder = Forwarder::new(&config.forward);
 //!
 //! let packet = vec![0_i16; 960]; // 20 ms from the microphone, again and again
-//! intake.push(Chunk::new(Samples::I16(&packet), 48_000, 1), |frame| {
+//! intake.push(Chunk::new(Samples::I16(&packet), format), |frame| {
 //!     let decision = gate.push(frame);
 //!     forwarder.push(&decision, &gate, |input| match input {
 //!         SttInput::Audio(samples) => println!("send {} samples at 16 kHz", samples.len()),
@@ -129,7 +130,7 @@ pub use feedback::{SttResult, SttRuling};
 pub use forward::{Billing, Endpoint, Forwarder, KeepAlive, ProviderProfile, Saving, SttInput};
 pub use frame::{FLOOR_DBFS, FRAME_LEN, Frame, NotInRange, SAMPLE_RATE, SampleIndex, Span, duration_of, samples_in};
 pub use gate::Gate;
-pub use intake::{Chunk, Intake, IntakeReport, Samples};
+pub use intake::{AudioFormat, Chunk, Intake, IntakeReport, Samples};
 pub use ledger::{Ledger, LedgerRow, Suppressed};
 pub use per_reason::PerReason;
 pub use pool::{GateId, GatePool, PoolError};

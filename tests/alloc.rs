@@ -11,7 +11,8 @@ use voxgate::guard::{
 };
 use voxgate::vad::{SileroBatch, SileroModel, SileroRate, SileroStream};
 use voxgate::{
-    Chunk, FRAME_LEN, Frame, Gate, GateConfig, GatePool, Intake, Preset, SampleIndex, Samples, SttResult, VadChoice,
+    AudioFormat, Chunk, FRAME_LEN, Frame, Gate, GateConfig, GatePool, Intake, Preset, SampleIndex, Samples, SttResult,
+    VadChoice,
 };
 
 #[global_allocator]
@@ -169,7 +170,7 @@ fn a_gate_is_small() {
     let deaf_bytes = BYTES.get() - before;
     let gate = Gate::new(&GateConfig::default()).unwrap();
     let gate_bytes = BYTES.get() - before - deaf_bytes;
-    let intake = Intake::new(48_000, 2, 0).unwrap();
+    let intake = Intake::new(AudioFormat::new(48_000, 2)).unwrap();
     let intake_bytes = BYTES.get() - before - deaf_bytes - gate_bytes;
     println!("heap of a gate {gate_bytes} bytes, without echo {deaf_bytes}, of a 48 kHz intake {intake_bytes} bytes");
     assert!(deaf_bytes > 40_000, "the counter sees the second of audio that a gate keeps");
@@ -181,14 +182,16 @@ fn a_gate_is_small() {
 #[test]
 fn intake_never_allocates() {
     for rate in [8_000, 11_025, 16_000, 44_100, 48_000, 192_000, 12_345] {
-        let mut intake = Intake::new(rate, 2, 1).unwrap();
+        let mut intake = Intake::of_channel(AudioFormat::new(rate, 2), 1).unwrap();
         let chunk = vec![0.1_f32; 2 * (rate as usize / 50)];
         let mut heard = 0;
         let counts = count(|| {
             for i in 0..100_u64 {
                 // Every tenth chunk comes late: the hole before it is filled.
                 let at = Duration::from_millis(20 * i + 60 * (i / 10));
-                intake.push(Chunk::new(Samples::F32(&chunk), rate, 2).at(at), |_| heard += 1).unwrap();
+                intake
+                    .push(Chunk::new(Samples::F32(&chunk), AudioFormat::new(rate, 2)).at(at), |_| heard += 1)
+                    .unwrap();
             }
             intake.finish(|_| heard += 1);
         });

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use voxgate::{
-    Chunk, Decision, Edge, EndCause, FRAME_LEN, Forwarder, Frame, Gate, GateConfig, InputError, Intake, Preset,
-    SampleIndex, Samples, Span, SttInput, VadChoice, Verdict,
+    AudioFormat, Chunk, Decision, Edge, EndCause, FRAME_LEN, Forwarder, Frame, Gate, GateConfig, InputError, Intake,
+    Preset, SampleIndex, Samples, Span, SttInput, VadChoice, Verdict,
 };
 
 /// Everything that a config can make different, short enough to run often.
@@ -151,11 +151,11 @@ fn holes_between_timestamps_are_filled_and_do_not_shift_the_clock() {
         let audio = vec![0.25_f32; rate as usize];
         let chunk = rate as usize / 50;
         let lost = 10..14;
-        let mut intake = Intake::new(rate, 1, 0).unwrap();
+        let mut intake = Intake::new(AudioFormat::mono(rate)).unwrap();
         let mut found = Vec::new();
         for (i, part) in audio.chunks(chunk).enumerate().filter(|(i, _)| !lost.contains(i)) {
             let at = Duration::from_secs(5) + Duration::from_millis(20 * i as u64);
-            intake.push(Chunk::new(Samples::F32(part), rate, 1).at(at), |f| found.push(*f)).unwrap();
+            intake.push(Chunk::new(Samples::F32(part), AudioFormat::mono(rate)).at(at), |f| found.push(*f)).unwrap();
         }
         intake.finish(|f| found.push(*f));
         assert_eq!(found.len(), 100, "{rate} Hz");
@@ -169,12 +169,14 @@ fn holes_between_timestamps_are_filled_and_do_not_shift_the_clock() {
 
 #[test]
 fn a_packet_that_comes_twice_is_taken_once() {
-    let mut intake = Intake::new(16_000, 1, 0).unwrap();
+    let mut intake = Intake::new(AudioFormat::mono(16_000)).unwrap();
     let packet = [0.5_f32; 320];
     let mut frames = 0;
     for ms in [0, 20, 20, 40, 30, 60] {
         intake
-            .push(Chunk::new(Samples::F32(&packet), 16_000, 1).at(Duration::from_millis(ms)), |_| frames += 1)
+            .push(Chunk::new(Samples::F32(&packet), AudioFormat::mono(16_000)).at(Duration::from_millis(ms)), |_| {
+                frames += 1
+            })
             .unwrap();
     }
     assert_eq!((frames, intake.report().late), (8, 320 + 320), "60 ms repeat 20 ms, 30 ms comes when 60 ms are known");
@@ -182,13 +184,13 @@ fn a_packet_that_comes_twice_is_taken_once() {
 
 #[test]
 fn what_is_not_audio_is_counted_and_mended() {
-    let mut intake = Intake::new(16_000, 1, 0).unwrap();
+    let mut intake = Intake::new(AudioFormat::mono(16_000)).unwrap();
     let mut samples = [0.1_f32; 320];
     samples[3] = f32::NAN;
     samples[4] = f32::INFINITY;
     samples[5] = -7.0;
     let mut found: Vec<Frame> = Vec::new();
-    intake.push(Chunk::new(Samples::F32(&samples), 16_000, 1), |f| found.push(*f)).unwrap();
+    intake.push(Chunk::new(Samples::F32(&samples), AudioFormat::mono(16_000)), |f| found.push(*f)).unwrap();
     let report = intake.report();
     assert_eq!((report.not_finite, report.out_of_range, report.received), (2, 1, 320));
     assert_eq!(found[0].samples()[2..7], [0.1, 0.0, 0.0, -1.0, 0.1]);
@@ -196,23 +198,32 @@ fn what_is_not_audio_is_counted_and_mended() {
 
 #[test]
 fn a_chunk_that_does_not_fit_is_refused_and_disturbs_nothing() {
-    let mut intake = Intake::new(48_000, 2, 0).unwrap();
+    let mut intake = Intake::new(AudioFormat::new(48_000, 2)).unwrap();
     let stereo = vec![0.3_f32; 960];
     let mut before = Vec::new();
-    intake.push(Chunk::new(Samples::F32(&stereo), 48_000, 2), |f| before.push(*f)).unwrap();
+    intake.push(Chunk::new(Samples::F32(&stereo), AudioFormat::new(48_000, 2)), |f| before.push(*f)).unwrap();
     let mut refuse = |chunk| intake.push(chunk, |_| panic!("no frame may come")).unwrap_err();
-    assert!(matches!(refuse(Chunk::new(Samples::F32(&stereo), 44_100, 2)), InputError::FormatChanged { .. }));
-    assert!(matches!(refuse(Chunk::new(Samples::F32(&stereo), 48_000, 1)), InputError::FormatChanged { .. }));
-    assert!(matches!(refuse(Chunk::new(Samples::F32(&stereo[..7]), 48_000, 2)), InputError::PartialSampleFrame { .. }));
+    assert!(matches!(
+        refuse(Chunk::new(Samples::F32(&stereo), AudioFormat::new(44_100, 2))),
+        InputError::FormatChanged { .. }
+    ));
+    assert!(matches!(
+        refuse(Chunk::new(Samples::F32(&stereo), AudioFormat::mono(48_000))),
+        InputError::FormatChanged { .. }
+    ));
+    assert!(matches!(
+        refuse(Chunk::new(Samples::F32(&stereo[..7]), AudioFormat::new(48_000, 2))),
+        InputError::PartialSampleFrame { .. }
+    ));
     let bits = Samples::Int { samples: &[1, 2], bits: 40 };
-    assert!(matches!(refuse(Chunk::new(bits, 48_000, 2)), InputError::BitDepth { given: 40 }));
-    let far = Chunk::new(Samples::F32(&stereo), 48_000, 2).at(Duration::from_secs(86_400));
-    intake.push(Chunk::new(Samples::F32(&stereo), 48_000, 2).at(Duration::ZERO), |_| ()).unwrap();
+    assert!(matches!(refuse(Chunk::new(bits, AudioFormat::new(48_000, 2))), InputError::BitDepth { given: 40 }));
+    let far = Chunk::new(Samples::F32(&stereo), AudioFormat::new(48_000, 2)).at(Duration::from_secs(86_400));
+    intake.push(Chunk::new(Samples::F32(&stereo), AudioFormat::new(48_000, 2)).at(Duration::ZERO), |_| ()).unwrap();
     let error = intake.push(far, |_| panic!("no frame may come")).unwrap_err();
     assert!(matches!(error, InputError::HoleTooLong { .. }), "{error}");
     assert_eq!(intake.report().received, 960);
     for (rate, channels, channel) in [(7_999, 1, 0), (192_001, 1, 0), (16_000, 0, 0), (16_000, 9, 0), (16_000, 2, 2)] {
-        assert!(Intake::new(rate, channels, channel).is_err());
+        assert!(Intake::of_channel(AudioFormat::new(rate, channels), channel).is_err());
     }
 }
 
@@ -221,8 +232,8 @@ fn a_timestamp_that_no_clock_shows_is_refused_and_any_other_is_met() {
     let packet = [0.5_f32; 320];
     let years = |years: u64| Duration::from_secs(years * 365 * 86_400);
     for rate in [8_000, 16_000, 192_000] {
-        let chunk = |at| Chunk::new(Samples::F32(&packet), rate, 1).at(at);
-        let mut intake = Intake::new(rate, 1, 0).unwrap();
+        let chunk = |at| Chunk::new(Samples::F32(&packet), AudioFormat::mono(rate)).at(at);
+        let mut intake = Intake::new(AudioFormat::mono(rate)).unwrap();
         for given in [Duration::MAX, Duration::from_secs(u64::MAX), years(1_001)] {
             let refused = intake.push(chunk(given), |_| panic!("no frame may come")).unwrap_err();
             assert_eq!(refused, InputError::Timestamp { given, limit: years(1_000) });
@@ -236,7 +247,7 @@ fn a_timestamp_that_no_clock_shows_is_refused_and_any_other_is_met() {
 
 #[test]
 fn spans_map_back_to_the_input_without_a_gap() {
-    let intake = Intake::new(44_100, 1, 0).unwrap();
+    let intake = Intake::new(AudioFormat::mono(44_100)).unwrap();
     let mut end = 0;
     for frame in 0..1_000_u64 {
         let span = Span::new(SampleIndex(frame * 160), SampleIndex(frame * 160 + 160));
@@ -275,6 +286,21 @@ impl Scene {
     }
 }
 
+#[test]
+fn a_frame_is_late_by_the_delay_of_the_intake() {
+    for rate in [8_000, 11_025, 16_000, 24_000, 44_100, 48_000] {
+        let mut intake = Intake::new(AudioFormat::mono(rate)).unwrap();
+        let expected = Duration::from_millis(10) + intake.delay();
+        let (mut samples, mut frames) = (0_u32, 0);
+        while frames == 0 {
+            samples += 1;
+            intake.push(Chunk::new(Samples::F32(&[0.5]), AudioFormat::mono(rate)), |_| frames += 1).unwrap();
+        }
+        let error = Duration::from_secs_f64(f64::from(samples) / f64::from(rate)).abs_diff(expected);
+        assert!(error < Duration::from_micros(300), "{rate} Hz: {samples} samples, expected {expected:?}");
+    }
+}
+
 /// Microphone and playback are both cut into chunks, and each frame of the playback comes before the microphone's of
 /// the same time.
 fn decide(config: &GateConfig, rate: u32, scene: &Scene, sizes: &[usize]) -> Vec<Decision> {
@@ -293,12 +319,12 @@ fn hear(gate: &mut Gate, mic: &[Frame], playback: &[Frame]) -> Vec<Decision> {
 
 /// Frames of audio that comes in chunks of these sizes, over and over.
 fn cut_up(rate: u32, audio: &[f32], sizes: &[usize]) -> Vec<Frame> {
-    let mut intake = Intake::new(rate, 1, 0).unwrap();
+    let mut intake = Intake::new(AudioFormat::mono(rate)).unwrap();
     let mut found = Vec::new();
     let (mut rest, mut sizes) = (audio, sizes.iter().cycle());
     while !rest.is_empty() {
         let (chunk, later) = rest.split_at((*sizes.next().unwrap()).min(rest.len()));
-        intake.push(Chunk::new(Samples::F32(chunk), rate, 1), |frame| found.push(*frame)).unwrap();
+        intake.push(Chunk::new(Samples::F32(chunk), AudioFormat::mono(rate)), |frame| found.push(*frame)).unwrap();
         rest = later;
     }
     intake.finish(|frame| found.push(*frame));

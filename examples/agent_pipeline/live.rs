@@ -10,7 +10,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use voxgate::stage::MicIn;
-use voxgate::{Chunk, SAMPLE_RATE, Samples};
+use voxgate::{AudioFormat, Chunk, SAMPLE_RATE, Samples};
 
 use crate::room::{PACKET, Speaker};
 
@@ -28,7 +28,7 @@ pub(crate) async fn run(mut mic: MicIn, orders: mpsc::Receiver<Speaker>) -> anyh
             _ = tokio::signal::ctrl_c() => return Ok(()),
         };
         let samples: Vec<i16> = bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
-        mic.push(Chunk::new(Samples::I16(&samples), SAMPLE_RATE, 1))?;
+        mic.push(Chunk::new(Samples::I16(&samples), AudioFormat::mono(SAMPLE_RATE)))?;
     }
 }
 

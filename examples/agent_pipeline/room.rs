@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use voxgate::stage::MicIn;
-use voxgate::{Chunk, Intake, SAMPLE_RATE, Samples};
+use voxgate::{AudioFormat, Chunk, Intake, SAMPLE_RATE, Samples};
 
 /// What the loudspeaker is told.
 pub(crate) enum Speaker {
@@ -42,7 +42,7 @@ pub(crate) async fn run(mut mic: MicIn, user: Vec<f32>, mut orders: mpsc::Receiv
                 hiss + user.next().unwrap_or_default() + on_its_way.pop_front().unwrap_or_default()
             })
             .collect();
-        mic.push(Chunk::new(Samples::F32(&packet), SAMPLE_RATE, 1))?;
+        mic.push(Chunk::new(Samples::F32(&packet), AudioFormat::mono(SAMPLE_RATE)))?;
     }
     Ok(())
 }
@@ -53,10 +53,12 @@ pub(crate) fn read_wav(path: &Path) -> anyhow::Result<Vec<f32>> {
     let spec = file.spec();
     ensure!(spec.sample_format == hound::SampleFormat::Int, "{} holds floats; give integers", path.display());
     let samples = file.samples().collect::<Result<Vec<i32>, _>>()?;
-    let mut intake = Intake::new(spec.sample_rate, spec.channels, 0)?;
+    let mut intake = Intake::new(AudioFormat::new(spec.sample_rate, spec.channels))?;
     let mut out = Vec::new();
     let samples = Samples::Int { samples: &samples, bits: spec.bits_per_sample };
-    intake.push(Chunk::new(samples, spec.sample_rate, spec.channels), |frame| out.extend(frame.samples()))?;
+    intake.push(Chunk::new(samples, AudioFormat::new(spec.sample_rate, spec.channels)), |frame| {
+        out.extend(frame.samples())
+    })?;
     intake.finish(|frame| out.extend(frame.samples()));
     Ok(out)
 }

@@ -40,6 +40,11 @@ impl Resample {
         Some(self.output.map(|x| x.clamp(-1.0, 1.0)))
     }
 
+    /// By how much the filter looks ahead, in samples at 16 kHz; 0 at 16 kHz.
+    pub(super) fn delay(&self) -> u64 {
+        self.engine.as_ref().map_or(0, |engine| engine.inner.output_delay() as u64)
+    }
+
     pub(super) fn reset(&mut self) {
         self.filled = 0;
         if let Some(engine) = &mut self.engine {

@@ -278,7 +278,7 @@ mod tests {
     use crate::stage::event_writer::EventWriter;
     use crate::stage::shared::Shared;
     use crate::stage::{GateStage, OpenError, StageOptions};
-    use crate::{Chunk, Gate, Samples};
+    use crate::{AudioFormat, Chunk, Gate, Samples};
 
     #[tokio::test]
     async fn when_the_worker_dies_the_audio_of_all_its_streams_passes() {
@@ -286,7 +286,7 @@ mod tests {
         let minute = Duration::from_secs(60);
         let roomy = StageOptions { mic_queue: minute, late_after: minute, event_queue: 4_096, ..Default::default() };
         let sound: Vec<i16> = (1..=32_000).collect();
-        let chunk = |samples| Chunk::new(Samples::I16(samples), 16_000, 1);
+        let chunk = |samples| Chunk::new(Samples::I16(samples), AudioFormat::mono(16_000));
         let mut streams = Vec::new();
         for _ in 0..2 {
             let mut stream = engine.open(roomy.clone()).unwrap();

@@ -43,7 +43,7 @@ impl MicIn {
         let intake = match &mut self.intake {
             Some(intake) => intake,
             none => {
-                let intake = Intake::new(chunk.sample_rate, chunk.channels, self.channel)?;
+                let intake = Intake::of_channel(chunk.format, self.channel)?;
                 intake.accept(&chunk)?;
                 none.insert(intake)
             }

@@ -11,7 +11,7 @@
 //!
 //! ```
 //! use voxgate::stage::{Event, GateStage, PlayAt, StageEngine, StageOptions};
-//! use voxgate::{Chunk, Samples};
+//! use voxgate::{AudioFormat, Chunk, Samples};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -19,10 +19,10 @@
 //! let GateStage { mut mic, mut playback, control, mut events } = engine.open(StageOptions::default())?;
 //!
 //! let tts = vec![0_i16; 24_000];
-//! playback.push(Chunk::new(Samples::I16(&tts), 24_000, 1), PlayAt::Next)?;
+//! playback.push(Chunk::new(Samples::I16(&tts), AudioFormat::mono(24_000)), PlayAt::Next)?;
 //! for _packet in 0..50 {
 //!     let from_the_microphone = vec![0_i16; 960]; // 20 ms
-//!     mic.push(Chunk::new(Samples::I16(&from_the_microphone), 48_000, 1))?;
+//!     mic.push(Chunk::new(Samples::I16(&from_the_microphone), AudioFormat::mono(48_000)))?;
 //! }
 //! mic.finish(); // a call that is over; a live one goes on
 //! while let Some(event) = events.next().await {

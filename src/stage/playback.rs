@@ -111,7 +111,7 @@ impl PlaybackIn {
     /// Allocates; does not wait.
     pub fn push(&mut self, chunk: Chunk<'_>, at: PlayAt) -> Result<(), PlaybackError> {
         let room = self.commands.clone().try_reserve_owned().map_err(Busy::from)?;
-        Intake::accept_format(chunk.sample_rate, chunk.channels, self.channel)?;
+        Intake::accept_format(chunk.format, self.channel)?;
         let now = self.worker.clock.now();
         self.refuse_what_is_not_kept(&chunk, at, now)?;
         let (mut run, ended) = self.run_for(&chunk, at, now)?;
@@ -165,7 +165,7 @@ impl PlaybackIn {
             (PlayAt::Next, Some(run)) => now.max(run.end),
             (PlayAt::Next, None) => now,
         };
-        let intake = Intake::new(chunk.sample_rate, chunk.channels, self.channel)?;
+        let intake = Intake::of_channel(chunk.format, self.channel)?;
         intake.accept(chunk)?;
         Ok((Run { intake, start, frames: 0, end: start }, self.run.take()))
     }
@@ -187,8 +187,8 @@ impl Run {
 
 /// How long a chunk of an accepted format plays.
 fn length(chunk: &Chunk<'_>) -> Duration {
-    let samples = chunk.samples.len() as f64 / f64::from(chunk.channels);
-    Duration::from_secs_f64(samples / f64::from(chunk.sample_rate))
+    let samples = chunk.samples.len() as f64 / f64::from(chunk.format.channels);
+    Duration::from_secs_f64(samples / f64::from(chunk.format.sample_rate))
 }
 
 /// The longest `playback_queue`: an hour.

@@ -6,7 +6,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 use voxgate::stage::{Agent, Control, Event, Events, GateStage, Mode, PlayAt, StageEngine, StageOptions, SttHeard};
 use voxgate::vad::{ModelId, Score, Vad};
-use voxgate::{Chunk, FRAME_LEN, Frame, Gate, GateConfig, Preset, Probability, SampleIndex, Samples, Span, VadChoice};
+use voxgate::{
+    AudioFormat, Chunk, FRAME_LEN, Frame, Gate, GateConfig, Preset, Probability, SampleIndex, Samples, Span, VadChoice,
+};
 
 use super::support::{
     Live, Method, all, assert_turns_alternate, at_once, audio, by_hand, check_audio, chunk, feed, plain, sample,
@@ -152,7 +154,9 @@ async fn abuse(plan: Plan, steps: Vec<Step>, event_queue: usize) {
             Step::Advance(time) => hand.advance(time),
             Step::Agent(agent) => _ = stream.control.agent(agent),
             Step::Hear { samples, rate, at } => {
-                _ = stream.mic.push(Chunk { at, ..Chunk::new(Samples::I16(&noise[..samples]), rate, 1) });
+                _ = stream
+                    .mic
+                    .push(Chunk { at, ..Chunk::new(Samples::I16(&noise[..samples]), AudioFormat::mono(rate)) });
             }
             Step::Heard(span) => {
                 _ = stream.control.heard(SttHeard { text: "words".into(), confidence: None, span: Some(span) });
@@ -219,14 +223,14 @@ async fn time_that_no_clock_shows_is_refused_and_the_stream_goes_on() {
     let mut live = Live::open(StageOptions { mode: Mode::Bypass, ..roomy() });
     let second = &noise()[..16_000];
     // What is refused settles no rate.
-    live.mic.push(Chunk::new(Samples::I16(&second[..321]), 44_100, 2)).unwrap_err();
+    live.mic.push(Chunk::new(Samples::I16(&second[..321]), AudioFormat::new(44_100, 2))).unwrap_err();
     for at in [Duration::MAX, Duration::from_secs(u64::MAX), Duration::from_secs(1_001 * 365 * 86_400)] {
         let refused = live.mic.push(chunk(second).at(at)).unwrap_err();
         assert!(refused.to_string().contains("count from the start of the call"), "{refused}");
     }
     live.hear_at(second, |n| Duration::from_millis(20 * n)).await;
     // A refused chunk is not heard, and neither is its time.
-    let odd = Chunk::new(Samples::I16(&second[..320]), 44_100, 2).at(Duration::from_secs(60));
+    let odd = Chunk::new(Samples::I16(&second[..320]), AudioFormat::new(44_100, 2)).at(Duration::from_secs(60));
     live.mic.push(odd).unwrap_err();
     live.hear_at(second, |n| Duration::from_millis(1_000 + 20 * n)).await;
     let events = live.end().await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use voxgate::guard::Moment;
 use voxgate::stage::{Event, GateStage, Mode, PlayAt, PlaybackError, StageOptions};
-use voxgate::{Chunk, Gate, GateConfig, Reason, SampleIndex, Samples, Span, Verdict, echo};
+use voxgate::{AudioFormat, Chunk, Gate, GateConfig, Reason, SampleIndex, Samples, Span, Verdict, echo};
 
 use super::support::{Live, all, as_recorded, by_hand, check_audio, chunk, frames, roomy, sample};
 
@@ -87,7 +87,7 @@ async fn an_interrupted_agent_leaves_no_reference() {
 async fn the_unplayed_queue_is_bounded_and_empties_as_it_is_played() {
     let mut live = Live::open(StageOptions { playback_queue: Duration::from_secs(2), ..roomy() });
     let second = vec![0_i16; 24_000];
-    let tts = || Chunk::new(Samples::I16(&second), 24_000, 1);
+    let tts = || Chunk::new(Samples::I16(&second), AudioFormat::mono(24_000));
     live.playback.push(tts(), PlayAt::Next).unwrap();
     live.playback.push(tts(), PlayAt::Next).unwrap();
     let full = live.playback.push(tts(), PlayAt::Next).unwrap_err();
@@ -115,7 +115,7 @@ async fn no_chunk_is_kept_that_is_longer_than_the_queue_or_plays_in_a_day() {
         let refused = live.playback.push(chunk(&minutes[..320]), PlayAt::At(day.into())).unwrap_err();
         assert_eq!(refused, PlaybackError::TooEarly { ahead: day, limit: Duration::from_secs(3_600) });
     }
-    let stereo = Chunk::new(Samples::I16(&minutes[..321]), 16_000, 2);
+    let stereo = Chunk::new(Samples::I16(&minutes[..321]), AudioFormat::new(16_000, 2));
     assert!(matches!(live.playback.push(stereo, PlayAt::Next), Err(PlaybackError::Input(_))));
     live.playback.push(chunk(&minutes[..16_000]), PlayAt::Next).unwrap();
     live.hear(&[1; 320 * 50]).await;

@@ -9,7 +9,8 @@ use voxgate::stage::{
     Audio, Clock, ClockHand, Control, Event, Events, GateStage, MicIn, PlaybackIn, StageEngine, StageOptions,
 };
 use voxgate::{
-    Chunk, Decision, EchoConfig, Edge, FRAME_LEN, ForwardAudio, Frame, Gate, GateConfig, Samples, Span, Verdict,
+    AudioFormat, Chunk, Decision, EchoConfig, Edge, FRAME_LEN, ForwardAudio, Frame, Gate, GateConfig, Samples, Span,
+    Verdict,
 };
 
 /// A method of a detector of the user's own, in which it may panic.
@@ -48,7 +49,7 @@ pub(crate) fn floats(samples: &[i16]) -> Vec<f32> {
 }
 
 pub(crate) fn chunk(samples: &[i16]) -> Chunk<'_> {
-    Chunk::new(Samples::I16(samples), 16_000, 1)
+    Chunk::new(Samples::I16(samples), AudioFormat::mono(16_000))
 }
 
 /// All of it in packets of 20 ms, then the end.

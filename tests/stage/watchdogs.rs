@@ -108,7 +108,7 @@ async fn a_chunk_that_changes_its_format_is_refused_and_the_stream_goes_on() {
     let mut room = Live::open(roomy());
     let mic = sample("clean_turn");
     room.hear(&mic[..1_600]).await;
-    let stereo = voxgate::Chunk::new(Samples::I16(&mic[..320]), 48_000, 2);
+    let stereo = voxgate::Chunk::new(Samples::I16(&mic[..320]), voxgate::AudioFormat::new(48_000, 2));
     assert!(room.mic.push(stereo).unwrap_err().to_string().contains("finish this intake"));
     room.hear(&mic[1_600..]).await;
     assert!(room.got.iter().any(|event| matches!(event, Event::SpeechStarted { .. })));

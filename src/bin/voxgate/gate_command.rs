@@ -9,8 +9,8 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use voxgate::vad::ModelId;
 use voxgate::{
-    Chunk, Decision, Forwarder, Frame, Gate, GateConfig, Intake, IntakeReport, Ledger, Preset, SAMPLE_RATE,
-    SampleIndex, Samples, TurnConfig, Verdict,
+    AudioFormat, Chunk, Decision, Forwarder, Frame, Gate, GateConfig, Intake, IntakeReport, Ledger, Preset,
+    SAMPLE_RATE, SampleIndex, Samples, TurnConfig, Verdict,
 };
 
 use crate::config_command::ConfigSource;
@@ -60,8 +60,8 @@ pub(crate) fn run(args: &GateArgs) -> anyhow::Result<()> {
     let interrupt = Interrupt::default();
     let mut source = Source::open(&args.mic, args.raw.mic(&args.mic), &interrupt)?;
     let channels = choose_channels(args, &source)?;
-    let mut intake =
-        Intake::new(source.sample_rate, source.channels, channels.mic).with_context(|| source.name().to_string())?;
+    let mut intake = Intake::of_channel(AudioFormat::new(source.sample_rate, source.channels), channels.mic)
+        .with_context(|| source.name().to_string())?;
     let playback = open_playback(args, channels, &source)?;
     let gate = Gate::new(&config)?;
     warn_of_thresholds(&config, gate.model());
@@ -130,7 +130,7 @@ fn pump(
         if let Some(playback) = &mut session.playback {
             playback.push(samples, sample_rate, channels)?;
         }
-        intake.push(Chunk::new(samples, sample_rate, channels), |frame| session.step(frame))?;
+        intake.push(Chunk::new(samples, AudioFormat::new(sample_rate, channels)), |frame| session.step(frame))?;
         session.outputs.flush()?;
         progress.set_position(intake.report().received);
     }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use voxgate::{Chunk, FRAME_LEN, Frame, Gate, Intake, SampleIndex, Samples};
+use voxgate::{AudioFormat, Chunk, FRAME_LEN, Frame, Gate, Intake, SampleIndex, Samples};
 
 use crate::interrupt::Interrupt;
 use crate::paint::Usage;
@@ -23,7 +23,7 @@ pub(crate) struct Playback {
 impl Playback {
     /// Channel `channel` of the microphone's file, whose blocks [`push`](Self::push) will get.
     pub(crate) fn channel(mic: &Source, channel: u16) -> anyhow::Result<Self> {
-        Ok(Self::new(Intake::new(mic.sample_rate, mic.channels, channel)?, None))
+        Ok(Self::new(Intake::of_channel(AudioFormat::new(mic.sample_rate, mic.channels), channel)?, None))
     }
 
     /// A file that must fit the microphone's; `headerless` is what samples without a header are.
@@ -33,7 +33,7 @@ impl Playback {
         }
         let file = Source::open(path, headerless, &Interrupt::default())?;
         refuse_unfit(&file, mic)?;
-        Ok(Self::new(Intake::new(file.sample_rate, file.channels, 0)?, Some(file)))
+        Ok(Self::new(Intake::new(AudioFormat::new(file.sample_rate, file.channels))?, Some(file)))
     }
 
     fn new(intake: Intake, file: Option<Source>) -> Self {
@@ -43,7 +43,7 @@ impl Playback {
     /// Takes a block of the microphone's file, if the playback is one of its channels.
     pub(crate) fn push(&mut self, samples: Samples<'_>, sample_rate: u32, channels: u16) -> anyhow::Result<()> {
         if self.file.is_none() {
-            take(&mut self.intake, Chunk::new(samples, sample_rate, channels), &mut self.frames)?;
+            take(&mut self.intake, Chunk::new(samples, AudioFormat::new(sample_rate, channels)), &mut self.frames)?;
         }
         Ok(())
     }
@@ -71,7 +71,11 @@ impl Playback {
         let Some(file) = &mut self.file else { return Ok(false) };
         let (sample_rate, channels) = (file.sample_rate, file.channels);
         let Some(samples) = file.read()? else { return Ok(false) };
-        take(&mut self.intake, Chunk::new(Samples::F32(samples), sample_rate, channels), &mut self.frames)?;
+        take(
+            &mut self.intake,
+            Chunk::new(Samples::F32(samples), AudioFormat::new(sample_rate, channels)),
+            &mut self.frames,
+        )?;
         Ok(true)
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use voxgate::{Chunk, Frame, InputError, Intake, Samples};
+use voxgate::{AudioFormat, Chunk, Frame, InputError, Intake, Samples};
 
 use crate::mic::fit::Fit;
 use crate::mic::link::{Health, Link};
@@ -49,7 +49,7 @@ impl Heard {
     /// # Errors
     /// If its rate is none that can be resampled.
     pub(crate) fn connect(&mut self, link: Box<Link>, base: u64) -> Result<(), InputError> {
-        let intake = Intake::new(link.sample_rate, 1, 0)?;
+        let intake = Intake::new(AudioFormat::mono(link.sample_rate))?;
         self.health = Some(link.health.clone());
         self.fit.forget();
         self.missing = None;
@@ -71,7 +71,7 @@ impl Heard {
         let at = source.taken + mark.lost;
         source.taken = at + block.len() as u64;
         self.fit.observe(source.base + at_16k(at, sample_rate), mark.sounded);
-        let chunk = Chunk::new(Samples::F32(block), sample_rate, 1).at(duration_at(at, sample_rate));
+        let chunk = Chunk::new(Samples::F32(block), AudioFormat::mono(sample_rate)).at(duration_at(at, sample_rate));
         if source.intake.push(chunk, |frame| frames.push(*frame)).is_err() {
             // A hole of ten minutes, as after the machine slept, is not filled: it goes on from here.
             source.intake.reset();

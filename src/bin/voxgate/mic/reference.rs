@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use voxgate::{Chunk, FRAME_LEN, Frame, InputError, Intake, SAMPLE_RATE, Samples};
+use voxgate::{AudioFormat, Chunk, FRAME_LEN, Frame, InputError, Intake, SAMPLE_RATE, Samples};
 
 use crate::mic::fit::Fit;
 use crate::mic::link::Link;
@@ -30,7 +30,7 @@ impl Reference {
     /// # Errors
     /// If the loudspeaker's rate is none that can be resampled.
     pub(crate) fn new(link: Link, epoch: Instant) -> Result<Self, InputError> {
-        let intake = Intake::new(link.sample_rate, 1, 0)?;
+        let intake = Intake::new(AudioFormat::mono(link.sample_rate))?;
         let samples = VecDeque::with_capacity(KEPT + FRAME_LEN);
         Ok(Self { link, intake, fit: Fit::new(epoch), samples, first: 0, taken: 0, shift: None, steps: 0 })
     }
@@ -44,7 +44,7 @@ impl Reference {
             let at = duration_at(self.taken, sample_rate);
             self.taken += block.len() as u64;
             let samples = &mut self.samples;
-            let chunk = Chunk::new(Samples::F32(block), sample_rate, 1).at(at);
+            let chunk = Chunk::new(Samples::F32(block), AudioFormat::mono(sample_rate)).at(at);
             // The chunk is what the intake was made for; a hole of minutes cannot be, the ring is shorter.
             let _ = self.intake.push(chunk, |frame| samples.extend(frame.samples()));
             let old = self.samples.len().saturating_sub(KEPT);

@@ -186,7 +186,7 @@ impl Play {
 /// What the device is, for people, if its rate can be resampled.
 fn refuse_rate(entry: &Entry, config: &SupportedStreamConfig) -> anyhow::Result<String> {
     let about = format!("{} ({})", entry.name, form(config));
-    voxgate::Intake::new(config.sample_rate(), 1, 0)
+    voxgate::Intake::new(voxgate::AudioFormat::mono(config.sample_rate()))
         .with_context(|| format!("cannot use {about}; set it to 48000 Hz in the system's settings"))?;
     Ok(about)
 }

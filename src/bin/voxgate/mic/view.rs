@@ -236,7 +236,7 @@ mod tests {
 
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
-    use voxgate::{Chunk, GateConfig, Intake, Samples};
+    use voxgate::{AudioFormat, Chunk, GateConfig, Intake, Samples};
 
     use crate::mic::latency::LatencyReport;
     use crate::mic::price::MicPrice;
@@ -247,8 +247,10 @@ mod tests {
     fn frames(name: &str) -> Vec<voxgate::Frame> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples").join(name);
         let samples: Vec<i16> = hound::WavReader::open(path).unwrap().into_samples().map(Result::unwrap).collect();
-        let (mut intake, mut frames) = (Intake::new(16_000, 1, 0).unwrap(), Vec::new());
-        intake.push(Chunk::new(Samples::I16(&samples), 16_000, 1), |frame| frames.push(*frame)).unwrap();
+        let (mut intake, mut frames) = (Intake::new(AudioFormat::mono(16_000)).unwrap(), Vec::new());
+        intake
+            .push(Chunk::new(Samples::I16(&samples), AudioFormat::mono(16_000)), |frame| frames.push(*frame))
+            .unwrap();
         frames
     }
 

@@ -23,7 +23,7 @@ mod wav;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use voxgate::Intake;
+use voxgate::{AudioFormat, Intake};
 
 use crate::interrupt::Interrupt;
 use crate::paint::Usage;
@@ -65,7 +65,7 @@ impl Source {
                  `ffmpeg -i IN -af 'pan=mono|c0=c0' OUT.wav`"
             );
         }
-        Intake::new(opened.sample_rate, channels, 0).with_context(|| name.clone())?;
+        Intake::new(AudioFormat::new(opened.sample_rate, channels)).with_context(|| name.clone())?;
         let Opened { sample_rate, frames, decoder, .. } = opened;
         Ok(Self {
             sample_rate,
