@@ -161,7 +161,7 @@ def policies(sample):
 def kind(row):
     if row.forwarded:
         return "user"
-    return {"echo": "agent", "burst": "warn"}.get(row.reason, "none")
+    return {"echo": "agent", "burst": "warn", "undecided": "warn"}.get(row.reason, "none")
 
 
 # ------------------------------------------------------------------------------------------- the command

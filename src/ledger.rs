@@ -101,7 +101,9 @@ impl Ledger {
             let reason = doubt.map_or(Reason::Burst, Doubt::reason);
             burst.filter(|row| row.released.is_none()).for_each(|row| (row.reason, row.doubt) = (reason, doubt));
         }
-        self.settle_until(decision.settled, &mut settle);
+        // An onset that is dropped before anything was held against it: the agent was heard, or it ended.
+        let dropped_for = if reason == Reason::Echo { Reason::Echo } else { Reason::Burst };
+        self.settle_until(decision.settled, dropped_for, &mut settle);
     }
 
     /// The run that the last settled row belongs to, if it was not sent.
@@ -111,13 +113,21 @@ impl Ledger {
 
     /// Ends the stream: hands out the remaining rows, and the last run.
     pub fn finish(&mut self, mut settle: impl FnMut(&LedgerRow, Option<Suppressed>)) -> Option<Suppressed> {
-        self.settle_until(SampleIndex(u64::MAX), &mut settle);
+        self.settle_until(SampleIndex(u64::MAX), Reason::Burst, &mut settle);
         self.run.take()
     }
 
-    fn settle_until(&mut self, settled: SampleIndex, settle: &mut impl FnMut(&LedgerRow, Option<Suppressed>)) {
+    fn settle_until(
+        &mut self,
+        settled: SampleIndex,
+        dropped_for: Reason,
+        settle: &mut impl FnMut(&LedgerRow, Option<Suppressed>),
+    ) {
         let is_settled = |row: &mut LedgerRow| row.released.is_some() || row.decision.frame.end <= settled;
-        while let Some(row) = self.rows.pop_front_if(is_settled) {
+        while let Some(mut row) = self.rows.pop_front_if(is_settled) {
+            if row.released.is_none() && row.reason == Reason::Undecided {
+                row.reason = dropped_for;
+            }
             if row.decision.frame.end <= self.end {
                 let ended = self.extend_run(&row);
                 settle(&row, ended);

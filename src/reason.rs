@@ -6,7 +6,8 @@
 pub enum Reason {
     /// No speech.
     Silence,
-    /// Speech may be starting: it is too short to tell yet. Only held frames have this reason.
+    /// Speech may be starting: it is too short to tell yet. Only held frames have this reason; once they are dropped
+    /// they count as `Burst`, or as `Echo`.
     Undecided,
     /// A transient, such as a knock or a click: it is doubted, or it was too short.
     Burst,
