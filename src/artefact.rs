@@ -1,9 +1,14 @@
 //! Artefacts of packet loss and of a suspended app: gaps, and frames that packet loss concealment repeats.
 
+use std::fmt;
+
+use serde::Serialize;
+
 use crate::frame::{FRAME_LEN, Frame};
 
 /// Audio that is not what the microphone recorded at that instant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Artefact {
     /// Nothing: the frame never arrived, or it is digital silence.
@@ -19,6 +24,12 @@ impl Artefact {
             Self::Gap => "gap",
             Self::Repeat => "repeat",
         }
+    }
+}
+
+impl fmt::Display for Artefact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 

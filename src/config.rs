@@ -21,7 +21,9 @@ pub use preset::Preset;
 pub(crate) use range::refuse_outside;
 pub use storm::StormConfig;
 pub use turn::TurnConfig;
-pub use vad::{OnnxConfig, SileroConfig, SileroReset, VadChoice, WebRtcConfig, WebRtcMode, WebRtcWindow};
+pub use vad::{
+    NoSuchWebRtcMode, OnnxConfig, SileroConfig, SileroReset, VadChoice, WebRtcConfig, WebRtcMode, WebRtcWindow,
+};
 
 #[cfg(all(test, feature = "toml"))]
 mod tests;

@@ -1,5 +1,7 @@
 //! The gate's decision on a frame, and the evidence for it.
 
+use serde::Serialize;
+
 use crate::artefact::Artefact;
 use crate::burst::StormStep;
 use crate::echo::EchoEvidence;
@@ -10,7 +12,8 @@ use crate::turn_state::{Edge, TurnState};
 use voxgate_base::Probability;
 
 /// The gate's decision on one frame of 10 ms. Plain data: it can be copied, sent and kept.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Decision {
     /// The frame it is about.
     pub frame: Span,
@@ -29,7 +32,8 @@ pub struct Decision {
 }
 
 /// What to do with the audio.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Send this span on now. It ends with the frame, and reaches back over the pre-roll when the
     /// gate has just opened. No sample is ever handed out twice.
@@ -44,7 +48,8 @@ pub enum Verdict {
 }
 
 /// The evidence that a decision rests on.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Evidence {
     /// The score in force: how likely the last whole window is speech.
     pub speech: Probability,
@@ -64,4 +69,17 @@ pub struct Evidence {
     pub model: Option<ModelId>,
     /// The evidence of the agent's echo in the frame; `None` while no playback can be heard.
     pub echo: Option<EchoEvidence>,
+}
+
+#[cfg(all(test, feature = "toml"))]
+mod tests {
+    #[test]
+    fn a_decision_is_serialized_with_the_words_of_its_parts() {
+        let mut gate = crate::Gate::new(&crate::GateConfig::default()).unwrap();
+        let decision = toml::Table::try_from(gate.push(&crate::Frame::gap())).unwrap();
+        assert_eq!(decision["turn"].as_str(), Some("quiet"));
+        assert_eq!(decision["verdict"]["suppress"].as_str(), Some("silence"));
+        assert_eq!(decision["frame"]["end"].as_integer(), Some(160));
+        assert_eq!(decision["evidence"]["model"].as_str().map(str::len), Some(64));
+    }
 }

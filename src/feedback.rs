@@ -1,5 +1,7 @@
 //! Feedback from speech-to-text: final results, and how the gate counts them.
 
+use serde::Serialize;
+
 use crate::frame::Span;
 use voxgate_base::Probability;
 use voxgate_base::misfire::Heard;
@@ -17,7 +19,9 @@ pub struct SttResult<'a> {
 }
 
 /// How the gate counted a result.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum SttRuling {
     /// It counts.
     Counted(Heard),

@@ -3,6 +3,7 @@
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
+use serde::Serialize;
 use voxgate_base::Moment;
 
 /// One frame of mono audio: 10 ms, 160 samples at 16 kHz, each in [-1, 1].
@@ -76,7 +77,7 @@ pub struct NotInRange {
 }
 
 /// An instant on the sample clock: how many 16 kHz samples came before it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct SampleIndex(pub u64);
 
 impl SampleIndex {
@@ -119,7 +120,7 @@ impl Sub for SampleIndex {
 }
 
 /// A half-open interval of time: `start` included, `end` not.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Span {
     /// Its first sample.
     pub start: SampleIndex,

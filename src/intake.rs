@@ -5,6 +5,8 @@ mod resample;
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::error::InputError;
 use crate::frame::{FRAME_LEN, Frame, SAMPLE_RATE, Span, duration_of};
 use holes::Holes;
@@ -89,6 +91,7 @@ impl<'a> Chunk<'a> {
 
 /// Interleaved samples in one of the usual formats.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Samples<'a> {
     /// 16-bit integers.
     I16(&'a [i16]),
@@ -122,7 +125,8 @@ impl Samples<'_> {
 }
 
 /// Counts of the input faults that an intake repaired.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct IntakeReport {
     /// Input samples of the chosen channel.
     pub received: u64,

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use serde::Serialize;
+
 use crate::decision::{Decision, Verdict};
 use crate::echo::EchoEvidence;
 use crate::frame::{SampleIndex, Span};
@@ -11,7 +13,8 @@ use crate::turn_state::Edge;
 use voxgate_base::Probability;
 
 /// One frame and whether it was sent.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct LedgerRow {
     /// The gate's decision on it.
     pub decision: Decision,
@@ -24,7 +27,8 @@ pub struct LedgerRow {
 }
 
 /// A run of frames that were not sent, and the strongest signs of speech in it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Suppressed {
     /// From its first frame to its last.
     pub span: Span,

@@ -121,8 +121,9 @@ mod weights;
 pub use artefact::Artefact;
 pub use burst::{StormCause, StormLevel, StormStep};
 pub use config::{
-    BurstConfig, EchoConfig, ForwardAudio, ForwardConfig, ForwardPolicy, GateConfig, OnnxConfig, Preset, Provider,
-    SileroConfig, SileroReset, StormConfig, TurnConfig, VadChoice, WebRtcConfig, WebRtcMode, WebRtcWindow,
+    BurstConfig, EchoConfig, ForwardAudio, ForwardConfig, ForwardPolicy, GateConfig, NoSuchWebRtcMode, OnnxConfig,
+    Preset, Provider, SileroConfig, SileroReset, StormConfig, TurnConfig, VadChoice, WebRtcConfig, WebRtcMode,
+    WebRtcWindow,
 };
 pub use decision::{Decision, Evidence, Verdict};
 pub use error::{ConfigError, InputError, ModelError, ReconfigureError};

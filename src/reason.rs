@@ -1,7 +1,12 @@
 //! Why audio is held or suppressed.
 
+use std::fmt;
+
+use serde::Serialize;
+
 /// Why a frame is held or suppressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Reason {
     /// No speech.
@@ -36,9 +41,16 @@ impl Reason {
     }
 }
 
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// The doubt about a candidate whose score would open the gate. The candidate has to last longer, or to score high
 /// again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Doubt {
     /// A transient: the attack was faster than that of speech, as in a knock or the fragment of a lost packet, and the
@@ -77,5 +89,11 @@ impl Doubt {
             Self::Echo => Reason::Echo,
             Self::Storm => Reason::Storm,
         }
+    }
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }

@@ -1,11 +1,16 @@
 //! The states of a turn, and the edges that begin or end it.
 
+use std::fmt;
+
+use serde::Serialize;
+
 use crate::frame::{SampleIndex, Span};
 use crate::reason::Doubt;
 use voxgate_base::Probability;
 
 /// The state of the user's turn.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TurnState {
     /// No speech.
     #[default]
@@ -30,8 +35,15 @@ impl TurnState {
     }
 }
 
+impl fmt::Display for TurnState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// What began or ended with a frame.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Edge {
     /// Speech is confirmed: it began at `speech`; the forwarded span begins earlier, with the
     /// pre-roll.
@@ -67,7 +79,9 @@ impl Edge {
 }
 
 /// Why a turn ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum EndCause {
     /// `max_speech_duration` was reached; the next segment begins with the next frame, nothing is lost.
     MaxSpeech,
@@ -85,6 +99,12 @@ impl EndCause {
             Self::Silence => "silence",
             Self::StreamEnd => "stream_end",
         }
+    }
+}
+
+impl fmt::Display for EndCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 

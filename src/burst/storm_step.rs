@@ -1,9 +1,15 @@
 //! The storm level: how far misfires (false alarms) have raised the bar, and each step of it.
 
+use std::fmt;
+
+use serde::Serialize;
+
 use crate::frame::SampleIndex;
 
 /// The bar for opening the gate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum StormLevel {
     /// As configured.
     #[default]
@@ -28,8 +34,15 @@ impl StormLevel {
     }
 }
 
+impl fmt::Display for StormLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// A step of the bar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct StormStep {
     /// The time of the step.
     pub at: SampleIndex,
@@ -42,7 +55,8 @@ pub struct StormStep {
 }
 
 /// Why the bar moved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum StormCause {
     /// Down: the gate heard speech.
@@ -67,5 +81,11 @@ impl StormCause {
             Self::Time => "time",
             Self::Transcript => "transcript",
         }
+    }
+}
+
+impl fmt::Display for StormCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }

@@ -38,6 +38,7 @@ pub struct EchoConfig {
 /// Which signal is forwarded while the agent's voice is in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum ForwardAudio {
     /// The residual of the echo canceller: the microphone without the linear echo, once the delay is known. On
     /// barge-ins speech-to-text makes fewer errors on it (`benches/README.md`); without an echo it is the microphone.

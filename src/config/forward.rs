@@ -38,6 +38,7 @@ pub enum ForwardPolicy {
 /// A speech-to-text provider with a known profile: see [`ProviderProfile`](crate::ProviderProfile).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Provider {
     /// AssemblyAI streaming.
     Assemblyai,

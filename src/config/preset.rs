@@ -1,8 +1,11 @@
 //! Settings for known situations, by name; their values are in `GateConfig::preset`.
 
+use std::fmt;
+
 /// Settings for a known situation. The figures are of the evaluation in `benches/README.md`, against
 /// the default's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Preset {
     /// Balanced: opens 70 ms (median) and 150 ms (90th percentile) into the speech.
     #[default]
@@ -40,5 +43,11 @@ impl Preset {
             Self::OpenOffice => "sends a sixth less of the noise, and opens up to 50 ms later",
             Self::Telephony => "keeps every faint start and end on the phone, and sends a little more",
         }
+    }
+}
+
+impl fmt::Display for Preset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }

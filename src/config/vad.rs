@@ -13,6 +13,7 @@ use voxgate_base::duration_text::{self, parse, text};
 /// Which detector scores the audio.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum VadChoice {
     /// Silero decides, and sleeps while WebRTC detects no voice: see [`Both`](crate::vad::Both).
     Both,
@@ -46,6 +47,7 @@ impl SileroConfig {
 
 /// When Silero's memory is cleared. In TOML `"never"`, `"silence 10s"` or `"every 5s"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SileroReset {
     /// Never. Minutes of music or a steady tone can then leave the model deaf for the next words.
     Never,
@@ -132,13 +134,22 @@ pub enum WebRtcMode {
 }
 
 impl TryFrom<u8> for WebRtcMode {
-    type Error = String;
-    fn try_from(mode: u8) -> Result<Self, String> {
+    type Error = NoSuchWebRtcMode;
+    fn try_from(mode: u8) -> Result<Self, NoSuchWebRtcMode> {
         [Self::Quality, Self::LowBitrate, Self::Aggressive, Self::VeryAggressive]
             .get(usize::from(mode))
             .copied()
-            .ok_or_else(|| format!("{mode} is not a WebRTC VAD mode; expected 0, 1, 2 or 3"))
+            .ok_or(NoSuchWebRtcMode { given: mode })
     }
+}
+
+/// A number that is no mode of the WebRTC VAD.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{given} is not a WebRTC VAD mode; expected 0, 1, 2 or 3")]
+#[non_exhaustive]
+pub struct NoSuchWebRtcMode {
+    /// The number.
+    pub given: u8,
 }
 
 impl From<WebRtcMode> for u8 {

@@ -1,10 +1,15 @@
 //! The evidence of echo in a frame: near-end and far-end likelihoods, the delay.
 
+use std::fmt;
+
+use serde::Serialize;
+
 use crate::frame::{SAMPLE_RATE, Span};
 use voxgate_base::Probability;
 
 /// The echo detector's evidence about a frame.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct EchoEvidence {
     /// The frame that this is about. It is the newest, unless playback arrives later than its echo.
     pub frame: Span,
@@ -29,7 +34,9 @@ impl EchoEvidence {
 }
 
 /// The confidence of the delay.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum DelayQuality {
     /// Unknown.
     #[default]
@@ -48,5 +55,11 @@ impl DelayQuality {
             Self::Coarse => "coarse",
             Self::Locked => "locked",
         }
+    }
+}
+
+impl fmt::Display for DelayQuality {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }

@@ -3,13 +3,16 @@
 //! Shapley's values ("A value for n-person games", 1953; for models, Lundberg and Lee, "A unified approach
 //! to interpreting model predictions", 2017), exact: there are few enough kinds to try all subsets of them.
 
+use serde::Serialize;
+
 use super::cue::Cue;
 use super::features::Features;
 use super::net::{EchoModel, Memory};
 use voxgate_base::Probability;
 
 /// The weight of one kind of evidence in a frame, over the half second that ends with it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Weight {
     /// The kind of evidence.
     pub cue: Cue,

@@ -24,6 +24,7 @@ pub(crate) struct Reference {
 
 /// How a frame of playback was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Arrival {
     /// Its echo will be searched in the microphone.
     Accepted,

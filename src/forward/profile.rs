@@ -8,6 +8,7 @@ use voxgate_guard::budget::{BillingMode, Price, PriceBook};
 
 /// A speech-to-text provider's billing, endpointing and timeouts, as far as they matter to a gated stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ProviderProfile {
     /// What is paid for.
     pub billing: Billing,
@@ -21,6 +22,7 @@ pub struct ProviderProfile {
 
 /// What a provider bills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Billing {
     /// Seconds of audio that it was sent.
     AudioSeconds,
@@ -32,6 +34,7 @@ pub enum Billing {
 
 /// How a provider learns that a segment is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Endpoint {
     /// It takes a message, or the end of the request.
     Message,
@@ -41,6 +44,7 @@ pub enum Endpoint {
 
 /// What keeps an idle connection open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum KeepAlive {
     /// A message at this interval.
     Message {

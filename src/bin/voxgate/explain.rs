@@ -81,9 +81,9 @@ fn echo_of(echo: &EchoEvidence, decision: &Decision, weights: Option<&[Weight; C
         let late = decision.frame.end.as_ms() - echo.frame.end.as_ms();
         _ = writeln!(text, "            that is of {late:.0} ms ago: the playback comes late");
     }
-    for Weight { cue, log_odds } in sorted(weights) {
+    for Weight { cue, log_odds, .. } in sorted(weights) {
         let side = if log_odds > 0.0 { "user" } else { "agent" };
-        let says = paint(DIM, meaning(cue));
+        let says = paint(DIM, cue.meaning());
         _ = writeln!(text, "    {:<12}{log_odds:>+6.1}  {side:<6} {says}", cue.as_str());
     }
     text
@@ -107,18 +107,6 @@ fn verdict(verdict: Verdict) -> String {
 fn window(decision: &Decision) -> String {
     let of = |window: Span| format!(", scored {:.0} to {:.0} ms", window.start.as_ms(), window.end.as_ms());
     decision.evidence.window.map_or(", the score before stands".to_owned(), of)
-}
-
-fn meaning(cue: Cue) -> &'static str {
-    match cue {
-        Cue::Unexplained => "louder than the playback explains, band by band",
-        Cue::Cancelled => "what the canceller took away",
-        Cue::Speech => "the scores of microphone and residual",
-        Cue::Level => "how far both lie over the noise",
-        Cue::Playback => "how loud the agent is, and since when",
-        Cue::Delay => "how well the delay is known, and since when",
-        Cue::Before => "what was heard more than half a second ago",
-    }
 }
 
 const FRAME_MS: u64 = 10;

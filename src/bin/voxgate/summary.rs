@@ -238,8 +238,8 @@ pub(crate) fn vad_name(config: &GateConfig, model: Option<ModelId>) -> String {
     match config.vad {
         VadChoice::Both => format!("{model} and webrtc"),
         VadChoice::Onnx => format!("{model} by ONNX Runtime"),
-        VadChoice::Silero => model,
         VadChoice::Webrtc => "webrtc".to_owned(),
+        _ => model,
     }
 }
 

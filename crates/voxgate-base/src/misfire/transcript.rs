@@ -1,5 +1,7 @@
 //! Whether a transcript holds words of the user.
 
+use serde::Serialize;
+
 use super::likeness::{AgentSpeech, Plain};
 use super::policy::MisfirePolicy;
 use crate::Moment;
@@ -17,7 +19,8 @@ pub struct Transcript<'a> {
 }
 
 /// The verdict on audio that was sent.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Heard {
     /// Words of the user.
     Genuine,
@@ -26,7 +29,8 @@ pub enum Heard {
 }
 
 /// Why a result does not count as the user's words.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Misfire {
     /// No text, or only spaces.

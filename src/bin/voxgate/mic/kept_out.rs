@@ -46,12 +46,23 @@ const PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use voxgate::{Probability, Span};
+    use voxgate::{Frame, Gate, GateConfig, Ledger, Probability, Span};
 
     fn run(start_ms: u64, end_ms: u64, reason: Reason) -> Suppressed {
         let span = Span::new(SampleIndex(16 * start_ms), SampleIndex(16 * end_ms));
         let peak_speech = Probability::new(end_ms as f32 / 1e4).unwrap();
-        Suppressed { span, reason, doubt: None, peak_speech, peak_level_dbfs: -30.0, echo: None, model: None }
+        let mut run = a_run();
+        run.span = span;
+        run.reason = reason;
+        run.peak_speech = peak_speech;
+        run
+    }
+
+    /// Any run: ten frames of silence.
+    fn a_run() -> Suppressed {
+        let (mut gate, mut ledger) = (Gate::new(&GateConfig::default()).unwrap(), Ledger::new());
+        (0..10).for_each(|_| ledger.push(&gate.push(&Frame::gap()), |_, _| ()));
+        ledger.finish(|_, _| ()).unwrap()
     }
 
     #[test]
