@@ -9,7 +9,9 @@ mod server;
 use std::time::Duration;
 
 use serde_json::Value;
-use voxgate::guard::store::{GuardStore, LeaseTerm, PostgresStore, RedisStore, Take, Taken, WorkerReport, WorkerState};
+use voxgate::guard::store::{
+    GuardStore, LeaseTerm, PostgresStore, RedisStore, RoomAnswer, RoomClaim, SlotRequest, WorkerReport, WorkerState,
+};
 
 use requests::{granted, lease, name, room, sliding, worker};
 use server::patient;
@@ -66,7 +68,7 @@ fn what_is_no_store_is_refused_with_its_remedy() {
 async fn the_commands_tell_what_redis_knows() {
     let Some(redis) = server::Redis::start() else { return };
     let store = RedisStore::connect(&redis.url(), patient()).await.unwrap();
-    assert!(matches!(store.take(&room("early", "early", 1)).await.unwrap(), Taken::Recovering { .. }));
+    assert!(matches!(store.claim_room(&room("early", "early", 1)).await.unwrap(), RoomAnswer::Recovering { .. }));
     has(&voxgate(&["why", "early"], &redis.url()), &["the store lost its memory and grants nothing for another"]);
     redis.end_the_grace().await;
     tell(&store, &redis.url()).await;
@@ -91,14 +93,17 @@ async fn tell(store: &impl GuardStore, url: &str) {
     let free = voxgate(&["why", "call-2"], url);
     has(&free, &["nothing is in the way", "was the room dispatched to agent?"]);
 
-    let claim = |room_name: &str, owner: &str| Take { term: long_term(), ..room(room_name, owner, 1) };
+    let claim = |room_name: &str, owner: &str| RoomClaim { term: long_term(), ..room(room_name, owner, 1) };
     let mut call = claim("call-1", "host-1:4711");
     call.holder.session = Some(name("RM_a"));
-    granted(store.take(&call).await.unwrap());
+    granted(store.claim_room(&call).await.unwrap());
     for token in 1..=5 {
         granted(
             store
-                .take(&Take { term: long_term(), ..lease("livekit/stt connections", 5, "host-1:4711", token) })
+                .take_slot(&SlotRequest {
+                    term: long_term(),
+                    ..lease("livekit/stt connections", 5, "host-1:4711", token)
+                })
                 .await
                 .unwrap(),
         );
@@ -135,7 +140,7 @@ async fn tell(store: &impl GuardStore, url: &str) {
     assert_eq!(code, 0);
     has(&out, &["loading holds nothing"]);
     has(&voxgate(&["release", "host-1:4711", "--yes"], url), &["released 6 of 6"]);
-    granted(store.take(&claim("call-1", "host-1:4711")).await.unwrap());
+    granted(store.claim_room(&claim("call-1", "host-1:4711")).await.unwrap());
     names_can_be_copied(store, url).await;
 }
 
@@ -149,7 +154,12 @@ async fn names_can_be_copied(store: &impl GuardStore, url: &str) {
             .report(&WorkerReport { term: long_term(), ..worker(owner, 9, WorkerState::Ready, long_term()) })
             .await
             .unwrap();
-        granted(store.take(&Take { term: long_term(), ..room(&format!("{owner} {n}"), owner, 1) }).await.unwrap());
+        granted(
+            store
+                .claim_room(&RoomClaim { term: long_term(), ..room(&format!("{owner} {n}"), owner, 1) })
+                .await
+                .unwrap(),
+        );
     }
     let shown = voxgate(&["claims"], url);
     has(&shown, &["host\\u{1b}[31m\\u{202e}\\n\\u{9b}2J", long.trim_end()]);

@@ -4,22 +4,24 @@
 
 use std::hint::black_box;
 use std::num::{NonZeroU32, NonZeroU64};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use voxgate_guard::Name;
 use voxgate_guard::store::{
-    Allowance, Holder, LeaseTerm, Ledger, RateWindow, Slot, Spend, StoreTime, Take, Taken, Token, WorkerReport,
-    WorkerState,
+    Allowance, GuardStore, Holder, LeaseTerm, MemoryStore, RateWindow, RoomAnswer, RoomClaim, Spend, StoreTime, Token,
+    WorkerReport, WorkerState,
 };
 
 fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
-fn room(room: &str) -> Take {
+fn room(room: &str) -> RoomClaim {
     let holder = Holder { owner: name("worker"), token: Token(1), session: None };
-    Take { slot: Slot::Room(name(room)), holder, term: LeaseTerm::default() }
+    RoomClaim { room: name(room), holder, term: LeaseTerm::default() }
 }
 
 fn report() -> WorkerReport {
@@ -37,28 +39,37 @@ fn report() -> WorkerReport {
 
 /// Among 10,000 rooms that are held.
 fn in_process(c: &mut Criterion) {
-    let mut group = c.benchmark_group("ledger, 10,000 rooms");
-    let now = StoreTime(1_763_700_000_000_000);
-    let mut ledger = Ledger::default();
-    ledger.report(&report(), now);
+    let mut group = c.benchmark_group("memory, 10,000 rooms");
+    let store = MemoryStore::with_clock(|| StoreTime(1_763_700_000_000_000));
+    at_once(store.report(&report())).unwrap();
     for n in 0..10_000 {
-        ledger.take(&room(&format!("room {n}")), now);
+        at_once(store.claim_room(&room(&format!("room {n}")))).unwrap();
     }
     let mut held = room("room 5000");
     group.bench_function("claim and release", |b| {
         let free = room("free");
         b.iter(|| {
-            let Taken::Granted(hold) = ledger.take(black_box(&free), now) else { panic!("not granted") };
-            ledger.release(&hold, now)
+            let Ok(RoomAnswer::Granted(hold)) = at_once(store.claim_room(black_box(&free))) else {
+                panic!("not granted")
+            };
+            at_once(store.release(&hold))
         });
     });
-    let Taken::Granted(hold) = ledger.take(&held, now) else { panic!("not its own") };
-    group.bench_function("renew", |b| b.iter(|| ledger.renew(black_box(&hold), LeaseTerm::default(), now)));
+    let Ok(RoomAnswer::Granted(hold)) = at_once(store.claim_room(&held)) else { panic!("not its own") };
+    group.bench_function("renew", |b| b.iter(|| at_once(store.renew(black_box(&hold), LeaseTerm::default()))));
     held.holder.token = Token(2);
-    group.bench_function("claim, refused", |b| b.iter(|| ledger.take(black_box(&held), now)));
+    group.bench_function("claim, refused", |b| b.iter(|| at_once(store.claim_room(black_box(&held)))));
     let (n, per) = (NonZeroU64::new(u64::MAX / 2).unwrap(), RateWindow::MINUTE);
     let spend = Spend { resource: name("tokens"), allowance: Allowance::Sliding { n, per }, amount: 1 };
-    group.bench_function("spend", |b| b.iter(|| ledger.spend(black_box(&spend), now)));
+    group.bench_function("spend", |b| b.iter(|| at_once(store.spend(black_box(&spend)))));
+}
+
+/// The answer of a store that does not wait.
+fn at_once<T>(answer: impl Future<Output = T>) -> T {
+    match pin!(answer).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => panic!("a store in memory waits for nothing"),
+    }
 }
 
 #[cfg(all(feature = "redis", feature = "postgres", unix))]
@@ -86,12 +97,7 @@ fn shared(c: &mut Criterion) {
 
 /// New rooms over one connection: one after another, and with many tasks at once.
 #[cfg(all(feature = "redis", feature = "postgres", unix))]
-fn through<S: voxgate_guard::store::GuardStore>(
-    c: &mut Criterion,
-    which: &str,
-    runtime: &tokio::runtime::Runtime,
-    store: S,
-) {
+fn through<S: GuardStore>(c: &mut Criterion, which: &str, runtime: &tokio::runtime::Runtime, store: S) {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::time::Instant;
@@ -113,9 +119,9 @@ fn through<S: voxgate_guard::store::GuardStore>(
                         let (store, next) = (store.clone(), next.clone());
                         tokio::spawn(async move {
                             for _ in (task..count).step_by(tasks as usize) {
-                                let mut take = room(&format!("room {}", next.fetch_add(1, Ordering::Relaxed)));
-                                take.term = server::term_ms(20_000);
-                                black_box(store.take(&take).await.unwrap());
+                                let mut claim = room(&format!("room {}", next.fetch_add(1, Ordering::Relaxed)));
+                                claim.term = server::term_ms(20_000);
+                                black_box(store.claim_room(&claim).await.unwrap());
                             }
                         })
                     });

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use super::Name;
 use super::lease::Lease;
 use super::store::{
-    GuardStore, Held, Holder, LeaseTerm, NotReady, Reported, Slot, StoreError, StoreTime, Take, Taken, Token,
+    GuardStore, Held, Holder, LeaseTerm, NotReady, Reported, RoomAnswer, RoomClaim, StoreError, StoreTime, Token,
     WorkerReport, WorkerState,
 };
 
@@ -140,19 +140,21 @@ impl<S: GuardStore> DispatchGuard<S> {
             Err(error) => return Claim::Indeterminate(Doubt::Store(error)),
         };
         let holder = Holder { owner: self.policy.worker.clone(), token, session: session.cloned() };
-        let request = Take { slot: Slot::Room(room.clone()), holder, term: self.policy.term };
+        let request = RoomClaim { room: room.clone(), holder, term: self.policy.term };
         let asked = Instant::now();
-        let taken = match self.store.take(&request).await {
+        let answer = match self.store.claim_room(&request).await {
             // The step may have been done. A retry with the same token is idempotent.
-            Err(StoreError::Late { .. } | StoreError::Unreachable { .. }) => self.store.take(&request).await,
-            answer => answer,
+            Err(StoreError::Late { .. } | StoreError::Unreachable { .. }) => self.store.claim_room(&request).await,
+            told => told,
         };
-        match taken {
-            Ok(Taken::Granted(hold)) => Claim::Claimed(Lease::keep(self.store.clone(), hold, self.policy.term, asked)),
-            Ok(Taken::Full { first, .. }) => Claim::Held { name: NameUse::of(session, &first), by: first },
-            Ok(Taken::NotReady(why)) => Claim::NotReady(why),
-            Ok(Taken::AtCapacity { busy, capacity }) => Claim::AtCapacity { busy, capacity },
-            Ok(Taken::Recovering { until }) => Claim::Indeterminate(Doubt::Recovering { until }),
+        match answer {
+            Ok(RoomAnswer::Granted(hold)) => {
+                Claim::Claimed(Lease::keep(self.store.clone(), hold, self.policy.term, asked))
+            }
+            Ok(RoomAnswer::Taken { by }) => Claim::Held { name: NameUse::of(session, &by), by },
+            Ok(RoomAnswer::NotReady(why)) => Claim::NotReady(why),
+            Ok(RoomAnswer::AtCapacity { busy, capacity }) => Claim::AtCapacity { busy, capacity },
+            Ok(RoomAnswer::Recovering { until }) => Claim::Indeterminate(Doubt::Recovering { until }),
             Err(error) => Claim::Indeterminate(Doubt::Store(error)),
         }
     }

@@ -148,76 +148,89 @@ mod tests {
     use std::num::NonZeroU32;
 
     use super::*;
-    use crate::store::{Holder, LeaseTerm, Ledger, Slot, StoreTime, Take, Token, WorkerReport};
+    use crate::store::{Holder, LeaseTerm, RoomClaim, SlotRequest, StoreState, StoreTime, Token, WorkerReport};
 
     fn name(text: &str) -> Name {
         Name::new(text).unwrap()
     }
 
-    fn report(ledger: &mut Ledger, worker: &str, agent: Option<&str>, build: &str, state: WorkerState, at: u64) {
+    fn report(state: &mut StoreState, worker: &str, agent: Option<&str>, build: &str, life: WorkerState, at: u64) {
         let (worker, agent, build) = (name(worker), agent.map(name), name(build));
         let (capacity, term) = (NonZeroU32::MIN, LeaseTerm::default());
-        ledger.report(&WorkerReport { worker, agent, build, capacity, state, term }, second(at));
+        state.report(&WorkerReport { worker, agent, build, capacity, state: life, term }, second(at));
     }
 
-    fn take(ledger: &mut Ledger, slot: Slot, owner: &str, at: u64) {
-        let holder = Holder { owner: name(owner), token: Token(at), session: None };
-        ledger.take(&Take { slot, holder, term: LeaseTerm::new(Duration::from_secs(60)).unwrap() }, second(at));
+    fn claim(state: &mut StoreState, room: &str, owner: &str, at: u64) {
+        let claim = RoomClaim { room: name(room), holder: holder(owner, at), term: minute() };
+        state.claim_room(&claim, second(at));
+    }
+
+    fn take(state: &mut StoreState, resource: &str, owner: &str, at: u64) {
+        let (resource, slots) = (name(resource), NonZeroU32::MIN);
+        let request = SlotRequest { resource, slots, holder: holder(owner, at), term: minute() };
+        state.take_slot(&request, second(at));
+    }
+
+    fn holder(owner: &str, token: u64) -> Holder {
+        Holder { owner: name(owner), token: Token(token), session: None }
+    }
+
+    fn minute() -> LeaseTerm {
+        LeaseTerm::new(Duration::from_secs(60)).unwrap()
     }
 
     fn second(at: u64) -> StoreTime {
         StoreTime(at * 1_000_000)
     }
 
-    fn causes(ledger: &mut Ledger, room: &str, agent: Option<&str>, at: u64) -> Vec<Obstacle> {
-        why(&name(room), agent.map(name).as_ref(), &ledger.survey(second(at)))
+    fn causes(state: &mut StoreState, room: &str, agent: Option<&str>, at: u64) -> Vec<Obstacle> {
+        why(&name(room), agent.map(name).as_ref(), &state.survey(second(at)))
     }
 
     /// The life of a project, second by second.
     #[test]
     fn the_answer_users_ask_for_in_vain() {
-        let mut ledger = Ledger::default();
-        let room = || Slot::Room(name("room"));
-        assert_eq!(causes(&mut ledger, "room", None, 0), [Obstacle::NoWorker]);
+        let mut state = StoreState::default();
+        assert_eq!(causes(&mut state, "room", None, 0), [Obstacle::NoWorker]);
 
-        report(&mut ledger, "w", Some("a"), "v1", WorkerState::Starting, 1);
+        report(&mut state, "w", Some("a"), "v1", WorkerState::Starting, 1);
         let starting = vec![(name("w"), 12)];
-        assert_eq!(causes(&mut ledger, "room", None, 13), [Obstacle::NoneReady { starting, draining: vec![] }]);
-        let Obstacle::NoWorkerOfThatName { there_are, .. } = &causes(&mut ledger, "room", Some("b"), 13)[0] else {
+        assert_eq!(causes(&mut state, "room", None, 13), [Obstacle::NoneReady { starting, draining: vec![] }]);
+        let Obstacle::NoWorkerOfThatName { there_are, .. } = &causes(&mut state, "room", Some("b"), 13)[0] else {
             panic!("no worker is called b")
         };
         assert_eq!(*there_are, [Some(name("a"))]);
 
-        report(&mut ledger, "w", Some("a"), "v1", WorkerState::Ready, 14);
-        assert_eq!(causes(&mut ledger, "room", None, 15), [], "nothing in the way");
-        take(&mut ledger, room(), "w", 16);
+        report(&mut state, "w", Some("a"), "v1", WorkerState::Ready, 14);
+        assert_eq!(causes(&mut state, "room", None, 15), [], "nothing in the way");
+        claim(&mut state, "room", "w", 16);
         let full = Obstacle::AllAtCapacity { workers: 1, busy: 1, capacity: 1 };
-        assert_eq!(causes(&mut ledger, "second room", None, 20), [full], "1 of 1 busy");
-        let in_use = &causes(&mut ledger, "room", None, 20)[0];
+        assert_eq!(causes(&mut state, "second room", None, 20), [full], "1 of 1 busy");
+        let in_use = &causes(&mut state, "room", None, 20)[0];
         assert!(matches!(in_use, Obstacle::InUse { for_seconds: 4, .. }), "{in_use:?}");
 
-        take(&mut ledger, Slot::Resource { name: name("stt"), of: NonZeroU32::MIN }, "w", 21);
-        let Obstacle::LimitReached { usage, seconds_left: Some(59) } = &causes(&mut ledger, "second room", None, 22)[1]
+        take(&mut state, "stt", "w", 21);
+        let Obstacle::LimitReached { usage, seconds_left: Some(59) } = &causes(&mut state, "second room", None, 22)[1]
         else {
             panic!("the limit is reached")
         };
         assert_eq!((usage.now, usage.limit), (1, 1));
 
         // The worker dies; its report ends before its claim.
-        let stale = &causes(&mut ledger, "room", None, 50)[..2];
+        let stale = &causes(&mut state, "room", None, 50)[..2];
         assert!(matches!(stale[0], Obstacle::StaleClaim { seconds_left: 26, .. }), "{stale:?}");
         assert_eq!(stale[1], Obstacle::NoWorker);
     }
 
     #[test]
     fn two_programs_under_one_name_are_told() {
-        let mut ledger = Ledger::default();
+        let mut state = StoreState::default();
         for (worker, agent, build) in
             [("1", None, "v1"), ("2", None, "dev"), ("3", Some("a"), "v9"), ("4", Some("a"), "v9")]
         {
-            report(&mut ledger, worker, agent, build, WorkerState::Ready, 0);
+            report(&mut state, worker, agent, build, WorkerState::Ready, 0);
         }
         let mixed = Obstacle::MixedBuilds { agent: None, builds: vec![name("dev"), name("v1")] };
-        assert_eq!(causes(&mut ledger, "room", None, 1), [mixed]);
+        assert_eq!(causes(&mut state, "room", None, 1), [mixed]);
     }
 }

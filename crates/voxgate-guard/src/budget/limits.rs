@@ -6,7 +6,9 @@ use tokio::time::Instant;
 
 use super::failover::Failover;
 use super::limit::{Concurrent, Spendable};
-use crate::store::{GuardStore, Holder, LeaseTerm, Slot, Spend, Spent, StoreError, StoreTime, Take, Taken, Token};
+use crate::store::{
+    GuardStore, Holder, LeaseTerm, SlotAnswer, SlotRequest, Spend, Spent, StoreError, StoreTime, Token,
+};
 use crate::{Lease, Name};
 
 /// Asks a store whether a limit has room, before a provider is asked.
@@ -116,25 +118,21 @@ impl<S: GuardStore> Limits<S> {
             Err(error) => return Acquired::Indeterminate(error),
         };
         let holder = Holder { owner: self.owner.clone(), token, session: None };
-        let request = Take { slot: Slot::Resource { name: resource.clone(), of: *n }, holder, term: self.term };
+        let request = SlotRequest { resource: resource.clone(), slots: *n, holder, term: self.term };
         let asked = Instant::now();
         let denied = |used, until, why| {
             let (resource, limit) = (resource.clone(), u64::from(n.get()));
             Acquired::Denied(Denied { resource, used, limit, until: Some(until), why })
         };
-        let taken = match self.store.take(&request).await {
+        let answer = match self.store.take_slot(&request).await {
             // The step may have been done. A retry with the same token is idempotent.
-            Err(StoreError::Late { .. } | StoreError::Unreachable { .. }) => self.store.take(&request).await,
-            answer => answer,
+            Err(StoreError::Late { .. } | StoreError::Unreachable { .. }) => self.store.take_slot(&request).await,
+            told => told,
         };
-        match taken {
-            Ok(Taken::Granted(hold)) => Acquired::Granted(Lease::keep(self.store.clone(), hold, self.term, asked)),
-            Ok(Taken::Full { used, first }) => denied(u64::from(used), first.expires, DeniedBy::Limit),
-            Ok(Taken::Recovering { until }) => denied(0, until, DeniedBy::Recovery),
-            Ok(odd @ (Taken::NotReady(_) | Taken::AtCapacity { .. })) => Acquired::Indeterminate(StoreError::Refused {
-                store: "the store",
-                cause: format!("{odd:?} for a slot"),
-            }),
+        match answer {
+            Ok(SlotAnswer::Granted(hold)) => Acquired::Granted(Lease::keep(self.store.clone(), hold, self.term, asked)),
+            Ok(SlotAnswer::Full { used, first }) => denied(u64::from(used), first.expires, DeniedBy::Limit),
+            Ok(SlotAnswer::Recovering { until }) => denied(0, until, DeniedBy::Recovery),
             Err(error) => Acquired::Indeterminate(error),
         }
     }

@@ -5,8 +5,8 @@ use std::num::{NonZeroU32, NonZeroU64};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    GuardStore, Hold, LeaseTerm, MemoryStore, Origin, Release, Renewal, Reported, Slot, Spend, Spent, StoreError,
-    Survey, Take, Taken, WorkerReport,
+    GuardStore, Hold, LeaseTerm, MemoryStore, Origin, Release, Renewal, Reported, RoomAnswer, RoomClaim, SlotAnswer,
+    SlotRequest, Spend, Spent, StoreError, Survey, WorkerReport,
 };
 
 /// What to do when the store fails.
@@ -53,18 +53,27 @@ impl<S: GuardStore> Fallback<S> {
 }
 
 impl<S: GuardStore> GuardStore for Fallback<S> {
-    async fn take(&self, request: &Take) -> Result<Taken, StoreError> {
-        let error = match self.store.take(request).await {
-            Ok(taken) => return Ok(taken),
+    async fn claim_room(&self, claim: &RoomClaim) -> Result<RoomAnswer, StoreError> {
+        let error = match self.store.claim_room(claim).await {
+            Ok(answer) => return Ok(answer),
             Err(error) => error,
         };
-        let workers = self.alone(&error)?;
-        let mut alone = request.clone();
-        if let Slot::Resource { of, .. } = &mut alone.slot {
-            *of = NonZeroU32::new(of.get() / workers).ok_or(error)?;
-        }
-        Ok(match self.local.take(&alone).await? {
-            Taken::Granted(hold) => Taken::Granted(Hold { origin: Origin::Fallback, ..hold }),
+        self.alone(&error)?;
+        Ok(match self.local.claim_room(claim).await? {
+            RoomAnswer::Granted(hold) => RoomAnswer::Granted(Hold { origin: Origin::Fallback, ..hold }),
+            refused => refused,
+        })
+    }
+
+    async fn take_slot(&self, request: &SlotRequest) -> Result<SlotAnswer, StoreError> {
+        let error = match self.store.take_slot(request).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        let share = request.slots.get() / self.alone(&error)?;
+        let alone = SlotRequest { slots: NonZeroU32::new(share).ok_or(error)?, ..request.clone() };
+        Ok(match self.local.take_slot(&alone).await? {
+            SlotAnswer::Granted(hold) => SlotAnswer::Granted(Hold { origin: Origin::Fallback, ..hold }),
             refused => refused,
         })
     }

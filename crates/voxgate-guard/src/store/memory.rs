@@ -4,13 +4,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{
-    GuardStore, Hold, LeaseTerm, Ledger, Release, Renewal, Reported, Spend, Spent, StoreError, StoreTime, Survey, Take,
-    Taken, WorkerReport,
+    GuardStore, Hold, LeaseTerm, Release, Renewal, Reported, RoomAnswer, RoomClaim, SlotAnswer, SlotRequest, Spend,
+    Spent, StoreError, StoreState, StoreTime, Survey, WorkerReport,
 };
 
-/// A [`Ledger`] behind a lock, with a clock. Its steps are done at once and never fail.
+/// The state of a store in memory, behind a lock, with a clock. Its steps are done at once and never fail.
 pub struct MemoryStore {
-    ledger: Mutex<Ledger>,
+    state: Mutex<StoreState>,
     clock: Box<dyn Fn() -> StoreTime + Send + Sync>,
 }
 
@@ -22,39 +22,43 @@ impl MemoryStore {
 
     /// Reads `clock`.
     pub fn with_clock(clock: impl Fn() -> StoreTime + Send + Sync + 'static) -> Self {
-        Self { ledger: Mutex::default(), clock: Box::new(clock) }
+        Self { state: Mutex::default(), clock: Box::new(clock) }
     }
 
-    /// A poisoned lock is used all the same: each step changes the ledger last, so a panic leaves no half-done step.
+    /// A poisoned lock is used all the same: each step changes the state last, so a panic leaves no half-done step.
     #[expect(clippy::disallowed_methods, reason = "guards are not on the audio path; held for one step only")]
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, StoreState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl GuardStore for MemoryStore {
-    async fn take(&self, request: &Take) -> Result<Taken, StoreError> {
-        Ok(self.ledger().take(request, (self.clock)()))
+    async fn claim_room(&self, claim: &RoomClaim) -> Result<RoomAnswer, StoreError> {
+        Ok(self.state().claim_room(claim, (self.clock)()))
+    }
+
+    async fn take_slot(&self, request: &SlotRequest) -> Result<SlotAnswer, StoreError> {
+        Ok(self.state().take_slot(request, (self.clock)()))
     }
 
     async fn renew(&self, hold: &Hold, term: LeaseTerm) -> Result<Renewal, StoreError> {
-        Ok(self.ledger().renew(hold, term, (self.clock)()))
+        Ok(self.state().renew(hold, term, (self.clock)()))
     }
 
     async fn release(&self, hold: &Hold) -> Result<Release, StoreError> {
-        Ok(self.ledger().release(hold, (self.clock)()))
+        Ok(self.state().release(hold, (self.clock)()))
     }
 
     async fn spend(&self, request: &Spend) -> Result<Spent, StoreError> {
-        Ok(self.ledger().spend(request, (self.clock)()))
+        Ok(self.state().spend(request, (self.clock)()))
     }
 
     async fn report(&self, worker: &WorkerReport) -> Result<Reported, StoreError> {
-        Ok(self.ledger().report(worker, (self.clock)()))
+        Ok(self.state().report(worker, (self.clock)()))
     }
 
     async fn survey(&self) -> Result<Survey, StoreError> {
-        Ok(self.ledger().survey((self.clock)()))
+        Ok(self.state().survey((self.clock)()))
     }
 }
 

@@ -38,7 +38,7 @@ pub enum WorkerState {
 
 #[cfg(any(feature = "redis", feature = "postgres"))]
 impl WorkerState {
-    pub(crate) fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Starting => "starting",
             Self::Ready => "ready",

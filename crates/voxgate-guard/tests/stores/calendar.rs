@@ -44,8 +44,8 @@ async fn what_is_over_leaves_no_row_in_postgres() {
     for resource in ["spent long ago", "spent"] {
         store.spend(&sliding(resource, 9, hour, 1)).await.unwrap();
     }
-    store.release(&granted(store.take(&lease("held long ago", 1, "one", 1)).await.unwrap())).await.unwrap();
-    granted(store.take(&lease("held", 1, "one", 2)).await.unwrap());
+    store.release(&granted(store.take_slot(&lease("held long ago", 1, "one", 1)).await.unwrap())).await.unwrap();
+    granted(store.take_slot(&lease("held", 1, "one", 2)).await.unwrap());
     client.batch_execute("update voxgate.peaks set day = day - 7").await.unwrap();
     client.batch_execute("update voxgate.slices set leaves_at = 1 where key like '%long ago'").await.unwrap();
     ready(&store, "one", 1).await;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use voxgate_guard::Name;
 use voxgate_guard::store::{
-    Allowance, Fence, GuardStore, Held, Hold, Holder, LeaseTerm, NotReady, Release, Renewal, Slot, Spend, Spent,
-    Survey, Take, Taken, Usage, UsageKind, WorkerReport, WorkerState,
+    Allowance, Fence, GuardStore, Held, Hold, Holder, LeaseTerm, NotReady, Release, Renewal, RoomAnswer, RoomClaim,
+    Slot, SlotAnswer, SlotRequest, Spend, Spent, Survey, Usage, UsageKind, WorkerReport, WorkerState,
 };
 
 use crate::requests::{granted, lease, name, room, sliding, term, worker};
@@ -51,8 +51,12 @@ pub(crate) async fn ready(store: &impl GuardStore, id: &str, capacity: u32) {
     store.report(&worker(id, capacity, WorkerState::Ready, term())).await.unwrap();
 }
 
-async fn taken(store: &impl GuardStore, request: &Take) -> Taken {
-    store.take(request).await.unwrap()
+async fn claimed(store: &impl GuardStore, claim: &RoomClaim) -> RoomAnswer {
+    store.claim_room(claim).await.unwrap()
+}
+
+async fn asked(store: &impl GuardStore, request: &SlotRequest) -> SlotAnswer {
+    store.take_slot(request).await.unwrap()
 }
 
 async fn a_room_has_one_holder(store: &impl GuardStore) {
@@ -60,10 +64,10 @@ async fn a_room_has_one_holder(store: &impl GuardStore) {
     ready(store, "two", 9).await;
     let mut first = room("shared", "one", 1);
     first.holder.session = Some(name("RM_a"));
-    let hold = granted(taken(store, &first).await);
+    let hold = granted(claimed(store, &first).await);
     assert_eq!((hold.expires.since(hold.since), &hold.holder), (term().get(), &first.holder));
-    let Taken::Full { used: 1, first: Held { by, session, since, expires, fence, .. } } =
-        taken(store, &room("shared", "two", 2)).await
+    let RoomAnswer::Taken { by: Held { by, session, since, expires, fence, .. } } =
+        claimed(store, &room("shared", "two", 2)).await
     else {
         panic!("granted twice");
     };
@@ -72,11 +76,11 @@ async fn a_room_has_one_holder(store: &impl GuardStore) {
         (name("one"), Some(name("RM_a")), hold.since, hold.expires, hold.fence)
     );
     assert!(
-        matches!(taken(store, &room("shared", "one", 3)).await, Taken::Full { .. }),
+        matches!(claimed(store, &room("shared", "one", 3)).await, RoomAnswer::Taken { .. }),
         "the same worker, another try"
     );
     assert_eq!(store.release(&hold).await.unwrap(), Release::Released);
-    let next = granted(taken(store, &room("shared", "two", 2)).await);
+    let next = granted(claimed(store, &room("shared", "two", 2)).await);
     assert!(next.fence > hold.fence, "{:?} after {:?}", next.fence, hold.fence);
     assert_eq!(store.release(&next).await.unwrap(), Release::Released);
     assert_eq!(store.release(&next).await.unwrap(), Release::NotHeld);
@@ -84,18 +88,18 @@ async fn a_room_has_one_holder(store: &impl GuardStore) {
 
 /// A retry is idempotent: the answer to the first try may have been lost on its way.
 async fn a_second_try_is_the_same_claim(store: &impl GuardStore) {
-    let first = granted(taken(store, &room("again", "one", 1)).await);
-    let second = granted(taken(store, &room("again", "one", 1)).await);
+    let first = granted(claimed(store, &room("again", "one", 1)).await);
+    let second = granted(claimed(store, &room("again", "one", 1)).await);
     assert_eq!(first, second);
-    let slot = granted(taken(store, &lease("again", 1, "one", 1)).await);
-    assert_eq!(granted(taken(store, &lease("again", 1, "one", 1)).await), slot);
+    let slot = granted(asked(store, &lease("again", 1, "one", 1)).await);
+    assert_eq!(granted(asked(store, &lease("again", 1, "one", 1)).await), slot);
     store.release(&first).await.unwrap();
     store.release(&slot).await.unwrap();
 }
 
 async fn a_renewed_claim_outlives_its_term_and_a_crashed_one_ends(store: &impl GuardStore, time: &impl Pass) {
     let (alive, crashed) = (room("alive", "one", 1), room("crashed", "one", 1));
-    let (alive, crashed) = (granted(taken(store, &alive).await), granted(taken(store, &crashed).await));
+    let (alive, crashed) = (granted(claimed(store, &alive).await), granted(claimed(store, &crashed).await));
     for _ in 0..4 {
         time.pass(term().get() / 2).await;
         let Renewal::Renewed { expires } = store.renew(&alive, term()).await.unwrap() else { panic!("lost") };
@@ -104,18 +108,18 @@ async fn a_renewed_claim_outlives_its_term_and_a_crashed_one_ends(store: &impl G
         ready(store, "two", 9).await;
     }
     assert_eq!(store.renew(&crashed, term()).await.unwrap(), Renewal::Lost { to: None });
-    let next = granted(taken(store, &room("crashed", "two", 2)).await);
+    let next = granted(claimed(store, &room("crashed", "two", 2)).await);
     assert!(next.fence > crashed.fence);
     let Renewal::Lost { to: Some(to) } = store.renew(&crashed, term()).await.unwrap() else { panic!("renewed twice") };
     assert_eq!((to.by, to.fence), (name("two"), next.fence));
-    assert!(matches!(taken(store, &room("alive", "two", 2)).await, Taken::Full { .. }));
+    assert!(matches!(claimed(store, &room("alive", "two", 2)).await, RoomAnswer::Taken { .. }));
     store.release(&alive).await.unwrap();
     store.release(&next).await.unwrap();
 }
 
 async fn a_late_release_frees_nobody_elses_claim(store: &impl GuardStore, time: &impl Pass) {
-    let early = granted(taken(store, &room("late", "one", 1)).await);
-    let slot = granted(taken(store, &lease("late", 1, "one", 1)).await);
+    let early = granted(claimed(store, &room("late", "one", 1)).await);
+    let slot = granted(asked(store, &lease("late", 1, "one", 1)).await);
     time.pass(term().get() + MARGIN).await;
     for ended in [&early, &slot] {
         assert_eq!(
@@ -127,8 +131,8 @@ async fn a_late_release_frees_nobody_elses_claim(store: &impl GuardStore, time: 
     ready(store, "one", 9).await;
     // The same worker, even the same attempt: only the fencing token tells them apart.
     let (later, later_slot) = (
-        granted(taken(store, &room("late", "one", 1)).await),
-        granted(taken(store, &lease("late", 1, "one", 1)).await),
+        granted(claimed(store, &room("late", "one", 1)).await),
+        granted(asked(store, &lease("late", 1, "one", 1)).await),
     );
     assert_eq!(store.release(&early).await.unwrap(), Release::NotHeld);
     assert_eq!(store.release(&slot).await.unwrap(), Release::NotHeld);
@@ -143,67 +147,73 @@ async fn a_late_release_frees_nobody_elses_claim(store: &impl GuardStore, time: 
 
 async fn only_ready_workers_claim(store: &impl GuardStore, time: &impl Pass) {
     let claim = room("gated", "newcomer", 1);
-    assert_eq!(taken(store, &claim).await, Taken::NotReady(NotReady::Silent));
+    assert_eq!(claimed(store, &claim).await, RoomAnswer::NotReady(NotReady::Silent));
     store.report(&worker("newcomer", 1, WorkerState::Starting, term())).await.unwrap();
-    let Taken::NotReady(NotReady::Starting { since }) = taken(store, &claim).await else { panic!("not starting") };
+    let RoomAnswer::NotReady(NotReady::Starting { since }) = claimed(store, &claim).await else {
+        panic!("not starting")
+    };
     time.pass(MARGIN).await;
     store.report(&worker("newcomer", 1, WorkerState::Starting, term())).await.unwrap();
-    assert_eq!(taken(store, &claim).await, Taken::NotReady(NotReady::Starting { since }), "since its first report");
+    assert_eq!(
+        claimed(store, &claim).await,
+        RoomAnswer::NotReady(NotReady::Starting { since }),
+        "since its first report"
+    );
     ready(store, "newcomer", 1).await;
-    let hold = granted(taken(store, &claim).await);
+    let hold = granted(claimed(store, &claim).await);
     store.release(&hold).await.unwrap();
     store.report(&worker("newcomer", 1, WorkerState::Draining, term())).await.unwrap();
-    assert_eq!(taken(store, &claim).await, Taken::NotReady(NotReady::Draining));
+    assert_eq!(claimed(store, &claim).await, RoomAnswer::NotReady(NotReady::Draining));
     ready(store, "newcomer", 1).await;
     time.pass(term().get() + MARGIN).await;
-    assert_eq!(taken(store, &claim).await, Taken::NotReady(NotReady::Silent), "it stopped reporting");
+    assert_eq!(claimed(store, &claim).await, RoomAnswer::NotReady(NotReady::Silent), "it stopped reporting");
 }
 
 async fn a_worker_has_no_more_rooms_than_it_can(store: &impl GuardStore, time: &impl Pass) {
     ready(store, "small", 2).await;
-    let first = granted(taken(store, &room("s1", "small", 1)).await);
-    granted(taken(store, &room("s2", "small", 1)).await);
-    let full = Taken::AtCapacity { busy: 2, capacity: 2 };
-    assert_eq!(taken(store, &room("s3", "small", 1)).await, full);
+    let first = granted(claimed(store, &room("s1", "small", 1)).await);
+    granted(claimed(store, &room("s2", "small", 1)).await);
+    let full = RoomAnswer::AtCapacity { busy: 2, capacity: 2 };
+    assert_eq!(claimed(store, &room("s3", "small", 1)).await, full);
     store.release(&first).await.unwrap();
-    let third = granted(taken(store, &room("s3", "small", 1)).await);
-    assert_eq!(taken(store, &room("s4", "small", 1)).await, full);
+    let third = granted(claimed(store, &room("s3", "small", 1)).await);
+    assert_eq!(claimed(store, &room("s4", "small", 1)).await, full);
     time.pass(term().get() + MARGIN).await;
     ready(store, "small", 2).await;
-    granted(taken(store, &room("s4", "small", 1)).await);
+    granted(claimed(store, &room("s4", "small", 1)).await);
     assert_eq!(store.release(&third).await.unwrap(), Release::NotHeld);
     // A room that ended and is claimed again is one room, though its worker reported all the time.
     ready(store, "steady", 2).await;
-    granted(taken(store, &room("s6", "steady", 1)).await);
+    granted(claimed(store, &room("s6", "steady", 1)).await);
     for _ in 0..2 {
         time.pass(term().get() / 2 + MARGIN).await;
         ready(store, "steady", 2).await;
     }
-    granted(taken(store, &room("s6", "steady", 1)).await);
-    granted(taken(store, &room("s7", "steady", 1)).await);
-    assert_eq!(taken(store, &room("s8", "steady", 1)).await, full);
+    granted(claimed(store, &room("s6", "steady", 1)).await);
+    granted(claimed(store, &room("s7", "steady", 1)).await);
+    assert_eq!(claimed(store, &room("s8", "steady", 1)).await, full);
 }
 
 async fn slots_are_counted_and_come_back(store: &impl GuardStore, time: &impl Pass) {
-    let first = granted(taken(store, &lease("stt", 2, "one", 1)).await);
-    let second = granted(taken(store, &lease("stt", 2, "two", 2)).await);
-    let Taken::Full { used: 2, first: soonest } = taken(store, &lease("stt", 2, "two", 3)).await else {
+    let first = granted(asked(store, &lease("stt", 2, "one", 1)).await);
+    let second = granted(asked(store, &lease("stt", 2, "two", 2)).await);
+    let SlotAnswer::Full { used: 2, first: soonest } = asked(store, &lease("stt", 2, "two", 3)).await else {
         panic!("over")
     };
     assert_eq!((soonest.fence, soonest.expires), (first.fence, first.expires));
     assert_eq!(store.release(&first).await.unwrap(), Release::Released);
-    granted(taken(store, &lease("stt", 2, "two", 3)).await);
+    granted(asked(store, &lease("stt", 2, "two", 3)).await);
     time.pass(term().get() / 2).await;
     assert!(matches!(store.renew(&second, term()).await.unwrap(), Renewal::Renewed { .. }));
     time.pass(term().get() / 2 + MARGIN).await;
     // The third leaked: its holder never came back. The second was renewed.
-    granted(taken(store, &lease("stt", 2, "one", 4)).await);
-    let Taken::Full { used: 2, .. } = taken(store, &lease("stt", 2, "one", 5)).await else { panic!("over") };
+    granted(asked(store, &lease("stt", 2, "one", 4)).await);
+    let SlotAnswer::Full { used: 2, .. } = asked(store, &lease("stt", 2, "one", 5)).await else { panic!("over") };
     assert!(
-        matches!(taken(store, &lease("stt", 1, "one", 6)).await, Taken::Full { used: 2, .. }),
+        matches!(asked(store, &lease("stt", 1, "one", 6)).await, SlotAnswer::Full { used: 2, .. }),
         "the limit was lowered"
     );
-    granted(taken(store, &lease("stt", 3, "one", 7)).await);
+    granted(asked(store, &lease("stt", 3, "one", 7)).await);
 }
 
 async fn a_window_slides(store: &impl GuardStore, time: &impl Pass) {
@@ -243,9 +253,9 @@ async fn names_are_kept_as_they_are(store: &impl GuardStore) {
     let longer = format!("{long}!");
     ready(store, &longer, 20).await;
     for text in odd.into_iter().chain([longer.as_str()]) {
-        let hold = granted(taken(store, &room(text, &longer, 1)).await);
-        assert!(matches!(taken(store, &room(text, "two", 2)).await, Taken::Full { .. }), "{text:.20}");
-        granted(taken(store, &lease(text, 1, text, 1)).await);
+        let hold = granted(claimed(store, &room(text, &longer, 1)).await);
+        assert!(matches!(claimed(store, &room(text, "two", 2)).await, RoomAnswer::Taken { .. }), "{text:.20}");
+        granted(asked(store, &lease(text, 1, text, 1)).await);
         let Renewal::Renewed { .. } = store.renew(&hold, term()).await.unwrap() else { panic!("{text:.20}") };
     }
     let survey = store.survey().await.unwrap();
@@ -283,9 +293,9 @@ async fn other_builds_are_named(store: &impl GuardStore, time: &impl Pass) {
 async fn a_survey_tells_it_all(store: &impl GuardStore, time: &impl Pass) {
     time.pass(term().get() + MARGIN).await;
     ready(store, "seen", 3).await;
-    let hold = granted(taken(store, &room("seen room", "seen", 1)).await);
-    granted(taken(store, &lease("seen slots", 3, "seen", 1)).await);
-    let second = granted(taken(store, &lease("seen slots", 3, "seen", 2)).await);
+    let hold = granted(claimed(store, &room("seen room", "seen", 1)).await);
+    granted(asked(store, &lease("seen slots", 3, "seen", 1)).await);
+    let second = granted(asked(store, &lease("seen slots", 3, "seen", 2)).await);
     store.release(&second).await.unwrap();
     store.spend(&sliding("seen rate", 50_000, Duration::from_secs(60), 20)).await.unwrap();
     let Survey { now, claims, leases, workers, usage, recovering_until } = store.survey().await.unwrap();
@@ -315,8 +325,8 @@ async fn many_at_once_never_exceed<S: GuardStore>(stores: &[Arc<S>]) {
         .map(|(token, store)| {
             let store = store.clone();
             tokio::spawn(async move {
-                let slot = taken(&*store, &lease("crowd", 5, "one", token)).await;
-                let claim = taken(&*store, &room("crowd", "one", token)).await;
+                let slot = asked(&*store, &lease("crowd", 5, "one", token)).await;
+                let claim = claimed(&*store, &room("crowd", "one", token)).await;
                 let allowance = Allowance::Monthly { n: NonZeroU64::new(7).unwrap() };
                 let spent = store.spend(&Spend { resource: name("crowd"), allowance, amount: 1 }).await.unwrap();
                 (slot, claim, spent)
@@ -326,8 +336,8 @@ async fn many_at_once_never_exceed<S: GuardStore>(stores: &[Arc<S>]) {
     let (mut slots, mut claims, mut spent) = (0, 0, 0);
     for task in tasks {
         let (slot, claim, counted) = task.await.unwrap();
-        slots += u32::from(matches!(slot, Taken::Granted(_)));
-        claims += u32::from(matches!(claim, Taken::Granted(_)));
+        slots += u32::from(matches!(slot, SlotAnswer::Granted(_)));
+        claims += u32::from(matches!(claim, RoomAnswer::Granted(_)));
         spent += u32::from(matches!(counted, Spent::Counted { .. }));
     }
     assert_eq!((slots, claims, spent), (5, 1, 7));
@@ -347,15 +357,15 @@ async fn many_rooms<S: GuardStore>(stores: &[Arc<S>]) {
                         let capacity = u32::try_from(ROOMS).unwrap();
                         store.report(&worker(&owner, capacity, WorkerState::Ready, term)).await.unwrap();
                     }
-                    let own = Take {
+                    let own = RoomClaim {
                         term: LeaseTerm::new(Duration::from_secs(20)).unwrap(),
                         ..room(&format!("room {n}"), &owner, 1)
                     };
-                    let hold = granted(taken(&*store, &own).await);
+                    let hold = granted(claimed(&*store, &own).await);
                     fences.push(hold.fence);
                     if n % 10 == 0 {
-                        let second = taken(&*store, &room(&format!("room {n}"), &rival, 2)).await;
-                        assert!(matches!(second, Taken::Full { .. }), "room {n}: {second:?}");
+                        let second = claimed(&*store, &room(&format!("room {n}"), &rival, 2)).await;
+                        assert!(matches!(second, RoomAnswer::Taken { .. }), "room {n}: {second:?}");
                     }
                 }
                 fences

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use voxgate_guard::budget::{Acquired, Concurrent, Limits, Quota, Spending};
 use voxgate_guard::store::{
-    Fallback, GuardStore, LeaseTerm, OnStoreFailure, Origin, PostgresStore, RedisStore, Renewal, SharedConfig,
-    StoreError, Taken, WorkerState,
+    Fallback, GuardStore, LeaseTerm, OnStoreFailure, Origin, PostgresStore, RedisStore, Renewal, RoomAnswer,
+    SharedConfig, StoreError, WorkerState,
 };
 use voxgate_guard::{Claim, DispatchGuard, Doubt, LeaseState, Loss, NameUse, WorkerPolicy};
 
@@ -28,7 +28,7 @@ async fn redis_is_killed_and_restarted_in_mid_lease() {
         ready(&store, "one", 1).await;
         let mut long = room("room", "one", 1);
         long.term = term_ms(1_500);
-        let hold = granted(store.take(&long).await.unwrap());
+        let hold = granted(store.claim_room(&long).await.unwrap());
         redis.kill();
         let error = store.renew(&hold, long.term).await.unwrap_err();
         assert!(matches!(error, StoreError::Unreachable { .. }), "{error}");
@@ -37,19 +37,19 @@ async fn redis_is_killed_and_restarted_in_mid_lease() {
         ready(&rival, "two", 1).await;
         let mut asked = room("room", "two", 2);
         asked.term = long.term;
-        let early = rival.take(&asked).await.unwrap();
-        assert!(matches!(early, Taken::Recovering { .. } | Taken::Full { .. }), "{early:?}");
+        let early = rival.claim_room(&asked).await.unwrap();
+        assert!(matches!(early, RoomAnswer::Recovering { .. } | RoomAnswer::Taken { .. }), "{early:?}");
         assert!(matches!(store.renew(&hold, long.term).await.unwrap(), Renewal::Renewed { .. }), "it was never lost");
-        assert!(matches!(rival.take(&asked).await.unwrap(), Taken::Full { .. }));
+        assert!(matches!(rival.claim_room(&asked).await.unwrap(), RoomAnswer::Taken { .. }));
         for _ in 0..4 {
             tokio::time::sleep(Duration::from_millis(700)).await;
             assert!(matches!(store.renew(&hold, long.term).await.unwrap(), Renewal::Renewed { .. }));
             ready(&rival, "two", 1).await;
         }
-        assert!(matches!(rival.take(&asked).await.unwrap(), Taken::Full { .. }), "after the grace");
+        assert!(matches!(rival.claim_room(&asked).await.unwrap(), RoomAnswer::Taken { .. }), "after the grace");
         store.release(&hold).await.unwrap();
         ready(&rival, "two", 1).await;
-        let next = granted(rival.take(&asked).await.unwrap());
+        let next = granted(rival.claim_room(&asked).await.unwrap());
         assert!(next.fence > hold.fence, "fences grow though the last one was forgotten");
     }
 }
@@ -62,13 +62,16 @@ async fn postgres_is_killed_and_restarted_in_mid_lease() {
     ready(&store, "one", 1).await;
     let mut long = room("room", "one", 1);
     long.term = term_ms(20_000);
-    let hold = granted(store.take(&long).await.unwrap());
+    let hold = granted(store.claim_room(&long).await.unwrap());
     postgres.kill();
     assert!(matches!(store.renew(&hold, long.term).await, Err(StoreError::Unreachable { .. })));
     postgres.restart();
     let rival = PostgresStore::connect(&postgres.url(), patient()).await.unwrap();
     ready(&rival, "two", 1).await;
-    assert!(matches!(rival.take(&room("room", "two", 2)).await.unwrap(), Taken::Full { .. }), "it was written down");
+    assert!(
+        matches!(rival.claim_room(&room("room", "two", 2)).await.unwrap(), RoomAnswer::Taken { .. }),
+        "it was written down"
+    );
     assert!(matches!(store.renew(&hold, long.term).await.unwrap(), Renewal::Renewed { .. }));
 }
 
@@ -87,7 +90,7 @@ async fn an_install_that_failed_is_done_again() {
     }
     admin.batch_execute("grant create on database postgres to guest").await.unwrap();
     ready(&store, "one", 1).await;
-    granted(store.take(&room("room", "one", 1)).await.unwrap());
+    granted(store.claim_room(&room("room", "one", 1)).await.unwrap());
 }
 
 /// A server that takes the connection and says nothing, ever.
@@ -100,7 +103,7 @@ async fn a_connection_that_hangs_is_given_up_in_time() {
     let redis = RedisStore::new(&format!("redis://127.0.0.1:{port}"), hasty()).unwrap();
     let postgres = PostgresStore::new(&format!("postgres://a@127.0.0.1:{port}/b"), hasty()).unwrap();
     let (a, b) = (room("room", "one", 1), room("room", "one", 1));
-    let answers = tokio::join!(redis.take(&a), postgres.take(&b));
+    let answers = tokio::join!(redis.claim_room(&a), postgres.claim_room(&b));
     assert!(matches!(answers.0, Err(StoreError::Late { .. } | StoreError::Unreachable { .. })), "{answers:?}");
     assert!(matches!(answers.1, Err(StoreError::Late { .. })), "{answers:?}");
     assert!(begin.elapsed() < 4 * hasty().timeout, "{:?}", begin.elapsed());
@@ -130,19 +133,21 @@ async fn late(store: &impl GuardStore, signal: impl Fn(&str)) {
     signal("STOP");
     let mut asked = room("room", "one", 1);
     asked.term = term_ms(1_500);
-    let error = store.take(&asked).await.unwrap_err();
+    let error = store.claim_room(&asked).await.unwrap_err();
     assert!(matches!(error, StoreError::Late { .. }), "{error}");
     assert!(error.to_string().contains("within 500ms"), "{error}");
     signal("CONT");
     // Whether the first try was done or given up, there is one claim, and it is the asker's.
     let again = loop {
         ready_when_it_answers(store, "one").await;
-        if let Ok(taken) = store.take(&asked).await {
+        if let Ok(taken) = store.claim_room(&asked).await {
             break granted(taken);
         }
     };
     ready_when_it_answers(store, "two").await;
-    let Taken::Full { first, .. } = store.take(&room("room", "two", 2)).await.unwrap() else { panic!("granted twice") };
+    let RoomAnswer::Taken { by: first } = store.claim_room(&room("room", "two", 2)).await.unwrap() else {
+        panic!("granted twice")
+    };
     assert_eq!(first.fence, again.fence);
 }
 
@@ -251,5 +256,5 @@ async fn a_term_longer_than_the_grace_is_refused() {
     let store = RedisStore::new("redis://127.0.0.1:1", patient()).unwrap();
     let mut long = lease("stt", 5, "one", 1);
     long.term = term_ms(20_001);
-    assert!(matches!(store.take(&long).await, Err(StoreError::TermTooLong { .. })));
+    assert!(matches!(store.take_slot(&long).await, Err(StoreError::TermTooLong { .. })));
 }

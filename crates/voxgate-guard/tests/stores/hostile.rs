@@ -25,7 +25,7 @@ enum Evil {
 async fn victim_process() {
     let Ok(url) = std::env::var("VOXGATE_TEST_HOSTILE") else { return };
     let store = RedisStore::connect(&url, patient()).await.unwrap();
-    let error = store.take(&room("room", "one", 1)).await.unwrap_err();
+    let error = store.claim_room(&room("room", "one", 1)).await.unwrap_err();
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     println!("\npeak {} {error}", peak.trim().trim_end_matches(" kB"));
@@ -63,7 +63,7 @@ async fn numbers_past_u64_are_errors() {
         "$-9223372036854775808\r\n",
     ] {
         let store = RedisStore::connect(&serve("7", Evil::Says(evil)), patient()).await.unwrap();
-        let error = store.take(&room("room", "one", 1)).await.unwrap_err();
+        let error = store.claim_room(&room("room", "one", 1)).await.unwrap_err();
         assert!(matches!(error, StoreError::Refused { .. } | StoreError::Unreachable { .. }), "{evil:?}: {error}");
     }
 }

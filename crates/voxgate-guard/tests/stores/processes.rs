@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use redis::AsyncCommands;
 use voxgate_guard::budget::{Acquired, Concurrent, Limits};
-use voxgate_guard::store::{GuardStore, RedisStore, Taken};
+use voxgate_guard::store::{GuardStore, RedisStore, RoomAnswer};
 
 use crate::contract::ready;
 use crate::requests::{granted, name, room};
@@ -30,7 +30,7 @@ async fn worker_process() {
 /// Holds a room until it is killed.
 async fn claim_and_wait(store: &RedisStore) {
     ready(store, "doomed", 1).await;
-    let hold = granted(store.take(&room("room", "doomed", 1)).await.unwrap());
+    let hold = granted(store.claim_room(&room("room", "doomed", 1)).await.unwrap());
     println!("\nfence {} {}", hold.fence.0, std::process::id());
     loop {
         tokio::time::sleep(crate::requests::term().heartbeat()).await;
@@ -103,15 +103,18 @@ async fn a_worker_that_is_killed_frees_its_room_by_the_end_of_its_term() {
     let (fence, _) = fence_and_process(&mut doomed);
     tokio::time::sleep(2 * crate::requests::term().get()).await;
     ready(&store, "heir", 1).await;
-    assert!(matches!(store.take(&room("room", "heir", 2)).await.unwrap(), Taken::Full { .. }), "it is renewed");
+    assert!(
+        matches!(store.claim_room(&room("room", "heir", 2)).await.unwrap(), RoomAnswer::Taken { .. }),
+        "it is renewed"
+    );
     doomed.kill().unwrap();
     doomed.wait().unwrap();
     let killed = Instant::now();
     let heir = loop {
         ready(&store, "heir", 1).await;
-        match store.take(&room("room", "heir", 2)).await.unwrap() {
-            Taken::Granted(hold) => break hold,
-            Taken::Full { .. } => tokio::time::sleep(Duration::from_millis(20)).await,
+        match store.claim_room(&room("room", "heir", 2)).await.unwrap() {
+            RoomAnswer::Granted(hold) => break hold,
+            RoomAnswer::Taken { .. } => tokio::time::sleep(Duration::from_millis(20)).await,
             other => panic!("{other:?}"),
         }
     };
@@ -131,7 +134,7 @@ async fn clocks_a_minute_apart_change_nothing() {
     let (fence, process) = fence_and_process(&mut ahead);
     tokio::time::sleep(2 * crate::requests::term().get()).await;
     ready(&store, "heir", 1).await;
-    let Taken::Full { first, .. } = store.take(&room("room", "heir", 2)).await.unwrap() else {
+    let RoomAnswer::Taken { by: first } = store.claim_room(&room("room", "heir", 2)).await.unwrap() else {
         panic!("granted twice")
     };
     let now = store.survey().await.unwrap().now;
@@ -142,7 +145,7 @@ async fn clocks_a_minute_apart_change_nothing() {
     ahead.wait().unwrap();
     tokio::time::sleep(crate::requests::term().get() + Duration::from_millis(100)).await;
     ready(&store, "heir", 1).await;
-    assert!(granted(store.take(&room("room", "heir", 2)).await.unwrap()).fence.0 > fence);
+    assert!(granted(store.claim_room(&room("room", "heir", 2)).await.unwrap()).fence.0 > fence);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,11 +1,13 @@
 //! Requests to a store, in short.
 
+use std::fmt::Debug;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
 use voxgate_guard::Name;
 use voxgate_guard::store::{
-    Allowance, Hold, Holder, LeaseTerm, RateWindow, Slot, Spend, Take, Taken, Token, WorkerReport, WorkerState,
+    Allowance, Hold, Holder, LeaseTerm, RateWindow, RoomAnswer, RoomClaim, SlotAnswer, SlotRequest, Spend, Token,
+    WorkerReport, WorkerState,
 };
 
 pub(crate) fn name(text: &str) -> Name {
@@ -17,20 +19,37 @@ pub(crate) fn worker(id: &str, capacity: u32, state: WorkerState, term: LeaseTer
     WorkerReport { worker: name(id), agent: Some(name("agent")), build: name("v1"), capacity, state, term }
 }
 
-pub(crate) fn room(room: &str, owner: &str, token: u64) -> Take {
-    let holder = Holder { owner: name(owner), token: Token(token), session: None };
-    Take { slot: Slot::Room(name(room)), holder, term: term() }
+pub(crate) fn room(room: &str, owner: &str, token: u64) -> RoomClaim {
+    RoomClaim { room: name(room), holder: holder(owner, token), term: term() }
 }
 
-pub(crate) fn lease(resource: &str, of: u32, owner: &str, token: u64) -> Take {
-    let holder = Holder { owner: name(owner), token: Token(token), session: None };
-    Take { slot: Slot::Resource { name: name(resource), of: NonZeroU32::new(of).unwrap() }, holder, term: term() }
+pub(crate) fn lease(resource: &str, slots: u32, owner: &str, token: u64) -> SlotRequest {
+    let slots = NonZeroU32::new(slots).unwrap();
+    SlotRequest { resource: name(resource), slots, holder: holder(owner, token), term: term() }
 }
 
-pub(crate) fn granted(taken: Taken) -> Hold {
-    match taken {
-        Taken::Granted(hold) => hold,
-        other => panic!("not granted: {other:?}"),
+fn holder(owner: &str, token: u64) -> Holder {
+    Holder { owner: name(owner), token: Token(token), session: None }
+}
+
+/// What a room or a slot was granted as.
+pub(crate) fn granted(answer: impl Answer) -> Hold {
+    answer.hold().unwrap_or_else(|answer| panic!("not granted: {answer:?}"))
+}
+
+pub(crate) trait Answer: Debug + Sized {
+    fn hold(self) -> Result<Hold, Self>;
+}
+
+impl Answer for RoomAnswer {
+    fn hold(self) -> Result<Hold, Self> {
+        if let Self::Granted(hold) = self { Ok(hold) } else { Err(self) }
+    }
+}
+
+impl Answer for SlotAnswer {
+    fn hold(self) -> Result<Hold, Self> {
+        if let Self::Granted(hold) = self { Ok(hold) } else { Err(self) }
     }
 }
 

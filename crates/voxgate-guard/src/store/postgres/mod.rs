@@ -11,9 +11,10 @@ use tokio_postgres::{Client, Config, NoTls, Row};
 use self::rows::{Columns, POSTGRES, unexpected};
 use super::address::without_secrets;
 use super::shared::{Reader, SharedConfig};
+use super::words::{Outcome, kind_of, kind_of_allowance};
 use super::{
-    Allowance, GuardStore, Hold, Holder, LeaseTerm, NotReady, Release, Renewal, Reported, SLICES, Slot, Spend, Spent,
-    StoreError, Survey, Take, Taken, WorkerReport,
+    Allowance, GuardStore, Hold, Holder, LeaseTerm, NotReady, Release, Renewal, Reported, RoomAnswer, RoomClaim,
+    SLICES, Slot, SlotAnswer, SlotRequest, Spend, Spent, StoreError, Survey, WorkerReport,
 };
 use crate::Name;
 
@@ -101,6 +102,25 @@ impl PostgresStore {
         rows.into_iter().next().map(Columns).ok_or_else(|| unexpected("no row"))
     }
 
+    /// The function `take`, which takes rooms and slots.
+    async fn take(&self, slot: &Slot, holder: &Holder, term: LeaseTerm) -> Result<Columns, StoreError> {
+        self.config.check(term)?;
+        let Holder { owner, token, session } = holder;
+        let arguments: &[Argument<'_>] = &[
+            (&self.namespace(), Type::TEXT),
+            (&kind_of(slot), Type::TEXT),
+            (&&*slot.name().key(), Type::TEXT),
+            (&slot.name().as_str(), Type::TEXT),
+            (&i32::try_from(slot.of()).unwrap_or(i32::MAX), Type::INT4),
+            (&token.0.to_string(), Type::TEXT),
+            (&owner.as_str(), Type::TEXT),
+            (&&*owner.key(), Type::TEXT),
+            (&session.as_ref().map(Name::as_str), Type::TEXT),
+            (&us(term.get()), Type::INT8),
+        ];
+        self.step_one(TAKE, arguments).await
+    }
+
     /// A step on what is held; the arguments that tell it from every other hold go before `further` ones.
     async fn step_on(&self, hold: &Hold, call: &str, further: &[Argument<'_>]) -> Result<Columns, StoreError> {
         let Hold { slot, holder, fence, .. } = hold;
@@ -133,41 +153,38 @@ impl PostgresStore {
 }
 
 impl GuardStore for PostgresStore {
-    async fn take(&self, request: &Take) -> Result<Taken, StoreError> {
-        self.config.check(request.term)?;
-        let Holder { owner, token, session } = &request.holder;
-        let (slot, slots) = (&request.slot, i32::try_from(request.slot.of()).unwrap_or(i32::MAX));
-        let arguments: &[Argument<'_>] = &[
-            (&self.namespace(), Type::TEXT),
-            (&kind_of(slot), Type::TEXT),
-            (&&*slot.name().key(), Type::TEXT),
-            (&slot.name().as_str(), Type::TEXT),
-            (&slots, Type::INT4),
-            (&token.0.to_string(), Type::TEXT),
-            (&owner.as_str(), Type::TEXT),
-            (&&*owner.key(), Type::TEXT),
-            (&session.as_ref().map(Name::as_str), Type::TEXT),
-            (&us(request.term.get()), Type::INT8),
-        ];
-        let row = self.step_one(TAKE, arguments).await?;
-        Ok(match row.text("outcome")? {
-            "granted" => Taken::Granted(row.held()?.into_hold(slot.clone())),
-            "full" => Taken::Full { used: row.u32("used")?, first: row.held()? },
-            "silent" => Taken::NotReady(NotReady::Silent),
-            "starting" => Taken::NotReady(NotReady::Starting { since: row.time("a")? }),
-            "draining" => Taken::NotReady(NotReady::Draining),
-            "at_capacity" => Taken::AtCapacity { busy: row.u32("a")?, capacity: row.u32("b")? },
-            other => return Err(unexpected(other)),
+    async fn claim_room(&self, claim: &RoomClaim) -> Result<RoomAnswer, StoreError> {
+        let slot = claim.slot();
+        let row = self.take(&slot, &claim.holder, claim.term).await?;
+        Ok(match row.outcome()? {
+            Outcome::Granted => RoomAnswer::Granted(row.held()?.into_hold(slot)),
+            Outcome::Full => RoomAnswer::Taken { by: row.held()? },
+            Outcome::Silent => RoomAnswer::NotReady(NotReady::Silent),
+            Outcome::Starting => RoomAnswer::NotReady(NotReady::Starting { since: row.time("a")? }),
+            Outcome::Draining => RoomAnswer::NotReady(NotReady::Draining),
+            Outcome::AtCapacity => RoomAnswer::AtCapacity { busy: row.u32("a")?, capacity: row.u32("b")? },
+            _ => return Err(row.unexpected_outcome()),
+        })
+    }
+
+    async fn take_slot(&self, request: &SlotRequest) -> Result<SlotAnswer, StoreError> {
+        let slot = request.slot();
+        let row = self.take(&slot, &request.holder, request.term).await?;
+        Ok(match row.outcome()? {
+            Outcome::Granted => SlotAnswer::Granted(row.held()?.into_hold(slot)),
+            Outcome::Full => SlotAnswer::Full { used: row.u32("used")?, first: row.held()? },
+            _ => return Err(row.unexpected_outcome()),
         })
     }
 
     async fn renew(&self, hold: &Hold, term: LeaseTerm) -> Result<Renewal, StoreError> {
         self.config.check(term)?;
         let row = self.step_on(hold, RENEW, &[(&us(term.get()), Type::INT8)]).await?;
-        Ok(match (row.text("outcome")?, &hold.slot) {
-            ("renewed", _) => Renewal::Renewed { expires: row.time("a")? },
-            (_, Slot::Room(_)) if row.has("fence") => Renewal::Lost { to: Some(row.held()?) },
-            _ => Renewal::Lost { to: None },
+        Ok(match (row.outcome()?, &hold.slot) {
+            (Outcome::Renewed, _) => Renewal::Renewed { expires: row.time("a")? },
+            (Outcome::Lost, Slot::Room(_)) if row.has("fence") => Renewal::Lost { to: Some(row.held()?) },
+            (Outcome::Lost, _) => Renewal::Lost { to: None },
+            _ => return Err(row.unexpected_outcome()),
         })
     }
 
@@ -183,7 +200,7 @@ impl GuardStore for PostgresStore {
         };
         let arguments: &[Argument<'_>] = &[
             (&self.namespace(), Type::TEXT),
-            (&rows::budget_kind(request.allowance.into()), Type::TEXT),
+            (&kind_of_allowance(request.allowance), Type::TEXT),
             (&&*request.resource.key(), Type::TEXT),
             (&request.resource.as_str(), Type::TEXT),
             (&big(request.allowance.n()), Type::INT8),
@@ -193,9 +210,10 @@ impl GuardStore for PostgresStore {
         ];
         let row = self.step_one(SPEND, arguments).await?;
         let used = row.u64("used")?;
-        Ok(match row.text("outcome")? {
-            "counted" => Spent::Counted { used },
-            _ => Spent::Over { used, until: row.optional_time("until_us")? },
+        Ok(match row.outcome()? {
+            Outcome::Counted => Spent::Counted { used },
+            Outcome::Over => Spent::Over { used, until: row.optional_time("until_us")? },
+            _ => return Err(row.unexpected_outcome()),
         })
     }
 
@@ -246,13 +264,6 @@ async fn install(client: &Client) -> Result<(), tokio_postgres::Error> {
 impl std::fmt::Debug for PostgresStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PostgresStore").field("config", &self.config).finish_non_exhaustive()
-    }
-}
-
-fn kind_of(slot: &Slot) -> &'static str {
-    match slot {
-        Slot::Room(_) => "room",
-        Slot::Resource { .. } => "lease",
     }
 }
 

@@ -4,6 +4,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
 
 use crate::Name;
+use crate::store::words::{LEASE, MONTH, Outcome, RATE, ROOM};
 use crate::store::{Fence, Held, StoreError, StoreTime, Survey, Token, Usage, UsageKind, WorkerState, WorkerView};
 
 /// A row, read by name.
@@ -16,6 +17,14 @@ impl Columns {
 
     pub(super) fn text(&self, column: &str) -> Result<&str, StoreError> {
         self.get(column)
+    }
+
+    pub(super) fn outcome(&self) -> Result<Outcome, StoreError> {
+        Outcome::from_word(self.text("outcome")?).ok_or_else(|| self.unexpected_outcome())
+    }
+
+    pub(super) fn unexpected_outcome(&self) -> StoreError {
+        self.text("outcome").map_or_else(|error| error, unexpected)
     }
 
     pub(super) fn name(&self, column: &str) -> Result<Name, StoreError> {
@@ -92,7 +101,7 @@ pub(super) fn survey(
 ) -> Result<Survey, StoreError> {
     let mut survey = Survey { now, ..Survey::default() };
     for row in &holds {
-        let list = if row.text("kind")? == "room" { &mut survey.claims } else { &mut survey.leases };
+        let list = if row.text("kind")? == ROOM { &mut survey.claims } else { &mut survey.leases };
         list.push(row.held()?);
     }
     survey.workers = workers.iter().map(Columns::worker).collect::<Result<_, _>>()?;
@@ -102,7 +111,7 @@ pub(super) fn survey(
 
 fn usage(row: &Columns, leases: &[Held], slices: &[Columns]) -> Result<Usage, StoreError> {
     let (resource, kind, key) = (row.name("name")?, row.text("kind")?, row.text("key")?);
-    let (used, frees_at) = if kind == "lease" {
+    let (used, frees_at) = if kind == LEASE {
         let held = || leases.iter().filter(|held| held.name == resource);
         (held().count() as u64, held().map(|held| held.expires).min())
     } else {
@@ -116,19 +125,11 @@ fn usage(row: &Columns, leases: &[Held], slices: &[Columns]) -> Result<Usage, St
     Ok(Usage { resource, kind, now: used, peak_7_days: row.u64("peak")?, limit: row.u64("n")?, frees_at })
 }
 
-pub(super) fn budget_kind(kind: UsageKind) -> String {
-    match kind {
-        UsageKind::Concurrent => "lease".to_owned(),
-        UsageKind::Sliding { per_us } => format!("rate:{per_us}"),
-        UsageKind::Monthly => "month".to_owned(),
-    }
-}
-
 fn kind_of_budget(kind: &str) -> Option<UsageKind> {
     match kind.split_once(':') {
-        None if kind == "lease" => Some(UsageKind::Concurrent),
-        None if kind == "month" => Some(UsageKind::Monthly),
-        Some(("rate", per_us)) => Some(UsageKind::Sliding { per_us: per_us.parse().ok()? }),
+        None if kind == LEASE => Some(UsageKind::Concurrent),
+        None if kind == MONTH => Some(UsageKind::Monthly),
+        Some((RATE, per_us)) => Some(UsageKind::Sliding { per_us: per_us.parse().ok()? }),
         _ => None,
     }
 }

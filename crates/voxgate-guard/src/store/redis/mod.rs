@@ -17,9 +17,10 @@ use self::bounded::Bounded;
 use self::reply::{REDIS, Reply};
 use super::address::without_secrets;
 use super::shared::{Reader, SharedConfig};
+use super::words::{MONTHLY, Outcome, SLIDING, USAGE, kind_of, kind_of_allowance};
 use super::{
-    Allowance, GuardStore, Hold, Holder, LeaseTerm, NotReady, Release, Renewal, Reported, SLICES, Slot, Spend, Spent,
-    StoreError, StoreTime, Survey, Take, Taken, WorkerReport,
+    Allowance, GuardStore, Hold, Holder, LeaseTerm, NotReady, Release, Renewal, Reported, RoomAnswer, RoomClaim,
+    SLICES, Slot, SlotAnswer, SlotRequest, Spend, Spent, StoreError, StoreTime, Survey, WorkerReport,
 };
 use crate::Name;
 
@@ -154,12 +155,25 @@ impl RedisStore {
         self.key(kind_of(slot), &slot.name().key())
     }
 
+    /// `take.lua`, which takes rooms and slots.
+    async fn take(&self, slot: &Slot, holder: &Holder, term: LeaseTerm) -> Result<Reply, StoreError> {
+        self.config.check(term)?;
+        self.step(&TAKE, |script, link| {
+            self.hold(script, link, slot, &holder.owner, term);
+            script.key(self.key("fence", "")).arg(holder.token.0).arg(reply::tail(holder, slot.name()));
+            if let Slot::Room(_) = slot {
+                script.key(self.key("worker", &holder.owner.key()));
+            }
+        })
+        .await
+    }
+
     /// What `hold.lua` is told.
     fn hold(&self, script: &mut ScriptInvocation<'_>, link: &Link, slot: &Slot, owner: &Name, term: LeaseTerm) {
         script.key(self.pool_key(slot)).key(self.key("memory", ""));
         match slot {
             Slot::Room(_) => script.key(self.key("busy", &owner.key())),
-            Slot::Resource { name, .. } => script.key(self.key("usage", &name.key())),
+            Slot::Resource { name, .. } => script.key(self.key(USAGE, &name.key())),
         };
         script.arg(kind_of(slot)).arg(slot.of()).arg(us(term.get())).arg(self.longest_us());
         script.arg(&*link.run).arg(link.started.0).arg(KEEP_PEAKS_MS).arg(slot.name().as_str());
@@ -171,26 +185,28 @@ impl RedisStore {
 }
 
 impl GuardStore for RedisStore {
-    async fn take(&self, request: &Take) -> Result<Taken, StoreError> {
-        self.config.check(request.term)?;
-        let (slot, Holder { owner, token, .. }) = (&request.slot, &request.holder);
-        let reply: Reply = self
-            .step(&TAKE, |script, link| {
-                self.hold(script, link, slot, owner, request.term);
-                script.key(self.key("fence", "")).arg(token.0).arg(reply::tail(&request.holder, slot.name()));
-                if let Slot::Room(_) = slot {
-                    script.key(self.key("worker", &owner.key()));
-                }
-            })
-            .await?;
-        Ok(match reply.outcome() {
-            "granted" => Taken::Granted(reply.held(1)?.into_hold(request.slot.clone())),
-            "full" => Taken::Full { used: reply.number(1)?, first: reply.held(2)? },
-            "silent" => Taken::NotReady(NotReady::Silent),
-            "starting" => Taken::NotReady(NotReady::Starting { since: reply.time(1)? }),
-            "draining" => Taken::NotReady(NotReady::Draining),
-            "at_capacity" => Taken::AtCapacity { busy: reply.number(1)?, capacity: reply.number(2)? },
-            "recovering" => Taken::Recovering { until: reply.time(1)? },
+    async fn claim_room(&self, claim: &RoomClaim) -> Result<RoomAnswer, StoreError> {
+        let slot = claim.slot();
+        let reply = self.take(&slot, &claim.holder, claim.term).await?;
+        Ok(match reply.outcome()? {
+            Outcome::Granted => RoomAnswer::Granted(reply.held(1)?.into_hold(slot)),
+            Outcome::Full => RoomAnswer::Taken { by: reply.held(2)? },
+            Outcome::Silent => RoomAnswer::NotReady(NotReady::Silent),
+            Outcome::Starting => RoomAnswer::NotReady(NotReady::Starting { since: reply.time(1)? }),
+            Outcome::Draining => RoomAnswer::NotReady(NotReady::Draining),
+            Outcome::AtCapacity => RoomAnswer::AtCapacity { busy: reply.number(1)?, capacity: reply.number(2)? },
+            Outcome::Recovering => RoomAnswer::Recovering { until: reply.time(1)? },
+            _ => return Err(reply.unexpected()),
+        })
+    }
+
+    async fn take_slot(&self, request: &SlotRequest) -> Result<SlotAnswer, StoreError> {
+        let slot = request.slot();
+        let reply = self.take(&slot, &request.holder, request.term).await?;
+        Ok(match reply.outcome()? {
+            Outcome::Granted => SlotAnswer::Granted(reply.held(1)?.into_hold(slot)),
+            Outcome::Full => SlotAnswer::Full { used: reply.number(1)?, first: reply.held(2)? },
+            Outcome::Recovering => SlotAnswer::Recovering { until: reply.time(1)? },
             _ => return Err(reply.unexpected()),
         })
     }
@@ -203,10 +219,10 @@ impl GuardStore for RedisStore {
                 script.arg(reply::member(hold));
             })
             .await?;
-        match (reply.outcome(), &hold.slot) {
-            ("renewed", _) => Ok(Renewal::Renewed { expires: reply.time(1)? }),
-            ("lost", Slot::Room(_)) if reply.has(1) => Ok(Renewal::Lost { to: Some(reply.held(1)?) }),
-            ("lost", _) => Ok(Renewal::Lost { to: None }),
+        match (reply.outcome()?, &hold.slot) {
+            (Outcome::Renewed, _) => Ok(Renewal::Renewed { expires: reply.time(1)? }),
+            (Outcome::Lost, Slot::Room(_)) if reply.has(1) => Ok(Renewal::Lost { to: Some(reply.held(1)?) }),
+            (Outcome::Lost, _) => Ok(Renewal::Lost { to: None }),
             _ => Err(reply.unexpected()),
         }
     }
@@ -226,12 +242,12 @@ impl GuardStore for RedisStore {
 
     async fn spend(&self, request: &Spend) -> Result<Spent, StoreError> {
         let (kind, per_us, keep_ms) = match request.allowance {
-            Allowance::Sliding { per, .. } => ("sliding", per.us(), KEEP_PEAKS_MS + per.us() / 500),
-            Allowance::Monthly { .. } => ("monthly", 0, KEEP_MONTH_MS),
+            Allowance::Sliding { per, .. } => (SLIDING, per.us(), KEEP_PEAKS_MS + per.us() / 500),
+            Allowance::Monthly { .. } => (MONTHLY, 0, KEEP_MONTH_MS),
         };
         let reply: Reply = self
             .step(&SPEND, |script, link| {
-                script.key(self.key(&reply::budget_kind(request.allowance.into()), &request.resource.key()));
+                script.key(self.key(&kind_of_allowance(request.allowance), &request.resource.key()));
                 script.key(self.key("memory", ""));
                 script.arg(kind).arg(request.allowance.n()).arg(per_us).arg(request.amount).arg(SLICES);
                 script
@@ -242,10 +258,10 @@ impl GuardStore for RedisStore {
                     .arg(self.longest_us());
             })
             .await?;
-        Ok(match reply.outcome() {
-            "counted" => Spent::Counted { used: reply.number(1)? },
-            "over" if reply.has(2) => Spent::Over { used: reply.number(1)?, until: Some(reply.time(2)?) },
-            "over" => Spent::Over { used: reply.number(1)?, until: None },
+        Ok(match reply.outcome()? {
+            Outcome::Counted => Spent::Counted { used: reply.number(1)? },
+            Outcome::Over if reply.has(2) => Spent::Over { used: reply.number(1)?, until: Some(reply.time(2)?) },
+            Outcome::Over => Spent::Over { used: reply.number(1)?, until: None },
             _ => return Err(reply.unexpected()),
         })
     }
@@ -296,13 +312,6 @@ impl Link {
 impl std::fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RedisStore").field("config", &self.config).finish_non_exhaustive()
-    }
-}
-
-fn kind_of(slot: &Slot) -> &'static str {
-    match slot {
-        Slot::Room(_) => "room",
-        Slot::Resource { .. } => "lease",
     }
 }
 

@@ -3,7 +3,8 @@
 use ::redis::{FromRedisValue, ParsingError, Value};
 
 use crate::Name;
-use crate::store::{Fence, Held, Hold, Holder, StoreError, StoreTime, Token, UsageKind};
+use crate::store::words::Outcome;
+use crate::store::{Fence, Held, Hold, Holder, StoreError, StoreTime, Token};
 
 /// A script's reply: a word, and its fields.
 #[derive(Debug)]
@@ -16,8 +17,8 @@ impl FromRedisValue for Reply {
 }
 
 impl Reply {
-    pub(super) fn outcome(&self) -> &str {
-        self.text(0).unwrap_or_default()
+    pub(super) fn outcome(&self) -> Result<Outcome, StoreError> {
+        self.text(0).and_then(Outcome::from_word).ok_or_else(|| self.unexpected())
     }
 
     pub(super) fn has(&self, at: usize) -> bool {
@@ -87,15 +88,6 @@ pub(super) fn held(member: &str, expires: StoreTime) -> Result<Held, StoreError>
 
 pub(super) fn name(text: impl AsRef<str>) -> Result<Name, StoreError> {
     Name::new(text).map_err(|error| unexpected(&error.to_string()))
-}
-
-/// The kind of key under which a window's amounts lie.
-pub(super) fn budget_kind(kind: UsageKind) -> String {
-    match kind {
-        UsageKind::Concurrent => "usage".to_owned(),
-        UsageKind::Sliding { per_us } => format!("rate:{per_us}"),
-        UsageKind::Monthly => "month".to_owned(),
-    }
 }
 
 pub(super) const REDIS: &str = "Redis";

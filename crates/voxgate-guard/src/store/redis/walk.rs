@@ -11,6 +11,7 @@ use super::RedisStore;
 use super::reply::{held, name, time, unexpected};
 use crate::store::calendar::day_of;
 use crate::store::window::{PEAK_DAYS, Window};
+use crate::store::words::{LEASE, MONTH, RATE, ROOM, USAGE};
 use crate::store::{
     Allowance, Held, RateWindow, StoreError, StoreTime, Survey, Usage, UsageKind, WorkerState, WorkerView,
 };
@@ -72,10 +73,10 @@ impl Keys {
 
     fn sort_in(&mut self, key: &str) {
         let list = match key.split(':').next() {
-            Some("room") => &mut self.rooms,
-            Some("lease") => &mut self.leases,
+            Some(ROOM) => &mut self.rooms,
+            Some(LEASE) => &mut self.leases,
             Some("worker") => &mut self.workers,
-            Some("usage" | "rate" | "month") => &mut self.budgets,
+            Some(USAGE | RATE | MONTH) => &mut self.budgets,
             _ => return,
         };
         list.push(key.to_owned());
@@ -192,8 +193,8 @@ fn usage(fields: &HashMap<String, String>, key: &str, leases: &[Held], now: Stor
 fn allowance(key: &str, n: u64) -> Option<Allowance> {
     let n = NonZeroU64::new(n)?;
     match key.split(':').collect::<Vec<_>>()[..] {
-        ["rate", per_us, ..] => Some(Allowance::Sliding { n, per: RateWindow::from_us(per_us.parse().ok()?)? }),
-        ["month", ..] => Some(Allowance::Monthly { n }),
+        [RATE, per_us, ..] => Some(Allowance::Sliding { n, per: RateWindow::from_us(per_us.parse().ok()?)? }),
+        [MONTH, ..] => Some(Allowance::Monthly { n }),
         _ => None,
     }
 }

@@ -1,4 +1,4 @@
-//! The entries of a ledger.
+//! The entries of a store's state.
 
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
@@ -50,9 +50,9 @@ impl Holding {
         self.fence == hold.fence && self.holder == hold.holder
     }
 
-    pub(super) fn hold(&self, slot: &Slot) -> Hold {
+    pub(super) fn hold(&self, slot: Slot) -> Hold {
         let (fence, since, expires) = (self.fence, self.since, self.expires);
-        Hold { slot: slot.clone(), holder: self.holder.clone(), fence, since, expires, origin: Origin::Store }
+        Hold { slot, holder: self.holder.clone(), fence, since, expires, origin: Origin::Store }
     }
 
     pub(super) fn held(&self, name: &Name) -> Held {

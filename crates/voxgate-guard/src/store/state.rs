@@ -3,20 +3,19 @@
 mod entries;
 
 use std::collections::{HashMap, HashSet};
-use std::num::NonZeroU32;
 
 use self::entries::{Budget, Holding, Pool, Worker, is_held};
 use super::{
-    Fence, Hold, LeaseTerm, Name, NotReady, Release, Renewal, Reported, Slot, Spend, Spent, StoreTime, Survey, Take,
-    Taken, UsageKind, WorkerReport, WorkerState,
+    Fence, Hold, Holder, LeaseTerm, Name, NotReady, Release, Renewal, Reported, RoomAnswer, RoomClaim, Slot,
+    SlotAnswer, SlotRequest, Spend, Spent, StoreTime, Survey, UsageKind, WorkerReport, WorkerState,
 };
 
 /// Claims, leases, counts and workers of one process, without a clock or a lock of its own.
 ///
 /// Time is handed in, and made monotonic: a time before an earlier one counts as that one. Expired entries are removed
-/// whenever the ledger has doubled, so it holds at most twice as many as are alive.
+/// whenever the state has doubled, so it holds at most twice as many as are alive.
 #[derive(Debug, Default)]
-pub struct Ledger {
+pub(crate) struct StoreState {
     rooms: HashMap<Name, Box<Holding>>,
     pools: HashMap<Name, Pool>,
     /// By resource and window: a name may have an allowance a minute and one a month.
@@ -28,44 +27,38 @@ pub struct Ledger {
     sweep_at: usize,
 }
 
-impl Ledger {
-    /// Takes a slot. See [`GuardStore::take`](super::GuardStore::take).
-    pub fn take(&mut self, request: &Take, now: StoreTime) -> Taken {
+impl StoreState {
+    /// Claims a room. See [`GuardStore::claim_room`](super::GuardStore::claim_room).
+    pub(crate) fn claim_room(&mut self, claim: &RoomClaim, now: StoreTime) -> RoomAnswer {
         let now = self.tick(now);
-        match &request.slot {
-            Slot::Room(name) => self.take_room(name, request, now),
-            Slot::Resource { name, of } => self.take_lease(name, *of, request, now),
-        }
-    }
-
-    fn take_room(&mut self, name: &Name, request: &Take, now: StoreTime) -> Taken {
+        let (name, owner) = (&claim.room, &claim.holder.owner);
         if let Some(there) = self.rooms.get(name).filter(|there| there.expires > now) {
-            return if there.holder == request.holder {
-                Taken::Granted(there.hold(&request.slot))
+            return if there.holder == claim.holder {
+                RoomAnswer::Granted(there.hold(claim.slot()))
             } else {
-                Taken::Full { used: 1, first: there.held(name) }
+                RoomAnswer::Taken { by: there.held(name) }
             };
         }
-        if let Err(refusal) = self.admit(&request.holder.owner, now) {
+        if let Err(refusal) = self.admit(owner, now) {
             return refusal;
         }
-        let holding = self.grant(request, now);
-        let hold = holding.hold(&request.slot);
+        let holding = self.grant(&claim.holder, claim.term, now);
+        let hold = holding.hold(claim.slot());
         self.rooms.insert(name.clone(), Box::new(holding));
-        if let Some(worker) = self.workers.get_mut(&request.holder.owner) {
+        if let Some(worker) = self.workers.get_mut(owner) {
             worker.rooms.insert(name.clone());
         }
-        Taken::Granted(hold)
+        RoomAnswer::Granted(hold)
     }
 
     /// Whether a worker may have one room more.
-    fn admit(&mut self, worker: &Name, now: StoreTime) -> Result<(), Taken> {
+    fn admit(&mut self, worker: &Name, now: StoreTime) -> Result<(), RoomAnswer> {
         let Some(there) = self.workers.get_mut(worker).filter(|there| there.expires > now) else {
-            return Err(Taken::NotReady(NotReady::Silent));
+            return Err(RoomAnswer::NotReady(NotReady::Silent));
         };
         match there.report.state {
-            WorkerState::Starting => return Err(Taken::NotReady(NotReady::Starting { since: there.since })),
-            WorkerState::Draining => return Err(Taken::NotReady(NotReady::Draining)),
+            WorkerState::Starting => return Err(RoomAnswer::NotReady(NotReady::Starting { since: there.since })),
+            WorkerState::Draining => return Err(RoomAnswer::NotReady(NotReady::Draining)),
             WorkerState::Ready => {}
         }
         let capacity = there.report.capacity.get();
@@ -74,43 +67,45 @@ impl Ledger {
             there.rooms.retain(|room| is_held(rooms, room, worker, now));
         }
         let busy = u32::try_from(there.rooms.len()).unwrap_or(u32::MAX);
-        if busy < capacity { Ok(()) } else { Err(Taken::AtCapacity { busy, capacity }) }
+        if busy < capacity { Ok(()) } else { Err(RoomAnswer::AtCapacity { busy, capacity }) }
     }
 
-    fn take_lease(&mut self, name: &Name, of: NonZeroU32, request: &Take, now: StoreTime) -> Taken {
-        let mut pool = self.pools.remove(name).unwrap_or_else(|| Pool::new(of));
-        let taken = self.take_from(&mut pool, of, name, request, now);
-        self.pools.insert(name.clone(), pool);
-        taken
+    /// Takes a slot. See [`GuardStore::take_slot`](super::GuardStore::take_slot).
+    pub(crate) fn take_slot(&mut self, request: &SlotRequest, now: StoreTime) -> SlotAnswer {
+        let now = self.tick(now);
+        let mut pool = self.pools.remove(&request.resource).unwrap_or_else(|| Pool::new(request.slots));
+        let answer = self.take_from(&mut pool, request, now);
+        self.pools.insert(request.resource.clone(), pool);
+        answer
     }
 
-    fn take_from(&mut self, pool: &mut Pool, of: NonZeroU32, name: &Name, request: &Take, now: StoreTime) -> Taken {
-        pool.of = of;
+    fn take_from(&mut self, pool: &mut Pool, request: &SlotRequest, now: StoreTime) -> SlotAnswer {
+        pool.of = request.slots;
         pool.holdings.retain(|holding| holding.expires > now);
         if let Some(there) = pool.holdings.iter().find(|holding| holding.holder == request.holder) {
-            return Taken::Granted(there.hold(&request.slot));
+            return SlotAnswer::Granted(there.hold(request.slot()));
         }
         let first = pool.holdings.iter().min_by_key(|holding| (holding.expires, holding.fence));
-        match first.filter(|_| pool.holdings.len() >= of.get() as usize) {
-            Some(first) => Taken::Full { used: pool.used(), first: first.held(name) },
+        match first.filter(|_| pool.holdings.len() >= pool.of.get() as usize) {
+            Some(first) => SlotAnswer::Full { used: pool.used(), first: first.held(&request.resource) },
             None => {
-                let holding = self.grant(request, now);
-                let hold = holding.hold(&request.slot);
+                let holding = self.grant(&request.holder, request.term, now);
+                let hold = holding.hold(request.slot());
                 pool.holdings.push(holding);
                 pool.peaks.note(u64::from(pool.used()), now);
-                Taken::Granted(hold)
+                SlotAnswer::Granted(hold)
             }
         }
     }
 
-    fn grant(&mut self, request: &Take, now: StoreTime) -> Holding {
+    fn grant(&mut self, holder: &Holder, term: LeaseTerm, now: StoreTime) -> Holding {
         self.last_fence = now.0.max(self.last_fence.saturating_add(1));
-        let expires = now + request.term.get();
-        Holding { holder: request.holder.clone(), fence: Fence(self.last_fence), since: now, expires }
+        let expires = now + term.get();
+        Holding { holder: holder.clone(), fence: Fence(self.last_fence), since: now, expires }
     }
 
     /// Renews a hold. See [`GuardStore::renew`](super::GuardStore::renew).
-    pub fn renew(&mut self, hold: &Hold, term: LeaseTerm, now: StoreTime) -> Renewal {
+    pub(crate) fn renew(&mut self, hold: &Hold, term: LeaseTerm, now: StoreTime) -> Renewal {
         let now = self.tick(now);
         let expires = now + term.get();
         let name = hold.slot.name();
@@ -133,7 +128,7 @@ impl Ledger {
     }
 
     /// Releases a slot. See [`GuardStore::release`](super::GuardStore::release).
-    pub fn release(&mut self, hold: &Hold, now: StoreTime) -> Release {
+    pub(crate) fn release(&mut self, hold: &Hold, now: StoreTime) -> Release {
         let now = self.tick(now);
         let name = hold.slot.name();
         let gone = match &hold.slot {
@@ -159,7 +154,7 @@ impl Ledger {
     }
 
     /// Counts an amount. See [`GuardStore::spend`](super::GuardStore::spend).
-    pub fn spend(&mut self, request: &Spend, now: StoreTime) -> Spent {
+    pub(crate) fn spend(&mut self, request: &Spend, now: StoreTime) -> Spent {
         let now = self.tick(now);
         let allowance = request.allowance;
         let key = (request.resource.clone(), allowance.into());
@@ -173,7 +168,7 @@ impl Ledger {
     }
 
     /// A heartbeat. See [`GuardStore::report`](super::GuardStore::report).
-    pub fn report(&mut self, report: &WorkerReport, now: StoreTime) -> Reported {
+    pub(crate) fn report(&mut self, report: &WorkerReport, now: StoreTime) -> Reported {
         let now = self.tick(now);
         let expires = now + report.term.get();
         match self.workers.get_mut(&report.worker).filter(|there| there.expires > now) {
@@ -199,7 +194,7 @@ impl Ledger {
     }
 
     /// All that has not expired. See [`GuardStore::survey`](super::GuardStore::survey).
-    pub fn survey(&mut self, now: StoreTime) -> Survey {
+    pub(crate) fn survey(&mut self, now: StoreTime) -> Survey {
         let now = self.tick(now);
         self.sweep(now);
         let claims = self.rooms.iter().map(|(name, there)| there.held(name)).collect();
