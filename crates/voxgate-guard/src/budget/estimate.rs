@@ -20,7 +20,7 @@ use voxgate_base::duration_text;
 /// ```
 /// use voxgate_guard::budget::{PriceBook, Scenario};
 ///
-/// let scenario = Scenario::from_toml(include_str!("../../../samples/support_line.cost.toml"))?;
+/// let scenario = Scenario::from_toml(include_str!("../../../../samples/support_line.cost.toml"))?;
 /// let estimate = scenario.estimate(PriceBook::shipped())?;
 /// assert!(estimate.with_guards < estimate.without_guards);
 /// # Ok::<(), voxgate_guard::budget::PriceError>(())
