@@ -10,7 +10,7 @@ use super::Name;
 use super::lease::Lease;
 use super::store::{
     GuardStore, Held, Holder, LeaseTerm, NotReady, Reported, RoomAnswer, RoomClaim, StoreError, StoreTime, Token,
-    WorkerReport, WorkerState,
+    WorkerReport, WorkerState, retry_once,
 };
 
 /// A worker's identity, capacity and lease term.
@@ -142,12 +142,7 @@ impl<S: GuardStore> DispatchGuard<S> {
         let holder = Holder { owner: self.policy.worker.clone(), token, session: session.cloned() };
         let request = RoomClaim { room: room.clone(), holder, term: self.policy.term };
         let asked = Instant::now();
-        let answer = match self.store.claim_room(&request).await {
-            // The step may have been done. A retry with the same token is idempotent.
-            Err(StoreError::Late { .. } | StoreError::Unreachable { .. }) => self.store.claim_room(&request).await,
-            told => told,
-        };
-        match answer {
+        match retry_once(|| self.store.claim_room(&request)).await {
             Ok(RoomAnswer::Granted(hold)) => {
                 Claim::Claimed(Lease::keep(self.store.clone(), hold, self.policy.term, asked))
             }

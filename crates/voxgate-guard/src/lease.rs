@@ -158,5 +158,6 @@ impl<S: GuardStore> Heart<S> {
     }
 }
 
-/// A renewal that failed is retried sooner than the next heartbeat, but not at once.
+/// A renewal that failed is retried sooner than the next heartbeat, but not at once: it has until the end of the term,
+/// which a claim (`store::retry_once`) has not.
 const RETRIES_A_BEAT: u32 = 4;

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::failover::Failover;
 use super::limit::{Concurrent, Spendable};
 use crate::store::{
-    GuardStore, Holder, LeaseTerm, SlotAnswer, SlotRequest, Spend, Spent, StoreError, StoreTime, Token,
+    GuardStore, Holder, LeaseTerm, SlotAnswer, SlotRequest, Spend, Spent, StoreError, StoreTime, Token, retry_once,
 };
 use crate::{Lease, Name};
 
@@ -124,12 +124,7 @@ impl<S: GuardStore> Limits<S> {
             let (resource, limit) = (resource.clone(), u64::from(n.get()));
             Acquired::Denied(Denied { resource, used, limit, until: Some(until), why })
         };
-        let answer = match self.store.take_slot(&request).await {
-            // The step may have been done. A retry with the same token is idempotent.
-            Err(StoreError::Late { .. } | StoreError::Unreachable { .. }) => self.store.take_slot(&request).await,
-            told => told,
-        };
-        match answer {
+        match retry_once(|| self.store.take_slot(&request)).await {
             Ok(SlotAnswer::Granted(hold)) => Acquired::Granted(Lease::keep(self.store.clone(), hold, self.term, asked)),
             Ok(SlotAnswer::Full { used, first }) => denied(u64::from(used), first.expires, DeniedBy::Limit),
             Ok(SlotAnswer::Recovering { until }) => denied(0, until, DeniedBy::Recovery),

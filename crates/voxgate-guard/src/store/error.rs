@@ -62,3 +62,11 @@ pub enum StoreError {
         longest: Duration,
     },
 }
+
+#[cfg(feature = "tokio")]
+impl StoreError {
+    /// Whether no answer came, so that the step may or may not have been done, and its connection is of no more use.
+    pub(super) const fn is_unanswered(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Late { .. })
+    }
+}

@@ -43,9 +43,7 @@ impl<S: GuardStore> Fallback<S> {
     /// where the store works but was set up or asked wrongly.
     fn alone(&self, error: &StoreError) -> Result<NonZeroU32, StoreError> {
         match (self.policy, error) {
-            (OnStoreFailure::Local { workers }, StoreError::Unreachable { .. } | StoreError::Late { .. }) => {
-                Ok(workers)
-            }
+            (OnStoreFailure::Local { workers }, error) if error.is_unanswered() => Ok(workers),
             (OnStoreFailure::Local { workers }, StoreError::Refused { .. }) => Ok(workers),
             (OnStoreFailure::Stop | OnStoreFailure::Local { .. }, _) => Err(error.clone()),
         }

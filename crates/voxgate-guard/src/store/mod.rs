@@ -6,6 +6,8 @@
 mod address;
 mod allowance;
 mod calendar;
+#[cfg(any(feature = "redis", feature = "postgres"))]
+mod connection;
 mod error;
 #[cfg(feature = "tokio")]
 mod fallback;
@@ -16,6 +18,8 @@ mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
 mod request;
+#[cfg(feature = "tokio")]
+mod retry;
 #[cfg(any(feature = "redis", feature = "postgres"))]
 mod shared;
 mod state;
@@ -40,6 +44,8 @@ pub use postgres::PostgresStore;
 #[cfg(feature = "redis")]
 pub use redis::RedisStore;
 pub use request::{Release, Renewal, RoomAnswer, RoomClaim, SlotAnswer, SlotRequest};
+#[cfg(feature = "tokio")]
+pub(crate) use retry::retry_once;
 #[cfg(any(feature = "redis", feature = "postgres"))]
 pub use shared::{Namespace, SharedConfig};
 pub(crate) use state::StoreState;

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
-
 use super::{LeaseTerm, StoreError};
 
 /// How a shared store is used. All workers of a project must agree on it.
@@ -36,16 +34,6 @@ impl SharedConfig {
         }
         Ok(())
     }
-
-    /// The answer of `store`, if it comes in time.
-    pub(super) async fn in_time<T>(
-        &self,
-        store: &'static str,
-        answer: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
-        let late = |_| StoreError::Late { store, after: self.timeout };
-        tokio::time::timeout(self.timeout, answer).await.map_err(late)?
-    }
 }
 
 /// A project's part of a shared store: 1 to 64 of `a-z A-Z 0-9 . _ -`.
@@ -67,22 +55,6 @@ impl std::str::FromStr for Namespace {
             return Ok(Self(text.into()));
         }
         Err(format!("`{text}` is no namespace; expected 1 to 64 of a-z, A-Z, 0-9, `.`, `_` and `-`"))
-    }
-}
-
-/// The task that reads from a connection; dropping this ends it.
-#[derive(Debug)]
-pub(super) struct Reader(JoinHandle<()>);
-
-impl Reader {
-    pub(super) fn new(task: impl Future<Output = ()> + Send + 'static) -> Self {
-        Self(tokio::spawn(task))
-    }
-}
-
-impl Drop for Reader {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

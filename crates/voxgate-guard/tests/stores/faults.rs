@@ -54,6 +54,19 @@ async fn redis_is_killed_and_restarted_in_mid_lease() {
     }
 }
 
+/// A survey is a step like others: a broken connection is not kept for the next.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_survey_connects_again_after_the_server_was_away() {
+    let _quiet = crate::BUSY.read().await;
+    let Some(mut redis) = server::Redis::start() else { return };
+    let store = RedisStore::connect(&redis.url(), patient()).await.unwrap();
+    redis.kill();
+    let error = store.survey().await.unwrap_err();
+    assert!(matches!(error, StoreError::Unreachable { .. }), "{error}");
+    redis.restart();
+    assert_eq!(store.survey().await.unwrap().claims, []);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn postgres_is_killed_and_restarted_in_mid_lease() {
     let _quiet = crate::BUSY.read().await;

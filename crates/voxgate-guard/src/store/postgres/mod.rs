@@ -2,15 +2,16 @@
 
 mod rows;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Mutex;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, NoTls, Row};
 
 use self::rows::{Columns, POSTGRES, unexpected};
 use super::address::without_secrets;
-use super::shared::{Reader, SharedConfig};
+use super::connection::{Connection, Reader};
+use super::shared::SharedConfig;
 use super::words::{Outcome, kind_of, kind_of_allowance};
 use super::{
     Allowance, GuardStore, Hold, Holder, LeaseTerm, NotReady, Release, Renewal, Reported, RoomAnswer, RoomClaim,
@@ -29,15 +30,16 @@ use crate::Name;
 pub struct PostgresStore {
     server: Config,
     config: SharedConfig,
-    link: Mutex<Option<Link>>,
+    connection: Connection<Link>,
 }
 
 type Argument<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// A connection on which the schema is installed, and the task that reads from it.
+#[derive(Clone)]
 struct Link {
-    client: std::sync::Arc<Client>,
-    _reader: Reader,
+    client: Arc<Client>,
+    _reader: Arc<Reader>,
 }
 
 impl PostgresStore {
@@ -47,7 +49,7 @@ impl PostgresStore {
     /// An address that cannot be read, or a server that does not answer or lets this user create no schema.
     pub async fn connect(address: &str, config: SharedConfig) -> Result<Self, StoreError> {
         let store = Self::new(address, config)?;
-        store.config.in_time(POSTGRES, store.client()).await?;
+        store.connection.answer(store.config.timeout, store.link()).await?;
         Ok(store)
     }
 
@@ -66,14 +68,14 @@ impl PostgresStore {
         let milliseconds = config.timeout.as_millis().max(1);
         let options = format!("{options} -c statement_timeout={milliseconds} -c lock_timeout={milliseconds}");
         server.options(options.trim()).connect_timeout(config.timeout);
-        Ok(Self { server, config, link: Mutex::default() })
+        Ok(Self { server, config, connection: Connection::new(POSTGRES) })
     }
 
-    async fn client(&self) -> Result<std::sync::Arc<Client>, StoreError> {
-        let mut link = self.link.lock().await;
-        if let Some(link) = link.as_ref().filter(|link| !link.client.is_closed()) {
-            return Ok(link.client.clone());
-        }
+    async fn link(&self) -> Result<Link, StoreError> {
+        self.connection.get(|link| !link.client.is_closed(), self.connect_anew()).await
+    }
+
+    async fn connect_anew(&self) -> Result<Link, StoreError> {
         let unreachable =
             |error: tokio_postgres::Error| StoreError::Unreachable { store: POSTGRES, cause: cause_of(&error) };
         let (client, connection) = self.server.connect(NoTls).await.map_err(unreachable)?;
@@ -81,20 +83,16 @@ impl PostgresStore {
         let reader = Reader::new(async { _ = connection.await });
         // A connection on which this fails is in a transaction that is aborted: it is dropped, and the next is new.
         install(&client).await.map_err(|error| self.error(&error))?;
-        Ok(link.insert(Link { client: client.into(), _reader: reader }).client.clone())
+        Ok(Link { client: client.into(), _reader: reader.into() })
     }
 
     async fn step(&self, call: &str, arguments: &[Argument<'_>]) -> Result<Vec<Row>, StoreError> {
-        let answer = self.config.in_time(POSTGRES, async {
-            let client = self.client().await?;
+        let step = async {
+            let link = self.link().await?;
             // An unnamed prepared statement, which a pooler need not remember.
-            client.query_typed(call, arguments).await.map_err(|error| self.error(&error))
-        });
-        let answer = answer.await;
-        if matches!(answer, Err(StoreError::Late { .. } | StoreError::Unreachable { .. })) {
-            self.link.lock().await.take();
-        }
-        answer
+            link.client.query_typed(call, arguments).await.map_err(|error| self.error(&error))
+        };
+        self.connection.answer(self.config.timeout, step).await
     }
 
     async fn step_one(&self, call: &str, arguments: &[Argument<'_>]) -> Result<Columns, StoreError> {

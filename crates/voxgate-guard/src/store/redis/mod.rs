@@ -11,12 +11,12 @@ use ::redis::aio::{AsyncStream, MultiplexedConnection};
 use ::redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, RedisError, Script, ScriptInvocation, ServerErrorKind,
 };
-use tokio::sync::Mutex;
 
 use self::bounded::Bounded;
 use self::reply::{REDIS, Reply};
 use super::address::without_secrets;
-use super::shared::{Reader, SharedConfig};
+use super::connection::{Connection, Reader};
+use super::shared::SharedConfig;
 use super::words::{MONTHLY, Outcome, SLIDING, USAGE, kind_of, kind_of_allowance};
 use super::{
     Allowance, GuardStore, Hold, Holder, LeaseTerm, NotReady, Release, Renewal, Reported, RoomAnswer, RoomClaim,
@@ -38,7 +38,7 @@ pub struct RedisStore {
     client: Client,
     config: SharedConfig,
     prefix: Box<str>,
-    link: Mutex<Option<Link>>,
+    connection: Connection<Link>,
 }
 
 /// What a connection can be made over.
@@ -63,7 +63,7 @@ impl RedisStore {
     /// An address that cannot be read, or a Redis that does not answer or may evict keys.
     pub async fn connect(address: &str, config: SharedConfig) -> Result<Self, StoreError> {
         let store = Self::new(address, config)?;
-        store.config.in_time(REDIS, store.link()).await?;
+        store.connection.answer(store.config.timeout, store.link()).await?;
         Ok(store)
     }
 
@@ -78,24 +78,23 @@ impl RedisStore {
             expected: "redis://[user:password@]host[:port][/db] or redis+unix:///path; for TLS, put a tunnel between",
         })?;
         let prefix = format!("{{voxgate:{}}}:", config.namespace.as_str()).into();
-        Ok(Self { client, config, prefix, link: Mutex::default() })
+        Ok(Self { client, config, prefix, connection: Connection::new(REDIS) })
     }
 
     async fn link(&self) -> Result<Link, StoreError> {
-        let mut link = self.link.lock().await;
-        if let Some(link) = &*link {
-            return Ok(link.clone());
-        }
+        self.connection.get(|_| true, self.connect_anew()).await
+    }
+
+    async fn connect_anew(&self) -> Result<Link, StoreError> {
         let unreachable = |error: RedisError| StoreError::Unreachable { store: REDIS, cause: cause_of(&error) };
-        let (mut connection, reader) = self.connection().await.map_err(unreachable)?;
+        let (mut connection, reader) = self.stream().await.map_err(unreachable)?;
         let (info, time): (String, (u64, u64)) =
             ::redis::pipe().cmd("INFO").cmd("TIME").query_async(&mut connection).await.map_err(unreachable)?;
-        let fresh = Link::greeted(connection, reader, &info, reply::time(time)?)?;
-        Ok(link.insert(fresh).clone())
+        Link::greeted(connection, reader, &info, reply::time(time)?)
     }
 
     /// A connection whose answers are bounded, and the task that reads them. The caller limits the time.
-    async fn connection(&self) -> Result<(MultiplexedConnection, Reader), RedisError> {
+    async fn stream(&self) -> Result<(MultiplexedConnection, Reader), RedisError> {
         let server = self.client.get_connection_info();
         let stream: Box<dyn Stream> = match server.addr() {
             ConnectionAddr::Tcp(host, port) => {
@@ -119,17 +118,13 @@ impl RedisStore {
         script: &Script,
         arguments: impl FnOnce(&mut ScriptInvocation<'_>, &Link) + Send,
     ) -> Result<T, StoreError> {
-        let answer = self.config.in_time(REDIS, async {
+        let step = async {
             let mut link = self.link().await?;
             let mut invocation = script.prepare_invoke();
             arguments(&mut invocation, &link);
             invocation.invoke_async(&mut link.connection).await.map_err(|error| self.error(&error))
-        });
-        let answer = answer.await;
-        if matches!(answer, Err(StoreError::Late { .. } | StoreError::Unreachable { .. })) {
-            self.link.lock().await.take();
-        }
-        answer
+        };
+        self.connection.answer(self.config.timeout, step).await
     }
 
     fn error(&self, error: &RedisError) -> StoreError {
@@ -283,8 +278,7 @@ impl GuardStore for RedisStore {
     }
 
     async fn survey(&self) -> Result<Survey, StoreError> {
-        let late = |_| StoreError::Late { store: REDIS, after: SURVEY_TIMEOUT };
-        tokio::time::timeout(SURVEY_TIMEOUT, self.walk()).await.map_err(late)?
+        self.connection.answer(SURVEY_TIMEOUT, self.walk()).await
     }
 }
 
