@@ -22,7 +22,7 @@ use anyhow::{Context, bail, ensure};
 use room::{Speaker, read_wav};
 use stt::{Stt, Transcript};
 use tokio::sync::mpsc;
-use voxgate::budget::{Ceilings, Charge, Item, Meter, PriceBook, SavedCause, Tab, Usage, Usd};
+use voxgate::budget::{CallCost, Ceilings, Charge, Item, Meter, PriceBook, SavedCause, Usage, Usd};
 use voxgate::guard::store::{LeaseTerm, MemoryStore, WorkerState};
 use voxgate::guard::{
     self, Claim, DispatchGuard, Heard, MisfireGuard, MisfirePolicy, Moment, Name, Presence, TrackGuard, TrackPolicy,
@@ -83,7 +83,7 @@ struct Agent {
     to_stt: mpsc::Sender<(Vec<f32>, Span)>,
     misfires: MisfireGuard,
     meter: Meter,
-    call: Tab,
+    call: CallCost,
     stt: Item,
     tts: Item,
     /// What the user has said in this turn, and when.
@@ -114,7 +114,7 @@ impl Agent {
             to_stt,
             misfires: MisfireGuard::new(MisfirePolicy::default()),
             meter,
-            call: Tab::default(),
+            call: CallCost::default(),
             stt,
             tts,
             segment: (Vec::new(), Span::default()),

@@ -5,10 +5,8 @@ use std::cell::Cell;
 use std::hint::black_box;
 use std::time::Duration;
 
-use voxgate::budget::{Ceilings, Meter, PriceBook, SavedCause, Tab, Usage, Usd};
-use voxgate::guard::{
-    BreakerEvent, Candidate, LoopDetector, LoopPolicy, MisfireGuard, MisfirePolicy, Moment, Transcript,
-};
+use voxgate::budget::{CallCost, Ceilings, Meter, PriceBook, SavedCause, Usage, Usd};
+use voxgate::guard::{BreakerEvent, LoopDetector, LoopPolicy, MisfireGuard, MisfirePolicy, Moment, Onset, Transcript};
 use voxgate::vad::{SileroBatch, SileroModel, SileroRate, SileroStream};
 use voxgate::{
     AudioFormat, Chunk, FRAME_LEN, Frame, Gate, GateConfig, GatePool, Intake, Preset, SampleIndex, Samples, SttResult,
@@ -61,13 +59,13 @@ fn guards_and_meter_never_allocate() {
     let mut loops = LoopDetector::new(LoopPolicy::default());
     let texts =
         ["", "?!", "your table is booked for seven, shall I send you a message", "yes", &"a long tale ".repeat(200)];
-    let (mut call, mut opened) = (Tab::default(), 0);
+    let (mut call, mut opened) = (CallCost::default(), 0);
     let counts = count(|| {
         for second in 0..2_000 {
             let at = Moment::from(Duration::from_secs(second));
             let text = texts[second as usize / 20 % texts.len()];
             misfires.agent_said("Your table is booked for seven. Shall I send you a message?", at);
-            misfires.admit(Candidate::Unclear, at);
+            misfires.admit(Onset::Unclear, at);
             let (_, event) = misfires.judge(&Transcript { text, confidence: None, speech: None }, at);
             opened += u32::from(matches!(event, Some(BreakerEvent::Opened { .. })));
             loops.push(second % 7, at);

@@ -7,7 +7,7 @@ use crate::frame::{SampleIndex, Span, samples_in};
 use crate::reason::Doubt;
 use crate::turn_state::Edge;
 use voxgate_base::Probability;
-use voxgate_base::misfire::{self, Admission, Breaker, Heard, Misfire, MisfireGuard, MisfirePolicy, Transcript};
+use voxgate_base::misfire::{self, Breaker, Heard, Misfire, MisfireGuard, MisfirePolicy, MisfireRuling, Transcript};
 
 use super::candidate::Candidate;
 
@@ -86,9 +86,9 @@ impl Storm {
             return None;
         }
         if self.guard.breaker() != Breaker::Closed {
-            return match self.guard.admit(misfire::Candidate::Unclear, now.into()) {
-                Admission::Pass | Admission::Probe => None,
-                Admission::Suppress { .. } => Some(Doubt::Breaker),
+            return match self.guard.admit(misfire::Onset::Unclear, now.into()) {
+                MisfireRuling::Pass | MisfireRuling::Probe => None,
+                MisfireRuling::Suppress { .. } => Some(Doubt::Breaker),
             };
         }
         let enough =

@@ -4,10 +4,10 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use voxgate_guard::budget::{Ceilings, Meter, PriceBook, SavedCause, Tab, Usage, Usd};
+use voxgate_guard::budget::{CallCost, Ceilings, Meter, PriceBook, SavedCause, Usage, Usd};
 use voxgate_guard::{
-    Candidate, DisconnectCause, EmptyRoomGuard, EmptyRoomPolicy, LoopDetector, LoopPolicy, MisfireGuard, MisfirePolicy,
-    Moment, ReconnectGuard, ReconnectPolicy, TrackGuard, TrackPolicy, Transcript,
+    DisconnectCause, EmptyRoomGuard, EmptyRoomPolicy, LoopDetector, LoopPolicy, MisfireGuard, MisfirePolicy, Moment,
+    Onset, ReconnectGuard, ReconnectPolicy, TrackGuard, TrackPolicy, Transcript,
 };
 
 fn guards(c: &mut Criterion) {
@@ -43,7 +43,7 @@ fn misfires(c: &mut Criterion) {
     let mut group = c.benchmark_group("misfires");
     let mut at = clock();
     let mut guard = MisfireGuard::new(MisfirePolicy::default());
-    group.bench_function("admit", |b| b.iter(|| black_box(guard.admit(black_box(Candidate::Unclear), at()))));
+    group.bench_function("admit", |b| b.iter(|| black_box(guard.admit(black_box(Onset::Unclear), at()))));
     for (name, text) in [("judge an empty text", " "), ("judge a sentence", SENTENCE)] {
         group.bench_function(name, |b| b.iter(|| black_box(guard.judge(&black_box(transcript(text)), at()))));
     }
@@ -65,7 +65,7 @@ fn money(c: &mut Criterion) {
     let mut at = clock();
     let mut meter = Meter::new(Ceilings { per_call_usd: Usd::from_dollars(1e9), per_day_usd: Usd::from_dollars(1e9) });
     let stt = meter.item(&PriceBook::shipped(), "deepgram-nova-3").unwrap();
-    let (mut call, usage) = (Tab::default(), Usage::Audio(Duration::from_millis(20)));
+    let (mut call, usage) = (CallCost::default(), Usage::Audio(Duration::from_millis(20)));
     group.bench_function("charge", |b| b.iter(|| black_box(meter.charge(&mut call, stt, black_box(usage), at()))));
     group.bench_function("saved", |b| b.iter(|| black_box(meter.saved(stt, black_box(usage), SavedCause::Silence))));
 }

@@ -49,14 +49,14 @@ fn in_process(c: &mut Criterion) {
     group.bench_function("claim and release", |b| {
         let free = room("free");
         b.iter(|| {
-            let Ok(RoomAnswer::Granted(hold)) = at_once(store.claim_room(black_box(&free))) else {
+            let Ok(RoomAnswer::Granted(grant)) = at_once(store.claim_room(black_box(&free))) else {
                 panic!("not granted")
             };
-            at_once(store.release(&hold))
+            at_once(store.release(&grant))
         });
     });
-    let Ok(RoomAnswer::Granted(hold)) = at_once(store.claim_room(&held)) else { panic!("not its own") };
-    group.bench_function("renew", |b| b.iter(|| at_once(store.renew(black_box(&hold), LeaseTerm::default()))));
+    let Ok(RoomAnswer::Granted(grant)) = at_once(store.claim_room(&held)) else { panic!("not its own") };
+    group.bench_function("renew", |b| b.iter(|| at_once(store.renew(black_box(&grant), LeaseTerm::default()))));
     held.holder.token = Token(2);
     group.bench_function("claim, refused", |b| b.iter(|| at_once(store.claim_room(black_box(&held)))));
     let (n, per) = (NonZeroU64::new(u64::MAX / 2).unwrap(), RateWindow::MINUTE);

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use super::Name;
 use super::lease::Lease;
 use super::store::{
-    GuardStore, Held, Holder, LeaseTerm, NotReady, Reported, RoomAnswer, RoomClaim, StoreError, StoreTime, Token,
+    GuardStore, HeldSlot, Holder, LeaseTerm, NotReady, Reported, RoomAnswer, RoomClaim, StoreError, StoreTime, Token,
     WorkerReport, WorkerState, retry_once,
 };
 
@@ -71,7 +71,7 @@ pub enum Claim {
     /// Another job has it, perhaps of this worker. Leave the room to it.
     Held {
         /// Its holder, when it was granted, and when it expires unless renewed.
-        by: Held,
+        by: HeldSlot,
         /// Whether that is the same session of the room.
         name: NameUse,
     },
@@ -85,7 +85,7 @@ pub enum Claim {
         capacity: u32,
     },
     /// The store did not answer: fail closed, the room counts as taken.
-    Indeterminate(Doubt),
+    Indeterminate(ClaimDoubt),
 }
 
 /// How a name that is held relates to the one that was asked for.
@@ -104,7 +104,7 @@ pub enum NameUse {
 
 /// Why a claim is neither granted nor refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Doubt {
+pub enum ClaimDoubt {
     /// The store failed twice. A claim that it may have granted expires with its term.
     Store(StoreError),
     /// The store lost its state, and grants nothing in a grace period in which former holders renew.
@@ -129,7 +129,7 @@ impl<S: GuardStore> DispatchGuard<S> {
         let reported = Ok(reporter.report(state).await?);
         let (told, seen) = watch::channel(reported);
         let (state, wanted) = watch::channel(state);
-        tokio::spawn(Reporter { store: self.store.clone(), policy: self.policy.clone() }.go_on(wanted, told));
+        tokio::spawn(Reporter { store: self.store.clone(), policy: self.policy.clone() }.send_heartbeats(wanted, told));
         Ok(Presence { reporter, state, seen })
     }
 
@@ -137,26 +137,26 @@ impl<S: GuardStore> DispatchGuard<S> {
     pub async fn claim(&self, room: &Name, session: Option<&Name>) -> Claim {
         let token = match Token::random() {
             Ok(token) => token,
-            Err(error) => return Claim::Indeterminate(Doubt::Store(error)),
+            Err(error) => return Claim::Indeterminate(ClaimDoubt::Store(error)),
         };
         let holder = Holder { owner: self.policy.worker.clone(), token, session: session.cloned() };
         let request = RoomClaim { room: room.clone(), holder, term: self.policy.term };
         let asked = Instant::now();
         match retry_once(|| self.store.claim_room(&request)).await {
-            Ok(RoomAnswer::Granted(hold)) => {
-                Claim::Claimed(Lease::keep(self.store.clone(), hold, self.policy.term, asked))
+            Ok(RoomAnswer::Granted(grant)) => {
+                Claim::Claimed(Lease::keep(self.store.clone(), grant, self.policy.term, asked))
             }
             Ok(RoomAnswer::Taken { by }) => Claim::Held { name: NameUse::of(session, &by), by },
             Ok(RoomAnswer::NotReady(why)) => Claim::NotReady(why),
             Ok(RoomAnswer::AtCapacity { busy, capacity }) => Claim::AtCapacity { busy, capacity },
-            Ok(RoomAnswer::Recovering { until }) => Claim::Indeterminate(Doubt::Recovering { until }),
-            Err(error) => Claim::Indeterminate(Doubt::Store(error)),
+            Ok(RoomAnswer::Recovering { until }) => Claim::Indeterminate(ClaimDoubt::Recovering { until }),
+            Err(error) => Claim::Indeterminate(ClaimDoubt::Store(error)),
         }
     }
 }
 
 impl NameUse {
-    fn of(asked: Option<&Name>, held: &Held) -> Self {
+    fn of(asked: Option<&Name>, held: &HeldSlot) -> Self {
         match (asked, &held.session) {
             (Some(asked), Some(earlier)) if asked == earlier => Self::SameSession,
             (Some(_), Some(earlier)) => Self::Reused { earlier: earlier.clone() },
@@ -201,7 +201,11 @@ impl<S: GuardStore> Reporter<S> {
         self.store.report(&WorkerReport { worker, agent, build, capacity, state, term }).await
     }
 
-    async fn go_on(self, mut wanted: watch::Receiver<WorkerState>, told: watch::Sender<Result<Reported, StoreError>>) {
+    async fn send_heartbeats(
+        self,
+        mut wanted: watch::Receiver<WorkerState>,
+        told: watch::Sender<Result<Reported, StoreError>>,
+    ) {
         loop {
             let next = Instant::now() + self.policy.term.heartbeat();
             tokio::select! {

@@ -6,9 +6,9 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::Name;
-use super::store::{Fence, GuardStore, Held, Hold, LeaseTerm, Release, Renewal, Slot, StoreError};
+use super::store::{Fence, Grant, GuardStore, HeldSlot, LeaseTerm, Release, Renewal, Slot, StoreError};
 
-/// A lease: a hold that a heartbeat renews three times a term, and that is released when dropped.
+/// A lease: a grant that a heartbeat renews three times a term, and that is released when dropped.
 ///
 /// It counts as lost when the store says so, and when no renewal succeeded by the end of the term. The term is
 /// measured by this process's monotonic clock, from before the request was sent, so it never ends later than the
@@ -17,7 +17,7 @@ use super::store::{Fence, GuardStore, Held, Hold, LeaseTerm, Release, Renewal, S
 /// Dropping does not wait: the heartbeat task sends the release. If the process dies, the lease expires with its term.
 #[derive(Debug)]
 pub struct Lease {
-    hold: Hold,
+    grant: Grant,
     state: watch::Receiver<LeaseState>,
     end: Option<oneshot::Sender<Ended>>,
 }
@@ -40,7 +40,7 @@ pub enum Loss {
     /// It had expired in the store, for instance because this process was suspended.
     Ended {
         /// The present holder, of a slot that only one can hold.
-        to: Option<Held>,
+        to: Option<HeldSlot>,
     },
     /// The store did not answer until the term had passed.
     Silence {
@@ -50,33 +50,33 @@ pub enum Loss {
 }
 
 impl Lease {
-    /// Keeps a hold, which was requested at the time `asked`, by heartbeats.
-    pub(crate) fn keep<S: GuardStore>(store: Arc<S>, hold: Hold, term: LeaseTerm, asked: Instant) -> Self {
+    /// Keeps a grant, which was requested at the time `asked`, by heartbeats.
+    pub(crate) fn keep<S: GuardStore>(store: Arc<S>, grant: Grant, term: LeaseTerm, asked: Instant) -> Self {
         let (told, state) = watch::channel(LeaseState::Held);
         let (end, ended) = oneshot::channel();
-        let heart = Heart { store, hold: hold.clone(), term, told };
-        tokio::spawn(heart.beat(asked, ended));
-        Self { hold, state, end: Some(end) }
+        let heartbeat = Heartbeat { store, grant: grant.clone(), term, told };
+        tokio::spawn(heartbeat.run(asked, ended));
+        Self { grant, state, end: Some(end) }
     }
 
     /// The room or resource.
     pub fn name(&self) -> &Name {
-        self.hold.slot.name()
+        self.grant.slot.name()
     }
 
     /// What is held.
     pub fn slot(&self) -> &Slot {
-        &self.hold.slot
+        &self.grant.slot
     }
 
     /// The fencing token: send it with every write that must not come from a former holder.
     pub fn fence(&self) -> Fence {
-        self.hold.fence
+        self.grant.fence
     }
 
     /// The grant.
-    pub fn hold(&self) -> &Hold {
-        &self.hold
+    pub fn grant(&self) -> &Grant {
+        &self.grant
     }
 
     /// Whether it is still held.
@@ -111,15 +111,15 @@ impl Lease {
 }
 
 /// The heartbeat task, which renews.
-struct Heart<S> {
+struct Heartbeat<S> {
     store: Arc<S>,
-    hold: Hold,
+    grant: Grant,
     term: LeaseTerm,
     told: watch::Sender<LeaseState>,
 }
 
-impl<S: GuardStore> Heart<S> {
-    async fn beat(self, asked: Instant, mut ended: oneshot::Receiver<Ended>) {
+impl<S: GuardStore> Heartbeat<S> {
+    async fn run(self, asked: Instant, mut ended: oneshot::Receiver<Ended>) {
         let mut deadline = asked + self.term.get();
         let mut next = asked + self.term.heartbeat();
         let mut last = None;
@@ -129,7 +129,7 @@ impl<S: GuardStore> Heart<S> {
                 () = sleep_until(next.min(deadline)) => {}
             }
             let asked = Instant::now();
-            match timeout_at(deadline, self.store.renew(&self.hold, self.term)).await {
+            match timeout_at(deadline, self.store.renew(&self.grant, self.term)).await {
                 Ok(Ok(Renewal::Renewed { .. })) => {
                     (deadline, next, last) = (asked + self.term.get(), asked + self.term.heartbeat(), None);
                 }
@@ -147,7 +147,7 @@ impl<S: GuardStore> Heart<S> {
     }
 
     async fn release(self, answer: Option<Ended>) {
-        let released = self.store.release(&self.hold).await;
+        let released = self.store.release(&self.grant).await;
         if let Some(answer) = answer {
             _ = answer.send(released);
         }

@@ -23,7 +23,7 @@ mod track;
 mod why;
 
 #[cfg(feature = "tokio")]
-pub use dispatch::{Claim, DispatchGuard, Doubt, NameUse, Presence, WorkerPolicy};
+pub use dispatch::{Claim, ClaimDoubt, DispatchGuard, NameUse, Presence, WorkerPolicy};
 pub use empty_room::{EmptyRoomGuard, EmptyRoomPolicy, Occupancy};
 #[cfg(feature = "tokio")]
 pub use lease::{Lease, LeaseState, Loss};
@@ -34,6 +34,6 @@ pub use track::{SessionId, TrackGuard, TrackPolicy, TrackRuling};
 pub use why::{EXPECTED_COLD_START, Obstacle, why};
 
 pub use voxgate_base::misfire::{
-    Admission, Breaker, BreakerEvent, Candidate, Heard, Misfire, MisfireCounts, MisfireGuard, MisfirePolicy, Transcript,
+    Breaker, BreakerEvent, Heard, Misfire, MisfireCounts, MisfireGuard, MisfirePolicy, MisfireRuling, Onset, Transcript,
 };
 pub use voxgate_base::{Moment, Probability};

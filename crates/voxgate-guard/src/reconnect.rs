@@ -186,7 +186,7 @@ impl ReconnectGuard {
     /// The session is closed, on both sides, or the attempt to open it has failed.
     pub fn closed(&mut self, at: Moment) {
         if matches!(self.session, Session::Open(since) if at.since(since) >= self.policy.stable) {
-            self.forgive();
+            self.reset_counts();
         }
         self.session = Session::Closed;
     }
@@ -200,7 +200,7 @@ impl ReconnectGuard {
             return ReconnectRuling::StillOpen { since };
         }
         match self.stopped {
-            Some(ReconnectRuling::Stop { until: Some(until), .. }) if at >= until => self.forgive(),
+            Some(ReconnectRuling::Stop { until: Some(until), .. }) if at >= until => self.reset_counts(),
             Some(stopped) => return stopped,
             None => {}
         }
@@ -245,7 +245,7 @@ impl ReconnectGuard {
     }
 
     /// Resets the counts of a loop. A stop by a terminal cause stays: the room does not come back.
-    fn forgive(&mut self) {
+    fn reset_counts(&mut self) {
         self.recent.clear();
         self.cycles.reset();
         self.stopped = self.stopped.filter(|ruling| matches!(ruling, ReconnectRuling::Stop { until: None, .. }));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Name;
-use super::store::{Held, Survey, Usage, WorkerState, WorkerView};
+use super::store::{HeldSlot, ResourceUsage, Survey, WorkerState, WorkerView};
 
 /// One thing that keeps an agent out of a room, with its evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -19,14 +19,14 @@ pub enum Obstacle {
     /// A worker that reports has the room: an agent is there, or the name is in use for an earlier call.
     InUse {
         /// Who, since when.
-        by: Held,
+        by: HeldSlot,
         /// How long it has had it.
         for_seconds: u64,
     },
     /// A worker that no longer reports has the room.
     StaleClaim {
         /// Who, since when.
-        by: Held,
+        by: HeldSlot,
         /// Until its lease expires.
         seconds_left: u64,
     },
@@ -58,7 +58,7 @@ pub enum Obstacle {
     /// A resource is used up.
     LimitReached {
         /// Which, and how much.
-        usage: Usage,
+        usage: ResourceUsage,
         /// Until some of it is free again, at the latest if it is held and not renewed.
         seconds_left: Option<u64>,
     },
@@ -90,7 +90,7 @@ pub fn why(room: &Name, agent: Option<&Name>, survey: &Survey) -> Vec<Obstacle> 
     obstacles
 }
 
-fn claimed(held: &Held, survey: &Survey) -> Obstacle {
+fn claimed(held: &HeldSlot, survey: &Survey) -> Obstacle {
     if survey.workers.iter().any(|worker| worker.worker == held.by) {
         return Obstacle::InUse { by: held.clone(), for_seconds: survey.now.since(held.since).as_secs() };
     }

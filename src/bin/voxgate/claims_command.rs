@@ -1,7 +1,7 @@
 //! `voxgate claims`: who holds which room, and for how long.
 
 use clap::Args;
-use voxgate::guard::store::{Held, Survey, WorkerState};
+use voxgate::guard::store::{HeldSlot, Survey, WorkerState};
 
 use crate::paint::{BOLD, DIM, GOOD, WARN, paint, printable_json};
 use crate::stdout::say;
@@ -35,9 +35,9 @@ pub(crate) fn run(args: &ClaimsArgs) -> anyhow::Result<()> {
 }
 
 /// Rows with their holder's health painted last.
-pub(crate) fn held(what: &str, list: &[Held], survey: &Survey) -> String {
+pub(crate) fn held(what: &str, list: &[HeldSlot], survey: &Survey) -> String {
     let header = [what, "held by", "for", "ends in", "worker"].map(str::to_owned).to_vec();
-    let row = |held: &Held| {
+    let row = |held: &HeldSlot| {
         let session = held.session.as_ref().map_or(String::new(), |session| format!(" ({})", shown(session)));
         let (held_for, left) = (span(survey.now.since(held.since)), span(held.expires.since(survey.now)));
         vec![
@@ -51,7 +51,7 @@ pub(crate) fn held(what: &str, list: &[Held], survey: &Survey) -> String {
     table(&header, &list.iter().map(row).collect::<Vec<_>>())
 }
 
-fn health(held: &Held, survey: &Survey) -> &'static str {
+fn health(held: &HeldSlot, survey: &Survey) -> &'static str {
     match survey.workers.iter().find(|worker| worker.worker == held.by).map(|worker| worker.state) {
         Some(WorkerState::Ready) => "ready",
         Some(WorkerState::Starting) => "starting",

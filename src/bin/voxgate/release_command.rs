@@ -5,7 +5,7 @@ use std::io::{BufRead, IsTerminal};
 use anyhow::bail;
 use clap::Args;
 use voxgate::guard::Name;
-use voxgate::guard::store::{Held, Hold, Survey};
+use voxgate::guard::store::{Grant, HeldSlot, Survey};
 
 use crate::claims_command::held;
 use crate::paint::{Usage, warn};
@@ -28,20 +28,20 @@ pub(crate) fn run(args: &ReleaseArgs) -> anyhow::Result<()> {
     let store = args.store.named()?;
     let survey = store.survey()?;
     let owner = owner(&args.owner, &survey)?;
-    let holds: Vec<Hold> = survey.held_by(owner).collect();
-    if holds.is_empty() {
+    let grants: Vec<Grant> = survey.held_by(owner).collect();
+    if grants.is_empty() {
         return say(format!("{} holds nothing\n", shown(owner)));
     }
-    let of_owner = |list: &[Held]| list.iter().filter(|held| held.by == *owner).cloned().collect::<Vec<_>>();
+    let of_owner = |list: &[HeldSlot]| list.iter().filter(|held| held.by == *owner).cloned().collect::<Vec<_>>();
     say(held("room", &of_owner(&survey.claims), &survey))?;
     say(held("slot of", &of_owner(&survey.leases), &survey))?;
     say("\n")?;
     warn_if_alive(owner, &survey);
-    if !args.yes && !agreed(holds.len())? {
+    if !args.yes && !agreed(grants.len())? {
         return say("nothing was released\n");
     }
-    let released = store.release(&holds)?;
-    say(format!("released {released} of {}\n", holds.len()))
+    let released = store.release(&grants)?;
+    say(format!("released {released} of {}\n", grants.len()))
 }
 
 /// The one who holds something or reports, and is called or shown so.

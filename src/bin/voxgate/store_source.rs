@@ -12,7 +12,7 @@ use voxgate::guard::store::PostgresStore;
 use voxgate::guard::store::RedisStore;
 #[cfg(any(feature = "redis", feature = "postgres"))]
 use voxgate::guard::store::SharedConfig;
-use voxgate::guard::store::{GuardStore, Hold, Release, StoreError, Survey, without_secrets};
+use voxgate::guard::store::{Grant, GuardStore, Release, StoreError, Survey, without_secrets};
 
 use crate::paint::{Usage, printable};
 
@@ -75,8 +75,8 @@ impl Store {
     }
 
     /// Releases what others hold.
-    pub(crate) fn release(&self, holds: &[Hold]) -> anyhow::Result<usize> {
-        self.open(Releasing(holds))
+    pub(crate) fn release(&self, grants: &[Grant]) -> anyhow::Result<usize> {
+        self.open(Releasing(grants))
     }
 
     /// The store and its part, without a password.
@@ -145,14 +145,14 @@ impl Look for Everything {
 }
 
 #[cfg_attr(not(any(feature = "redis", feature = "postgres")), allow(dead_code, reason = "no store is built in"))]
-struct Releasing<'a>(&'a [Hold]);
+struct Releasing<'a>(&'a [Grant]);
 
 impl Look for Releasing<'_> {
     type Seen = usize;
     async fn look(self, store: &impl GuardStore) -> Result<usize, StoreError> {
         let mut released = 0;
-        for hold in self.0 {
-            released += usize::from(store.release(hold).await? == Release::Released);
+        for grant in self.0 {
+            released += usize::from(store.release(grant).await? == Release::Released);
         }
         Ok(released)
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use voxgate::guard::store::{Survey, Usage, UsageKind};
+use voxgate::guard::store::{LimitKind, ResourceUsage, Survey};
 
 use crate::paint::{BAD, BOLD, DIM, WARN, paint, printable_json};
 use crate::stdout::say;
@@ -52,16 +52,16 @@ fn text(title: &str, survey: &Survey) -> String {
     text
 }
 
-fn row(usage: &Usage, survey: &Survey) -> Vec<String> {
+fn row(usage: &ResourceUsage, survey: &Survey) -> Vec<String> {
     let per = match usage.kind {
-        UsageKind::Concurrent => "at once".to_owned(),
-        UsageKind::Sliding { per_us: MINUTE_US } => "a minute".to_owned(),
-        UsageKind::Sliding { per_us } => format!("per {}", span(Duration::from_micros(per_us))),
-        UsageKind::Monthly => "a month".to_owned(),
+        LimitKind::Concurrent => "at once".to_owned(),
+        LimitKind::Sliding { per_us: MINUTE_US } => "a minute".to_owned(),
+        LimitKind::Sliding { per_us } => format!("per {}", span(Duration::from_micros(per_us))),
+        LimitKind::Monthly => "a month".to_owned(),
     };
     let back = match (usage.kind, usage.frees_at) {
         (_, None) => String::new(),
-        (UsageKind::Concurrent, Some(at)) => format!("released, or in {} if not renewed", span(at.since(survey.now))),
+        (LimitKind::Concurrent, Some(at)) => format!("released, or in {} if not renewed", span(at.since(survey.now))),
         (_, Some(at)) => format!("in {}", span(at.since(survey.now))),
     };
     vec![

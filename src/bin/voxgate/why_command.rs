@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use voxgate::guard::store::{Survey, Usage};
+use voxgate::guard::store::{ResourceUsage, Survey};
 use voxgate::guard::{EXPECTED_COLD_START, Name, Obstacle, why};
 
 use crate::paint::{BOLD, DIM, GOOD, WARN, paint, printable_json};
@@ -113,7 +113,7 @@ fn none_ready(starting: &[(Name, u64)], draining: &[Name]) -> (String, String) {
     (what, then)
 }
 
-fn limit(usage: &Usage, back: Option<String>) -> (String, String) {
+fn limit(usage: &ResourceUsage, back: Option<String>) -> (String, String) {
     let what = format!("{} is used up: {} of {}", shown(&usage.resource), usage.now, usage.limit);
     (
         what,

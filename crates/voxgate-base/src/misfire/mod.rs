@@ -15,7 +15,7 @@ use transcript::Listener;
 /// A circuit breaker: counts misfires in a row and stops audio to speech-to-text when there are too many.
 ///
 /// Closed, everything passes. A run of [`misfires`](MisfirePolicy::misfires) opens it: from then on
-/// a candidate is let through as a probe only now and then, with a backoff, so that the user's next
+/// an onset is let through as a probe only now and then, with a backoff, so that the user's next
 /// words are heard. Genuine speech closes it again. Only a result without words is a misfire: neither
 /// silence nor a missing result counts.
 ///
@@ -27,18 +27,18 @@ use transcript::Listener;
 /// ```
 /// use std::time::Duration;
 /// use voxgate_base::Moment;
-/// use voxgate_base::misfire::{Admission, Candidate, Heard, MisfireGuard, MisfirePolicy, Transcript};
+/// use voxgate_base::misfire::{MisfireRuling, Onset, Heard, MisfireGuard, MisfirePolicy, Transcript};
 ///
 /// let mut guard = MisfireGuard::new(MisfirePolicy::default());
 /// let at = |seconds| Moment::from(Duration::from_secs(seconds));
 /// for (second, text) in ["", " ", "...", "", "?!"].into_iter().enumerate() {
 ///     guard.judge(&Transcript { text, confidence: None, speech: None }, at(second as u64));
 /// }
-/// assert_eq!(guard.admit(Candidate::Unclear, at(5)), Admission::Suppress { until: at(6) });
-/// assert_eq!(guard.admit(Candidate::Unclear, at(6)), Admission::Probe);
+/// assert_eq!(guard.admit(Onset::Unclear, at(5)), MisfireRuling::Suppress { until: at(6) });
+/// assert_eq!(guard.admit(Onset::Unclear, at(6)), MisfireRuling::Probe);
 /// let (heard, _) = guard.judge(&Transcript { text: "Are you there?", confidence: None, speech: None }, at(7));
 /// assert_eq!(heard, Heard::Genuine);
-/// assert_eq!(guard.admit(Candidate::Unclear, at(8)), Admission::Pass);
+/// assert_eq!(guard.admit(Onset::Unclear, at(8)), MisfireRuling::Pass);
 /// ```
 #[derive(Clone, Debug)]
 pub struct MisfireGuard {
@@ -76,7 +76,7 @@ pub struct MisfireCounts {
 pub enum Breaker {
     /// Everything passes.
     Closed,
-    /// Nothing passes until then; the next candidate is a probe.
+    /// Nothing passes until then; the next onset is a probe.
     Open {
         /// When the next probe may go.
         until: Moment,
@@ -85,23 +85,23 @@ pub enum Breaker {
     HalfOpen {
         /// When the probe times out.
         until: Moment,
-        /// The candidate that was let through.
-        probe: Candidate,
+        /// The onset that was let through.
+        probe: Onset,
     },
 }
 
-/// A candidate for an opening.
+/// An onset, which may open the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Candidate {
+pub enum Onset {
     /// Clear speech, by the gate's own evidence.
     Clear,
     /// Anything that may be speech.
     Unclear,
 }
 
-/// Whether a candidate may go to speech-to-text.
+/// Whether an onset may go to speech-to-text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Admission {
+pub enum MisfireRuling {
     /// It may: the breaker is closed.
     Pass,
     /// It may, and its result decides whether the breaker closes.
@@ -162,20 +162,20 @@ impl MisfireGuard {
         }
     }
 
-    /// Whether `candidate` may go to speech-to-text at `at`. Ask once per candidate, when it would open the gate.
+    /// Whether `onset` may go to speech-to-text at `at`. Ask once per onset, when it would open the gate.
     ///
     /// # Real-time
     /// Does not allocate or block.
-    pub fn admit(&mut self, candidate: Candidate, at: Moment) -> Admission {
-        let trusted = candidate == Candidate::Clear && self.failed_clear_probes < self.policy.misfires.get();
+    pub fn admit(&mut self, onset: Onset, at: Moment) -> MisfireRuling {
+        let trusted = onset == Onset::Clear && self.failed_clear_probes < self.policy.misfires.get();
         match self.breaker {
-            Breaker::Closed => Admission::Pass,
+            Breaker::Closed => MisfireRuling::Pass,
             Breaker::Open { until } | Breaker::HalfOpen { until, .. } if at < until && !trusted => {
-                Admission::Suppress { until }
+                MisfireRuling::Suppress { until }
             }
             Breaker::Open { .. } | Breaker::HalfOpen { .. } => {
-                self.breaker = Breaker::HalfOpen { until: at + self.policy.probe_timeout, probe: candidate };
-                Admission::Probe
+                self.breaker = Breaker::HalfOpen { until: at + self.policy.probe_timeout, probe: onset };
+                MisfireRuling::Probe
             }
         }
     }
@@ -250,7 +250,7 @@ impl MisfireGuard {
             Breaker::Closed | Breaker::Open { .. } => None,
             Breaker::HalfOpen { probe, .. } => {
                 self.failed_probes = self.failed_probes.saturating_add(1);
-                self.failed_clear_probes += u32::from(probe == Candidate::Clear);
+                self.failed_clear_probes += u32::from(probe == Onset::Clear);
                 let until = self.wait(at);
                 Some(BreakerEvent::Reopened { at, probe: misfire, failed_probes: self.failed_probes, until })
             }

@@ -21,7 +21,7 @@ pub struct MisfirePolicy {
     /// … but never later than this.
     #[serde(with = "duration_text")]
     pub longest_retry: Duration,
-    /// The timeout of a probe without a result; the next candidate is a probe again.
+    /// The timeout of a probe without a result; the next onset is a probe again.
     #[serde(with = "duration_text")]
     pub probe_timeout: Duration,
     /// How long after the agent's words a transcript can be their echo.

@@ -38,40 +38,40 @@ fn misfired_probes_back_off_and_a_genuine_one_closes() {
     let mut now = 0;
     for wait in [2, 4, 8, 16, 30, 30] {
         let until = at(now + wait);
-        assert_eq!(guard.admit(Candidate::Unclear, at(now + wait - 1)), Admission::Suppress { until });
-        assert_eq!(guard.admit(Candidate::Unclear, until), Admission::Probe);
-        let meanwhile = Admission::Suppress { until: until + Duration::from_secs(5) };
-        assert_eq!(guard.admit(Candidate::Unclear, until), meanwhile, "one probe at a time");
+        assert_eq!(guard.admit(Onset::Unclear, at(now + wait - 1)), MisfireRuling::Suppress { until });
+        assert_eq!(guard.admit(Onset::Unclear, until), MisfireRuling::Probe);
+        let meanwhile = MisfireRuling::Suppress { until: until + Duration::from_secs(5) };
+        assert_eq!(guard.admit(Onset::Unclear, until), meanwhile, "one probe at a time");
         now += wait;
         assert!(matches!(hear(&mut guard, ("", None), now).1, Some(BreakerEvent::Reopened { .. })));
     }
-    assert_eq!(guard.admit(Candidate::Unclear, at(now + 30)), Admission::Probe);
+    assert_eq!(guard.admit(Onset::Unclear, at(now + 30)), MisfireRuling::Probe);
     let (_, event) = hear(&mut guard, ("are you there", None), now + 31);
     assert_eq!(event, Some(BreakerEvent::Closed { at: at(121), open_for: Duration::from_secs(121) }));
-    assert_eq!((guard.run().total(), guard.admit(Candidate::Unclear, at(121))), (0, Admission::Pass));
+    assert_eq!((guard.run().total(), guard.admit(Onset::Unclear, at(121))), (0, MisfireRuling::Pass));
 }
 
 #[test]
 fn clear_speech_does_not_wait_until_it_has_misfired_as_often() {
     let mut guard = opened(0);
     for _ in 0..5 {
-        assert_eq!(guard.admit(Candidate::Clear, at(1)), Admission::Probe);
+        assert_eq!(guard.admit(Onset::Clear, at(1)), MisfireRuling::Probe);
         hear(&mut guard, ("", None), 1);
     }
-    assert_eq!(guard.admit(Candidate::Clear, at(1)), Admission::Suppress { until: at(31) });
-    assert_eq!(guard.admit(Candidate::Clear, at(31)), Admission::Probe);
+    assert_eq!(guard.admit(Onset::Clear, at(1)), MisfireRuling::Suppress { until: at(31) });
+    assert_eq!(guard.admit(Onset::Clear, at(31)), MisfireRuling::Probe);
     hear(&mut guard, ("there you are", None), 32);
     for second in 33..38 {
         hear(&mut guard, ("", None), second);
     }
-    assert_eq!(guard.admit(Candidate::Clear, at(38)), Admission::Probe, "trusted again");
+    assert_eq!(guard.admit(Onset::Clear, at(38)), MisfireRuling::Probe, "trusted again");
 }
 
 #[test]
 fn a_probe_without_a_result_is_no_misfire() {
     let mut guard = opened(0);
     for second in [2, 7, 12, 17] {
-        assert_eq!(guard.admit(Candidate::Unclear, at(second)), Admission::Probe);
+        assert_eq!(guard.admit(Onset::Unclear, at(second)), MisfireRuling::Probe);
     }
     assert_eq!(guard.run().total(), 5);
 }
@@ -112,7 +112,7 @@ fn a_ghost_needs_weak_audio() {
 #[test]
 fn reset_equals_fresh() {
     let mut guard = opened(3);
-    guard.admit(Candidate::Clear, at(9));
+    guard.admit(Onset::Clear, at(9));
     guard.agent_said("we close at five today", at(9));
     hear(&mut guard, ("", None), 10);
     guard.reset();
@@ -120,7 +120,7 @@ fn reset_equals_fresh() {
     for second in 10..40 {
         let result = if second % 9 == 0 { ("we close at five today", None) } else { ("", None) };
         assert_eq!(hear(&mut guard, result, second), hear(&mut fresh, result, second));
-        assert_eq!(guard.admit(Candidate::Clear, at(second)), fresh.admit(Candidate::Clear, at(second)));
+        assert_eq!(guard.admit(Onset::Clear, at(second)), fresh.admit(Onset::Clear, at(second)));
     }
 }
 
@@ -143,13 +143,13 @@ proptest! {
         for (what, second) in steps {
             latest = latest.max(at(second));
             match what {
-                0 => _ = guard.admit(Candidate::Unclear, at(second)),
-                1 => _ = guard.admit(Candidate::Clear, at(second)),
+                0 => _ = guard.admit(Onset::Unclear, at(second)),
+                1 => _ = guard.admit(Onset::Clear, at(second)),
                 2 => _ = hear(&mut guard, ("", None), second),
                 _ => _ = hear(&mut guard, ("hello", None), second),
             }
-            let admission = guard.clone().admit(Candidate::Unclear, latest + Duration::from_secs(30));
-            let suppressed = matches!(admission, Admission::Suppress { .. });
+            let admission = guard.clone().admit(Onset::Unclear, latest + Duration::from_secs(30));
+            let suppressed = matches!(admission, MisfireRuling::Suppress { .. });
             prop_assert!(!suppressed, "{:?} after {} s", guard.breaker(), latest.since_start().as_secs());
         }
     }
@@ -161,7 +161,7 @@ proptest! {
         let mut passed = 0;
         for n in 0..(600_000 / gap_ms) {
             let now = Moment::from(Duration::from_millis(n * gap_ms));
-            if !matches!(guard.admit(Candidate::Unclear, now), Admission::Suppress { .. }) {
+            if !matches!(guard.admit(Onset::Unclear, now), MisfireRuling::Suppress { .. }) {
                 passed += 1;
                 guard.record(Heard::Misfire(Misfire::NoSpeech), now);
             }

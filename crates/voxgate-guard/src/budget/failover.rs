@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::refusal::{Lifted, Refusal, TerminalCause, Wait};
+use super::refusal::{Lifted, ProviderRefusal, TerminalCause, Wait};
 use crate::Name;
 use crate::store::StoreTime;
 
@@ -64,15 +64,15 @@ impl Failover {
 
     /// The provider at `place` refused; what is not about limits changes nothing. Where the provider does not say how
     /// long to wait, the backoff grows with each refusal that follows soon upon it.
-    pub fn refused(&mut self, place: usize, refusal: Refusal, now: StoreTime) {
+    pub fn refused(&mut self, place: usize, refusal: ProviderRefusal, now: StoreTime) {
         let Some(provider) = self.providers.get_mut(place) else { return };
         match refusal {
-            Refusal::Terminal { cause, lifted } => {
+            ProviderRefusal::Terminal { cause, lifted } => {
                 let until = (lifted == Lifted::NextMonth).then(|| now.next_month());
                 provider.standing = Standing::Exhausted { cause, until };
             }
-            Refusal::Transient { wait, .. } | Refusal::Guess { wait } => provider.wait(wait, now),
-            Refusal::Other => {}
+            ProviderRefusal::Transient { wait, .. } | ProviderRefusal::Guess { wait } => provider.wait(wait, now),
+            ProviderRefusal::Other => {}
         }
     }
 
@@ -135,10 +135,11 @@ mod tests {
         let mut list = Failover::new(["a", "b", "c"].map(|text| Name::new(text).unwrap()));
         let places = |list: &Failover, at| list.candidates(second(at)).map(|(place, _)| place).collect::<Vec<_>>();
         assert_eq!(places(&list, 0), [0, 1, 2]);
-        let busy = Refusal::Transient { cause: TransientCause::Rate, wait: Wait::Window(Duration::from_secs(60)) };
+        let busy =
+            ProviderRefusal::Transient { cause: TransientCause::Rate, wait: Wait::Window(Duration::from_secs(60)) };
         list.refused(0, busy, second(0));
         list.refused(1, unpaid(), second(0));
-        list.refused(2, Refusal::Other, second(0));
+        list.refused(2, ProviderRefusal::Other, second(0));
         list.refused(9, busy, second(0));
         assert_eq!((places(&list, 59), places(&list, 60)), (vec![2], vec![0, 2]));
         list.refused(2, busy, second(10));
@@ -182,8 +183,8 @@ mod tests {
         assert_eq!(list.wait(second(now)), Some(Duration::from_secs(5)), "long after it, it is the first again");
     }
 
-    fn unpaid() -> Refusal {
-        Refusal::Terminal { cause: TerminalCause::Credits, lifted: Lifted::Payment }
+    fn unpaid() -> ProviderRefusal {
+        ProviderRefusal::Terminal { cause: TerminalCause::Credits, lifted: Lifted::Payment }
     }
 
     fn second(at: u64) -> StoreTime {

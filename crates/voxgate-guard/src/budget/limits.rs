@@ -125,7 +125,9 @@ impl<S: GuardStore> Limits<S> {
             Acquired::Denied(Denied { resource, used, limit, until: Some(until), why })
         };
         match retry_once(|| self.store.take_slot(&request)).await {
-            Ok(SlotAnswer::Granted(hold)) => Acquired::Granted(Lease::keep(self.store.clone(), hold, self.term, asked)),
+            Ok(SlotAnswer::Granted(grant)) => {
+                Acquired::Granted(Lease::keep(self.store.clone(), grant, self.term, asked))
+            }
             Ok(SlotAnswer::Full { used, first }) => denied(u64::from(used), first.expires, DeniedBy::Limit),
             Ok(SlotAnswer::Recovering { until }) => denied(0, until, DeniedBy::Recovery),
             Err(error) => Acquired::Indeterminate(error),
@@ -188,7 +190,7 @@ mod tests {
     use std::num::NonZeroU32;
 
     use super::*;
-    use crate::budget::{Lifted, Refusal, TerminalCause};
+    use crate::budget::{Lifted, ProviderRefusal, TerminalCause};
     use crate::store::MemoryStore;
 
     #[tokio::test]
@@ -197,7 +199,7 @@ mod tests {
         let one_each = names.clone().map(|resource| Concurrent { resource, n: NonZeroU32::MIN });
         let (mut list, now) = (Failover::new(names.clone()), StoreTime::default());
         let limits = Limits::new(Arc::new(MemoryStore::new()), names[0].clone(), LeaseTerm::default());
-        let unpaid = Refusal::Terminal { cause: TerminalCause::Credits, lifted: Lifted::Payment };
+        let unpaid = ProviderRefusal::Terminal { cause: TerminalCause::Credits, lifted: Lifted::Payment };
         list.refused(1, unpaid, now);
         let mut leases = Vec::new();
         for expected in [0, 2] {

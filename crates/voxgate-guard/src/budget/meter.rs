@@ -15,13 +15,13 @@ use voxgate_base::Moment;
 ///
 /// ```
 /// use std::time::Duration;
-/// use voxgate_guard::budget::{Ceilings, Charge, Meter, PriceBook, SavedCause, Tab, Usage, Usd};
+/// use voxgate_guard::budget::{Ceilings, Charge, Meter, PriceBook, SavedCause, CallCost, Usage, Usd};
 /// use voxgate_guard::Moment;
 ///
 /// let ceilings = Ceilings { per_call_usd: Usd::from_dollars(0.01), per_day_usd: None };
 /// let mut meter = Meter::new(ceilings);
 /// let stt = meter.item(&PriceBook::shipped(), "deepgram-nova-3")?;
-/// let (mut call, now) = (Tab::default(), Moment::default());
+/// let (mut call, now) = (CallCost::default(), Moment::default());
 /// let minute = Usage::Audio(Duration::from_secs(60));
 /// assert!(matches!(meter.charge(&mut call, stt, minute, now)?, Charge::Counted(_)));
 /// assert!(matches!(meter.charge(&mut call, stt, minute, now)?, Charge::Counted(_)));
@@ -51,11 +51,11 @@ pub struct Ceilings {
 
 /// What one call has cost so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tab {
+pub struct CallCost {
     spent: Usd,
 }
 
-impl Tab {
+impl CallCost {
     /// Dollars spent in this call.
     pub const fn spent(&self) -> Usd {
         self.spent
@@ -150,7 +150,7 @@ impl Meter {
     ///
     /// # Real-time
     /// Does not allocate or block.
-    pub fn charge(&mut self, call: &mut Tab, item: Item, usage: Usage, at: Moment) -> Result<Charge, ForeignItem> {
+    pub fn charge(&mut self, call: &mut CallCost, item: Item, usage: Usage, at: Moment) -> Result<Charge, ForeignItem> {
         let cost = self.line(item)?.price.cost(usage);
         self.turn_the_day(at);
         let midnight = Moment::from(Duration::from_secs(self.day.saturating_add(1).saturating_mul(DAY_S)));
@@ -173,7 +173,7 @@ impl Meter {
     ///
     /// # Real-time
     /// Does not allocate or block.
-    pub fn settle(&mut self, call: &mut Tab, item: Item, usage: Usage, at: Moment) -> Result<Usd, ForeignItem> {
+    pub fn settle(&mut self, call: &mut CallCost, item: Item, usage: Usage, at: Moment) -> Result<Usd, ForeignItem> {
         let cost = self.line(item)?.price.cost(usage);
         self.turn_the_day(at);
         self.count(call, item, cost)?;
@@ -222,7 +222,7 @@ impl Meter {
         own.ok_or(ForeignItem)
     }
 
-    fn count(&mut self, call: &mut Tab, item: Item, cost: Usd) -> Result<(), ForeignItem> {
+    fn count(&mut self, call: &mut CallCost, item: Item, cost: Usd) -> Result<(), ForeignItem> {
         let line = self.line(item)?;
         line.spent = line.spent + cost;
         call.spent = call.spent + cost;

@@ -21,10 +21,10 @@ pub use failover::{Failover, Standing};
 pub use limit::{Concurrent, ConcurrentEach, Quota, Rate, Spendable};
 #[cfg(feature = "tokio")]
 pub use limits::{Acquired, Denied, DeniedBy, Limits, Picked, Spending};
-pub use meter::{Ceiling, Ceilings, Charge, ForeignItem, Item, Meter, Tab};
+pub use meter::{CallCost, Ceiling, Ceilings, Charge, ForeignItem, Item, Meter};
 pub use plan::{Plan, PlanLimits, SharedBy};
 pub use prices::{BillingMode, Per, Price, PriceBook, PriceError, Trust, Usage};
-pub use refusal::{Lifted, ProviderError, Refusal, TerminalCause, TransientCause, Wait};
+pub use refusal::{Lifted, ProviderError, ProviderRefusal, TerminalCause, TransientCause, Wait};
 
 use std::iter::Sum;
 use std::ops::Add;

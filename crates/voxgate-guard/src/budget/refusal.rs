@@ -26,7 +26,7 @@ pub struct ProviderError<'a> {
 
 /// What a refusal means for retries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum ProviderRefusal {
     /// Retries fail until it is lifted.
     Terminal {
         /// The cause.
@@ -77,32 +77,32 @@ impl ProviderError<'_> {
     /// ElevenLabs and Cartesia, each with its source in `src/budget/refusal/meanings.rs`.
     ///
     /// ```
-    /// use voxgate_guard::budget::{Lifted, ProviderError, Refusal, TerminalCause};
+    /// use voxgate_guard::budget::{Lifted, ProviderError, ProviderRefusal, TerminalCause};
     ///
     /// let spent = ProviderError { status: 429, message: "no inference credits", ..ProviderError::default() };
-    /// let terminal = Refusal::Terminal { cause: TerminalCause::Credits, lifted: Lifted::NextMonth };
+    /// let terminal = ProviderRefusal::Terminal { cause: TerminalCause::Credits, lifted: Lifted::NextMonth };
     /// assert_eq!(spent.refusal(), terminal);
     /// let unheard = ProviderError { status: 429, message: "the moon is full", ..ProviderError::default() };
-    /// assert!(matches!(unheard.refusal(), Refusal::Guess { .. }));
+    /// assert!(matches!(unheard.refusal(), ProviderRefusal::Guess { .. }));
     /// ```
-    pub fn refusal(&self) -> Refusal {
+    pub fn refusal(&self) -> ProviderRefusal {
         let words = Words::of(&[self.code, self.message]);
         let told = MEANINGS.iter().find(|row| row.fits(self.status, &words)).map(|row| row.means);
         match (told, self.status) {
             (Some(meaning), _) => self.meant(meaning),
-            (None, 402) => Refusal::Terminal { cause: TerminalCause::Credits, lifted: Lifted::Payment },
+            (None, 402) => ProviderRefusal::Terminal { cause: TerminalCause::Credits, lifted: Lifted::Payment },
             (None, 429) => self.meant(Meaning::Guess),
             (None, 503 | 529 | 1013) => self.meant(Meaning::Transient(TransientCause::Overload)),
-            (None, _) => Refusal::Other,
+            (None, _) => ProviderRefusal::Other,
         }
     }
 
-    fn meant(&self, meaning: Meaning) -> Refusal {
+    fn meant(&self, meaning: Meaning) -> ProviderRefusal {
         let told = self.told_wait();
         match meaning {
-            Meaning::Terminal(cause, lifted) => Refusal::Terminal { cause, lifted },
-            Meaning::Guess => Refusal::Guess { wait: told.unwrap_or(Wait::Guess) },
-            Meaning::Transient(cause) => Refusal::Transient { cause, wait: told.unwrap_or(usual_wait(cause)) },
+            Meaning::Terminal(cause, lifted) => ProviderRefusal::Terminal { cause, lifted },
+            Meaning::Guess => ProviderRefusal::Guess { wait: told.unwrap_or(Wait::Guess) },
+            Meaning::Transient(cause) => ProviderRefusal::Transient { cause, wait: told.unwrap_or(usual_wait(cause)) },
         }
     }
 

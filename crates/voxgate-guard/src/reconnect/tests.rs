@@ -68,7 +68,7 @@ fn what_the_sdk_resumed_is_the_same_session() {
 }
 
 #[test]
-fn a_stable_minute_forgives_and_two_blips_an_hour_never_trip() {
+fn a_stable_minute_resets_the_counts_and_two_blips_an_hour_never_trip() {
     let hour = ReconnectPolicy { window: Duration::from_secs(3_600), ..ReconnectPolicy::default() };
     let mut room = ReconnectGuard::new(hour, 1);
     for second in (0..3_000).step_by(61) {

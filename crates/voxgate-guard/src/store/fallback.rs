@@ -5,7 +5,7 @@ use std::num::{NonZeroU32, NonZeroU64};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    GuardStore, Hold, LeaseTerm, MemoryStore, Origin, Release, Renewal, Reported, RoomAnswer, RoomClaim, SlotAnswer,
+    Grant, GuardStore, LeaseTerm, MemoryStore, Origin, Release, Renewal, Reported, RoomAnswer, RoomClaim, SlotAnswer,
     SlotRequest, Spend, Spent, StoreError, Survey, WorkerReport,
 };
 
@@ -58,7 +58,7 @@ impl<S: GuardStore> GuardStore for Fallback<S> {
         };
         self.alone(&error)?;
         Ok(match self.local.claim_room(claim).await? {
-            RoomAnswer::Granted(hold) => RoomAnswer::Granted(Hold { origin: Origin::Fallback, ..hold }),
+            RoomAnswer::Granted(grant) => RoomAnswer::Granted(Grant { origin: Origin::Fallback, ..grant }),
             refused => refused,
         })
     }
@@ -71,22 +71,22 @@ impl<S: GuardStore> GuardStore for Fallback<S> {
         let share = request.slots.get() / self.alone(&error)?;
         let alone = SlotRequest { slots: NonZeroU32::new(share).ok_or(error)?, ..request.clone() };
         Ok(match self.local.take_slot(&alone).await? {
-            SlotAnswer::Granted(hold) => SlotAnswer::Granted(Hold { origin: Origin::Fallback, ..hold }),
+            SlotAnswer::Granted(grant) => SlotAnswer::Granted(Grant { origin: Origin::Fallback, ..grant }),
             refused => refused,
         })
     }
 
-    async fn renew(&self, hold: &Hold, term: LeaseTerm) -> Result<Renewal, StoreError> {
-        match hold.origin {
-            Origin::Store => self.store.renew(hold, term).await,
-            Origin::Fallback => self.local.renew(hold, term).await,
+    async fn renew(&self, grant: &Grant, term: LeaseTerm) -> Result<Renewal, StoreError> {
+        match grant.origin {
+            Origin::Store => self.store.renew(grant, term).await,
+            Origin::Fallback => self.local.renew(grant, term).await,
         }
     }
 
-    async fn release(&self, hold: &Hold) -> Result<Release, StoreError> {
-        match hold.origin {
-            Origin::Store => self.store.release(hold).await,
-            Origin::Fallback => self.local.release(hold).await,
+    async fn release(&self, grant: &Grant) -> Result<Release, StoreError> {
+        match grant.origin {
+            Origin::Store => self.store.release(grant).await,
+            Origin::Fallback => self.local.release(grant).await,
         }
     }
 

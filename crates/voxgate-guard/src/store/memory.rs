@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{
-    GuardStore, Hold, LeaseTerm, Release, Renewal, Reported, RoomAnswer, RoomClaim, SlotAnswer, SlotRequest, Spend,
+    Grant, GuardStore, LeaseTerm, Release, Renewal, Reported, RoomAnswer, RoomClaim, SlotAnswer, SlotRequest, Spend,
     Spent, StoreError, StoreState, StoreTime, Survey, WorkerReport,
 };
 
@@ -41,12 +41,12 @@ impl GuardStore for MemoryStore {
         Ok(self.state().take_slot(request, (self.clock)()))
     }
 
-    async fn renew(&self, hold: &Hold, term: LeaseTerm) -> Result<Renewal, StoreError> {
-        Ok(self.state().renew(hold, term, (self.clock)()))
+    async fn renew(&self, grant: &Grant, term: LeaseTerm) -> Result<Renewal, StoreError> {
+        Ok(self.state().renew(grant, term, (self.clock)()))
     }
 
-    async fn release(&self, hold: &Hold) -> Result<Release, StoreError> {
-        Ok(self.state().release(hold, (self.clock)()))
+    async fn release(&self, grant: &Grant) -> Result<Release, StoreError> {
+        Ok(self.state().release(grant, (self.clock)()))
     }
 
     async fn spend(&self, request: &Spend) -> Result<Spent, StoreError> {

@@ -11,7 +11,7 @@ mod connection;
 mod error;
 #[cfg(feature = "tokio")]
 mod fallback;
-mod hold;
+mod grant;
 mod memory;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -37,7 +37,7 @@ pub use allowance::{Allowance, Spend, Spent};
 pub use error::StoreError;
 #[cfg(feature = "tokio")]
 pub use fallback::{Fallback, OnStoreFailure};
-pub use hold::{Fence, Held, Hold, Holder, Origin, Slot, Token};
+pub use grant::{Fence, Grant, HeldSlot, Holder, Origin, Slot, Token};
 pub use memory::MemoryStore;
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
@@ -49,7 +49,7 @@ pub(crate) use retry::retry_once;
 #[cfg(any(feature = "redis", feature = "postgres"))]
 pub use shared::{Namespace, SharedConfig};
 pub(crate) use state::StoreState;
-pub use survey::{Survey, Usage, UsageKind, WorkerView};
+pub use survey::{LimitKind, ResourceUsage, Survey, WorkerView};
 pub use term::{LeaseTerm, RateWindow, RateWindowError, StoreTime, TermError};
 #[cfg(any(feature = "redis", feature = "postgres"))]
 use window::SLICES;
@@ -68,11 +68,11 @@ pub trait GuardStore: Send + Sync + 'static {
     /// Takes one of a resource's slots, for a term.
     fn take_slot(&self, request: &SlotRequest) -> impl Future<Output = Result<SlotAnswer, StoreError>> + Send;
 
-    /// Renews a hold for another term. Only the holder can, and only before the last term expired.
-    fn renew(&self, hold: &Hold, term: LeaseTerm) -> impl Future<Output = Result<Renewal, StoreError>> + Send;
+    /// Renews a grant for another term. Only the holder can, and only before the last term expired.
+    fn renew(&self, grant: &Grant, term: LeaseTerm) -> impl Future<Output = Result<Renewal, StoreError>> + Send;
 
     /// Releases a slot. The fencing token keeps a late release from freeing somebody else's.
-    fn release(&self, hold: &Hold) -> impl Future<Output = Result<Release, StoreError>> + Send;
+    fn release(&self, grant: &Grant) -> impl Future<Output = Result<Release, StoreError>> + Send;
 
     /// Counts an amount against a limit, unless it would exceed it.
     fn spend(&self, request: &Spend) -> impl Future<Output = Result<Spent, StoreError>> + Send;

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use serde::Serialize;
 
-use super::hold::{Held, Hold, Holder, Slot};
+use super::grant::{Grant, HeldSlot, Holder, Slot};
 use super::term::{LeaseTerm, StoreTime};
 use super::worker::NotReady;
 use crate::name::Name;
@@ -24,11 +24,11 @@ pub struct RoomClaim {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RoomAnswer {
     /// The room is held now.
-    Granted(Hold),
+    Granted(Grant),
     /// Another attempt holds it.
     Taken {
         /// Its holder.
-        by: Held,
+        by: HeldSlot,
     },
     /// The worker may not claim.
     NotReady(NotReady),
@@ -63,13 +63,13 @@ pub struct SlotRequest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SlotAnswer {
     /// A slot is held now.
-    Granted(Hold),
+    Granted(Grant),
     /// All are held.
     Full {
         /// How many are held.
         used: u32,
-        /// The hold that expires first.
-        first: Held,
+        /// The grant that expires first.
+        first: HeldSlot,
     },
     /// The store has lost its state; former holders have a grace period to renew.
     Recovering {
@@ -89,7 +89,7 @@ pub enum Renewal {
     /// It had expired. Stop the work that it protects; take the slot again to go on.
     Lost {
         /// The present holder, of a slot that only one can hold.
-        to: Option<Held>,
+        to: Option<HeldSlot>,
     },
 }
 

@@ -6,8 +6,8 @@ use std::collections::{HashMap, HashSet};
 
 use self::entries::{Budget, Holding, Pool, Worker, is_held};
 use super::{
-    Fence, Hold, Holder, LeaseTerm, Name, NotReady, Release, Renewal, Reported, RoomAnswer, RoomClaim, Slot,
-    SlotAnswer, SlotRequest, Spend, Spent, StoreTime, Survey, UsageKind, WorkerReport, WorkerState,
+    Fence, Grant, Holder, LeaseTerm, LimitKind, Name, NotReady, Release, Renewal, Reported, RoomAnswer, RoomClaim,
+    Slot, SlotAnswer, SlotRequest, Spend, Spent, StoreTime, Survey, WorkerReport, WorkerState,
 };
 
 /// Claims, leases, counts and workers of one process, without a clock or a lock of its own.
@@ -19,7 +19,7 @@ pub(crate) struct StoreState {
     rooms: HashMap<Name, Box<Holding>>,
     pools: HashMap<Name, Pool>,
     /// By resource and window: a name may have an allowance a minute and one a month.
-    budgets: HashMap<(Name, UsageKind), Budget>,
+    budgets: HashMap<(Name, LimitKind), Budget>,
     workers: HashMap<Name, Worker>,
     now: StoreTime,
     last_fence: u64,
@@ -34,7 +34,7 @@ impl StoreState {
         let (name, owner) = (&claim.room, &claim.holder.owner);
         if let Some(there) = self.rooms.get(name).filter(|there| there.expires > now) {
             return if there.holder == claim.holder {
-                RoomAnswer::Granted(there.hold(claim.slot()))
+                RoomAnswer::Granted(there.grant(claim.slot()))
             } else {
                 RoomAnswer::Taken { by: there.held(name) }
             };
@@ -43,12 +43,12 @@ impl StoreState {
             return refusal;
         }
         let holding = self.grant(&claim.holder, claim.term, now);
-        let hold = holding.hold(claim.slot());
+        let grant = holding.grant(claim.slot());
         self.rooms.insert(name.clone(), Box::new(holding));
         if let Some(worker) = self.workers.get_mut(owner) {
             worker.rooms.insert(name.clone());
         }
-        RoomAnswer::Granted(hold)
+        RoomAnswer::Granted(grant)
     }
 
     /// Whether a worker may have one room more.
@@ -83,17 +83,17 @@ impl StoreState {
         pool.of = request.slots;
         pool.holdings.retain(|holding| holding.expires > now);
         if let Some(there) = pool.holdings.iter().find(|holding| holding.holder == request.holder) {
-            return SlotAnswer::Granted(there.hold(request.slot()));
+            return SlotAnswer::Granted(there.grant(request.slot()));
         }
         let first = pool.holdings.iter().min_by_key(|holding| (holding.expires, holding.fence));
         match first.filter(|_| pool.holdings.len() >= pool.of.get() as usize) {
             Some(first) => SlotAnswer::Full { used: pool.used(), first: first.held(&request.resource) },
             None => {
                 let holding = self.grant(&request.holder, request.term, now);
-                let hold = holding.hold(request.slot());
+                let grant = holding.grant(request.slot());
                 pool.holdings.push(holding);
                 pool.peaks.note(u64::from(pool.used()), now);
-                SlotAnswer::Granted(hold)
+                SlotAnswer::Granted(grant)
             }
         }
     }
@@ -104,20 +104,20 @@ impl StoreState {
         Holding { holder: holder.clone(), fence: Fence(self.last_fence), since: now, expires }
     }
 
-    /// Renews a hold. See [`GuardStore::renew`](super::GuardStore::renew).
-    pub(crate) fn renew(&mut self, hold: &Hold, term: LeaseTerm, now: StoreTime) -> Renewal {
+    /// Renews a grant. See [`GuardStore::renew`](super::GuardStore::renew).
+    pub(crate) fn renew(&mut self, grant: &Grant, term: LeaseTerm, now: StoreTime) -> Renewal {
         let now = self.tick(now);
         let expires = now + term.get();
-        let name = hold.slot.name();
-        match &hold.slot {
+        let name = grant.slot.name();
+        match &grant.slot {
             Slot::Room(_) => match self.rooms.get_mut(name).filter(|there| there.expires > now) {
-                Some(there) if there.is(hold) => there.expires = expires,
+                Some(there) if there.is(grant) => there.expires = expires,
                 other => return Renewal::Lost { to: other.map(|there| there.held(name)) },
             },
             Slot::Resource { .. } => {
                 let Some(pool) = self.pools.get_mut(name) else { return Renewal::Lost { to: None } };
                 pool.holdings.retain(|holding| holding.expires > now);
-                let Some(there) = pool.holdings.iter_mut().find(|there| there.is(hold)) else {
+                let Some(there) = pool.holdings.iter_mut().find(|there| there.is(grant)) else {
                     return Renewal::Lost { to: None };
                 };
                 there.expires = expires;
@@ -128,19 +128,19 @@ impl StoreState {
     }
 
     /// Releases a slot. See [`GuardStore::release`](super::GuardStore::release).
-    pub(crate) fn release(&mut self, hold: &Hold, now: StoreTime) -> Release {
+    pub(crate) fn release(&mut self, grant: &Grant, now: StoreTime) -> Release {
         let now = self.tick(now);
-        let name = hold.slot.name();
-        let gone = match &hold.slot {
-            Slot::Room(_) => match self.rooms.get(name).filter(|there| there.is(hold)) {
+        let name = grant.slot.name();
+        let gone = match &grant.slot {
+            Slot::Room(_) => match self.rooms.get(name).filter(|there| there.is(grant)) {
                 Some(_) => {
-                    self.forget_room_of(&hold.holder.owner, name);
+                    self.forget_room_of(&grant.holder.owner, name);
                     self.rooms.remove(name).map(|there| *there)
                 }
                 None => None,
             },
             Slot::Resource { .. } => self.pools.get_mut(name).and_then(|pool| {
-                let place = pool.holdings.iter().position(|there| there.is(hold))?;
+                let place = pool.holdings.iter().position(|there| there.is(grant))?;
                 Some(pool.holdings.swap_remove(place))
             }),
         };

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use serde::Serialize;
 
-use super::{Allowance, Held, Hold, Holder, Name, Origin, Slot, StoreTime, WorkerState};
+use super::{Allowance, Grant, HeldSlot, Holder, Name, Origin, Slot, StoreTime, WorkerState};
 
 /// All that a store knows at one time, without what has expired.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -12,20 +12,20 @@ pub struct Survey {
     /// The store's clock.
     pub now: StoreTime,
     /// Rooms, by name.
-    pub claims: Vec<Held>,
+    pub claims: Vec<HeldSlot>,
     /// Slots of resources, by resource and age.
-    pub leases: Vec<Held>,
+    pub leases: Vec<HeldSlot>,
     /// Workers, by name.
     pub workers: Vec<WorkerView>,
     /// Resources, by name.
-    pub usage: Vec<Usage>,
+    pub usage: Vec<ResourceUsage>,
     /// The end of the grace period, if the store lost its state.
     pub recovering_until: Option<StoreTime>,
 }
 
 impl Survey {
     /// What `owner` holds, rooms first.
-    pub fn held_by<'a>(&'a self, owner: &'a Name) -> impl Iterator<Item = Hold> + 'a {
+    pub fn held_by<'a>(&'a self, owner: &'a Name) -> impl Iterator<Item = Grant> + 'a {
         let rooms = self.claims.iter().map(|held| (held, Slot::Room(held.name.clone())));
         let resources = self.leases.iter().map(|held| {
             let limit = self.usage.iter().find(|usage| usage.resource == held.name).map(|usage| usage.limit);
@@ -35,7 +35,7 @@ impl Survey {
         rooms
             .chain(resources)
             .filter(move |(held, _)| held.by == *owner)
-            .map(|(held, slot)| held.clone().into_hold(slot))
+            .map(|(held, slot)| held.clone().into_grant(slot))
     }
 
     /// Puts everything in the order that the fields promise.
@@ -48,11 +48,11 @@ impl Survey {
     }
 }
 
-impl Held {
+impl HeldSlot {
     /// As its holder has it.
-    pub(super) fn into_hold(self, slot: Slot) -> Hold {
+    pub(super) fn into_grant(self, slot: Slot) -> Grant {
         let holder = Holder { owner: self.by, token: self.token, session: self.session };
-        Hold { slot, holder, fence: self.fence, since: self.since, expires: self.expires, origin: Origin::Store }
+        Grant { slot, holder, fence: self.fence, since: self.since, expires: self.expires, origin: Origin::Store }
     }
 }
 
@@ -79,11 +79,11 @@ pub struct WorkerView {
 
 /// How much of a resource is used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Usage {
+pub struct ResourceUsage {
     /// The resource.
     pub resource: Name,
     /// How it is limited.
-    pub kind: UsageKind,
+    pub kind: LimitKind,
     /// Held or spent now.
     pub now: u64,
     /// The most that there was at a time on any of the last 7 days, UTC, today included.
@@ -97,7 +97,7 @@ pub struct Usage {
 /// How a resource is limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum UsageKind {
+pub enum LimitKind {
     /// A number held at once, as by a counting semaphore.
     Concurrent,
     /// An amount within a sliding window.
@@ -109,7 +109,7 @@ pub enum UsageKind {
     Monthly,
 }
 
-impl From<Allowance> for UsageKind {
+impl From<Allowance> for LimitKind {
     fn from(allowance: Allowance) -> Self {
         match allowance {
             Allowance::Sliding { per, .. } => Self::Sliding { per_us: per.us() },

@@ -1,7 +1,7 @@
 //! The words that scripts, SQL functions and Rust exchange, in one table. Tests compare the texts of both with it.
 
 use super::allowance::Allowance;
-use super::hold::Slot;
+use super::grant::Slot;
 use super::worker::WorkerState;
 
 /// How a step of a shared store ended, in one word.

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use voxgate_guard::Name;
 use voxgate_guard::store::{
-    Allowance, Fence, GuardStore, Held, Hold, Holder, LeaseTerm, NotReady, Release, Renewal, RoomAnswer, RoomClaim,
-    Slot, SlotAnswer, SlotRequest, Spend, Spent, Survey, Usage, UsageKind, WorkerReport, WorkerState,
+    Allowance, Fence, Grant, GuardStore, HeldSlot, Holder, LeaseTerm, LimitKind, NotReady, Release, Renewal,
+    ResourceUsage, RoomAnswer, RoomClaim, Slot, SlotAnswer, SlotRequest, Spend, Spent, Survey, WorkerReport,
+    WorkerState,
 };
 
 use crate::requests::{granted, lease, name, room, sliding, term, worker};
@@ -64,24 +65,24 @@ async fn a_room_has_one_holder(store: &impl GuardStore) {
     ready(store, "two", 9).await;
     let mut first = room("shared", "one", 1);
     first.holder.session = Some(name("RM_a"));
-    let hold = granted(claimed(store, &first).await);
-    assert_eq!((hold.expires.since(hold.since), &hold.holder), (term().get(), &first.holder));
-    let RoomAnswer::Taken { by: Held { by, session, since, expires, fence, .. } } =
+    let grant = granted(claimed(store, &first).await);
+    assert_eq!((grant.expires.since(grant.since), &grant.holder), (term().get(), &first.holder));
+    let RoomAnswer::Taken { by: HeldSlot { by, session, since, expires, fence, .. } } =
         claimed(store, &room("shared", "two", 2)).await
     else {
         panic!("granted twice");
     };
     assert_eq!(
         (by, session, since, expires, fence),
-        (name("one"), Some(name("RM_a")), hold.since, hold.expires, hold.fence)
+        (name("one"), Some(name("RM_a")), grant.since, grant.expires, grant.fence)
     );
     assert!(
         matches!(claimed(store, &room("shared", "one", 3)).await, RoomAnswer::Taken { .. }),
         "the same worker, another try"
     );
-    assert_eq!(store.release(&hold).await.unwrap(), Release::Released);
+    assert_eq!(store.release(&grant).await.unwrap(), Release::Released);
     let next = granted(claimed(store, &room("shared", "two", 2)).await);
-    assert!(next.fence > hold.fence, "{:?} after {:?}", next.fence, hold.fence);
+    assert!(next.fence > grant.fence, "{:?} after {:?}", next.fence, grant.fence);
     assert_eq!(store.release(&next).await.unwrap(), Release::Released);
     assert_eq!(store.release(&next).await.unwrap(), Release::NotHeld);
 }
@@ -139,7 +140,7 @@ async fn a_late_release_frees_nobody_elses_claim(store: &impl GuardStore, time: 
     assert!(matches!(store.renew(&early, term()).await.unwrap(), Renewal::Lost { .. }));
     assert!(matches!(store.renew(&later, term()).await.unwrap(), Renewal::Renewed { .. }));
     assert!(matches!(store.renew(&later_slot, term()).await.unwrap(), Renewal::Renewed { .. }));
-    let forged = Hold { holder: Holder { owner: name("two"), ..later.holder.clone() }, ..later.clone() };
+    let forged = Grant { holder: Holder { owner: name("two"), ..later.holder.clone() }, ..later.clone() };
     assert_eq!(store.release(&forged).await.unwrap(), Release::NotHeld, "by another");
     store.release(&later).await.unwrap();
     store.release(&later_slot).await.unwrap();
@@ -160,8 +161,8 @@ async fn only_ready_workers_claim(store: &impl GuardStore, time: &impl Pass) {
         "since its first report"
     );
     ready(store, "newcomer", 1).await;
-    let hold = granted(claimed(store, &claim).await);
-    store.release(&hold).await.unwrap();
+    let grant = granted(claimed(store, &claim).await);
+    store.release(&grant).await.unwrap();
     store.report(&worker("newcomer", 1, WorkerState::Draining, term())).await.unwrap();
     assert_eq!(claimed(store, &claim).await, RoomAnswer::NotReady(NotReady::Draining));
     ready(store, "newcomer", 1).await;
@@ -253,10 +254,10 @@ async fn names_are_kept_as_they_are(store: &impl GuardStore) {
     let longer = format!("{long}!");
     ready(store, &longer, 20).await;
     for text in odd.into_iter().chain([longer.as_str()]) {
-        let hold = granted(claimed(store, &room(text, &longer, 1)).await);
+        let grant = granted(claimed(store, &room(text, &longer, 1)).await);
         assert!(matches!(claimed(store, &room(text, "two", 2)).await, RoomAnswer::Taken { .. }), "{text:.20}");
         granted(asked(store, &lease(text, 1, text, 1)).await);
-        let Renewal::Renewed { .. } = store.renew(&hold, term()).await.unwrap() else { panic!("{text:.20}") };
+        let Renewal::Renewed { .. } = store.renew(&grant, term()).await.unwrap() else { panic!("{text:.20}") };
     }
     let survey = store.survey().await.unwrap();
     let mut expected: Vec<Name> = odd.into_iter().chain([longer.as_str()]).map(name).collect();
@@ -265,11 +266,11 @@ async fn names_are_kept_as_they_are(store: &impl GuardStore) {
         survey.claims.iter().filter(|held| held.by == name(&longer)).map(|held| held.name.clone()).collect();
     assert!(claims == expected, "{} of {} claims", claims.len(), expected.len());
     for text in &expected {
-        let leases: Vec<Hold> = survey.held_by(text).filter(|hold| hold.slot.name() == text).collect();
-        assert!(leases.iter().any(|hold| hold.slot == Slot::Resource { name: text.clone(), of: NonZeroU32::MIN }));
+        let leases: Vec<Grant> = survey.held_by(text).filter(|grant| grant.slot.name() == text).collect();
+        assert!(leases.iter().any(|grant| grant.slot == Slot::Resource { name: text.clone(), of: NonZeroU32::MIN }));
     }
-    for hold in survey.held_by(&name(&longer)) {
-        assert_eq!(store.release(&hold).await.unwrap(), Release::Released, "{:?}", hold.slot);
+    for grant in survey.held_by(&name(&longer)) {
+        assert_eq!(store.release(&grant).await.unwrap(), Release::Released, "{:?}", grant.slot);
     }
 }
 
@@ -293,7 +294,7 @@ async fn other_builds_are_named(store: &impl GuardStore, time: &impl Pass) {
 async fn a_survey_tells_it_all(store: &impl GuardStore, time: &impl Pass) {
     time.pass(term().get() + MARGIN).await;
     ready(store, "seen", 3).await;
-    let hold = granted(claimed(store, &room("seen room", "seen", 1)).await);
+    let grant = granted(claimed(store, &room("seen room", "seen", 1)).await);
     granted(asked(store, &lease("seen slots", 3, "seen", 1)).await);
     let second = granted(asked(store, &lease("seen slots", 3, "seen", 2)).await);
     store.release(&second).await.unwrap();
@@ -301,16 +302,16 @@ async fn a_survey_tells_it_all(store: &impl GuardStore, time: &impl Pass) {
     let Survey { now, claims, leases, workers, usage, recovering_until } = store.survey().await.unwrap();
     assert_eq!(
         claims.iter().map(|held| (&held.name, held.fence)).collect::<Vec<_>>(),
-        [(&name("seen room"), hold.fence)]
+        [(&name("seen room"), grant.fence)]
     );
     assert_eq!(leases.len(), 1, "what has ended is gone: {leases:?}");
     assert_eq!(workers.iter().map(|w| (w.busy, w.capacity, w.state)).collect::<Vec<_>>(), [(1, 3, WorkerState::Ready)]);
     let of = |resource: &str| usage.iter().find(|usage| usage.resource == name(resource)).unwrap();
-    let Usage { kind, now: used, peak_7_days, limit, frees_at, .. } = of("seen slots").clone();
-    assert_eq!((kind, used, peak_7_days, limit), (UsageKind::Concurrent, 1, 2, 3));
+    let ResourceUsage { kind, now: used, peak_7_days, limit, frees_at, .. } = of("seen slots").clone();
+    assert_eq!((kind, used, peak_7_days, limit), (LimitKind::Concurrent, 1, 2, 3));
     assert_eq!(frees_at, Some(leases[0].expires));
-    let Usage { kind, now: used, peak_7_days, limit, frees_at, .. } = of("seen rate").clone();
-    assert_eq!((kind, used, peak_7_days, limit), (UsageKind::Sliding { per_us: 60_000_000 }, 20, 20, 50_000));
+    let ResourceUsage { kind, now: used, peak_7_days, limit, frees_at, .. } = of("seen rate").clone();
+    assert_eq!((kind, used, peak_7_days, limit), (LimitKind::Sliding { per_us: 60_000_000 }, 20, 20, 50_000));
     assert!((60..=61).contains(&frees_at.unwrap().since(now).as_secs()));
     assert_eq!((of("stt").now, of("stt").peak_7_days, recovering_until), (0, 3, None));
     time.pass(term().get() + MARGIN).await;
@@ -361,8 +362,8 @@ async fn many_rooms<S: GuardStore>(stores: &[Arc<S>]) {
                         term: LeaseTerm::new(Duration::from_secs(20)).unwrap(),
                         ..room(&format!("room {n}"), &owner, 1)
                     };
-                    let hold = granted(claimed(&*store, &own).await);
-                    fences.push(hold.fence);
+                    let grant = granted(claimed(&*store, &own).await);
+                    fences.push(grant.fence);
                     if n % 10 == 0 {
                         let second = claimed(&*store, &room(&format!("room {n}"), &rival, 2)).await;
                         assert!(matches!(second, RoomAnswer::Taken { .. }), "room {n}: {second:?}");

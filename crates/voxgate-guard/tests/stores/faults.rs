@@ -10,7 +10,7 @@ use voxgate_guard::store::{
     Fallback, GuardStore, LeaseTerm, OnStoreFailure, Origin, PostgresStore, RedisStore, Renewal, RoomAnswer,
     SharedConfig, StoreError, WorkerState,
 };
-use voxgate_guard::{Claim, DispatchGuard, Doubt, LeaseState, Loss, NameUse, WorkerPolicy};
+use voxgate_guard::{Claim, ClaimDoubt, DispatchGuard, LeaseState, Loss, NameUse, WorkerPolicy};
 
 use crate::contract::ready;
 use crate::requests::{granted, lease, name, room, term};
@@ -28,9 +28,9 @@ async fn redis_is_killed_and_restarted_in_mid_lease() {
         ready(&store, "one", 1).await;
         let mut long = room("room", "one", 1);
         long.term = term_ms(1_500);
-        let hold = granted(store.claim_room(&long).await.unwrap());
+        let grant = granted(store.claim_room(&long).await.unwrap());
         redis.kill();
-        let error = store.renew(&hold, long.term).await.unwrap_err();
+        let error = store.renew(&grant, long.term).await.unwrap_err();
         assert!(matches!(error, StoreError::Unreachable { .. }), "{error}");
         redis.restart();
         let rival = RedisStore::connect(&redis.url(), brief()).await.unwrap();
@@ -39,18 +39,18 @@ async fn redis_is_killed_and_restarted_in_mid_lease() {
         asked.term = long.term;
         let early = rival.claim_room(&asked).await.unwrap();
         assert!(matches!(early, RoomAnswer::Recovering { .. } | RoomAnswer::Taken { .. }), "{early:?}");
-        assert!(matches!(store.renew(&hold, long.term).await.unwrap(), Renewal::Renewed { .. }), "it was never lost");
+        assert!(matches!(store.renew(&grant, long.term).await.unwrap(), Renewal::Renewed { .. }), "it was never lost");
         assert!(matches!(rival.claim_room(&asked).await.unwrap(), RoomAnswer::Taken { .. }));
         for _ in 0..4 {
             tokio::time::sleep(Duration::from_millis(700)).await;
-            assert!(matches!(store.renew(&hold, long.term).await.unwrap(), Renewal::Renewed { .. }));
+            assert!(matches!(store.renew(&grant, long.term).await.unwrap(), Renewal::Renewed { .. }));
             ready(&rival, "two", 1).await;
         }
         assert!(matches!(rival.claim_room(&asked).await.unwrap(), RoomAnswer::Taken { .. }), "after the grace");
-        store.release(&hold).await.unwrap();
+        store.release(&grant).await.unwrap();
         ready(&rival, "two", 1).await;
         let next = granted(rival.claim_room(&asked).await.unwrap());
-        assert!(next.fence > hold.fence, "fences grow though the last one was forgotten");
+        assert!(next.fence > grant.fence, "fences grow though the last one was forgotten");
     }
 }
 
@@ -75,9 +75,9 @@ async fn postgres_is_killed_and_restarted_in_mid_lease() {
     ready(&store, "one", 1).await;
     let mut long = room("room", "one", 1);
     long.term = term_ms(20_000);
-    let hold = granted(store.claim_room(&long).await.unwrap());
+    let grant = granted(store.claim_room(&long).await.unwrap());
     postgres.kill();
-    assert!(matches!(store.renew(&hold, long.term).await, Err(StoreError::Unreachable { .. })));
+    assert!(matches!(store.renew(&grant, long.term).await, Err(StoreError::Unreachable { .. })));
     postgres.restart();
     let rival = PostgresStore::connect(&postgres.url(), patient()).await.unwrap();
     ready(&rival, "two", 1).await;
@@ -85,7 +85,7 @@ async fn postgres_is_killed_and_restarted_in_mid_lease() {
         matches!(rival.claim_room(&room("room", "two", 2)).await.unwrap(), RoomAnswer::Taken { .. }),
         "it was written down"
     );
-    assert!(matches!(store.renew(&hold, long.term).await.unwrap(), Renewal::Renewed { .. }));
+    assert!(matches!(store.renew(&grant, long.term).await.unwrap(), Renewal::Renewed { .. }));
 }
 
 /// A connection on which the install failed is not gone on with.
@@ -193,7 +193,7 @@ async fn a_claim_lives_and_ends_with_its_lease() {
     let guard = DispatchGuard::new(store.clone(), policy("one", term()));
     let rival = DispatchGuard::new(store.clone(), policy("two", term()));
     let early = guard.claim(&name("room"), None).await;
-    assert!(matches!(early, Claim::Indeterminate(Doubt::Recovering { .. })), "{early:?}");
+    assert!(matches!(early, Claim::Indeterminate(ClaimDoubt::Recovering { .. })), "{early:?}");
     tokio::time::sleep(GRACE).await;
     let presence = guard.present(WorkerState::Starting).await.unwrap();
     assert!(matches!(guard.claim(&name("room"), None).await, Claim::NotReady(_)));
@@ -212,7 +212,7 @@ async fn a_claim_lives_and_ends_with_its_lease() {
     let lost_at = Instant::now();
     assert!(matches!(held.lost().await, Loss::Silence { .. }));
     assert!(lost_at.elapsed() <= term().get() + Duration::from_millis(300), "{:?}", lost_at.elapsed());
-    assert!(matches!(rival.claim(&name("room"), None).await, Claim::Indeterminate(Doubt::Store(_))), "not free");
+    assert!(matches!(rival.claim(&name("room"), None).await, Claim::Indeterminate(ClaimDoubt::Store(_))), "not free");
     redis.restart();
     tokio::time::sleep(GRACE).await;
     let Claim::Claimed(next) = rival.claim(&name("room"), Some(&second)).await else { panic!("locked for good") };
@@ -239,7 +239,7 @@ async fn a_store_that_is_not_there_stops_spending_or_shares_it() {
     let mut held = Vec::new();
     for _ in 0..2 {
         let Acquired::Granted(lease) = alone.acquire(&five).await else { panic!("two of five are its share") };
-        assert_eq!(lease.hold().origin, Origin::Fallback);
+        assert_eq!(lease.grant().origin, Origin::Fallback);
         held.push(lease);
     }
     let Acquired::Denied(denied) = alone.acquire(&five).await else { panic!("more than its share") };

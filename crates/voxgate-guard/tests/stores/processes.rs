@@ -30,11 +30,11 @@ async fn worker_process() {
 /// Holds a room until it is killed.
 async fn claim_and_wait(store: &RedisStore) {
     ready(store, "doomed", 1).await;
-    let hold = granted(store.claim_room(&room("room", "doomed", 1)).await.unwrap());
-    println!("\nfence {} {}", hold.fence.0, std::process::id());
+    let grant = granted(store.claim_room(&room("room", "doomed", 1)).await.unwrap());
+    println!("\nfence {} {}", grant.fence.0, std::process::id());
     loop {
         tokio::time::sleep(crate::requests::term().heartbeat()).await;
-        store.renew(&hold, crate::requests::term()).await.unwrap();
+        store.renew(&grant, crate::requests::term()).await.unwrap();
     }
 }
 
@@ -113,7 +113,7 @@ async fn a_worker_that_is_killed_frees_its_room_by_the_end_of_its_term() {
     let heir = loop {
         ready(&store, "heir", 1).await;
         match store.claim_room(&room("room", "heir", 2)).await.unwrap() {
-            RoomAnswer::Granted(hold) => break hold,
+            RoomAnswer::Granted(grant) => break grant,
             RoomAnswer::Taken { .. } => tokio::time::sleep(Duration::from_millis(20)).await,
             other => panic!("{other:?}"),
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use voxgate_guard::Name;
 use voxgate_guard::store::{
-    Allowance, Hold, Holder, LeaseTerm, RateWindow, RoomAnswer, RoomClaim, SlotAnswer, SlotRequest, Spend, Token,
+    Allowance, Grant, Holder, LeaseTerm, RateWindow, RoomAnswer, RoomClaim, SlotAnswer, SlotRequest, Spend, Token,
     WorkerReport, WorkerState,
 };
 
@@ -33,23 +33,23 @@ fn holder(owner: &str, token: u64) -> Holder {
 }
 
 /// What a room or a slot was granted as.
-pub(crate) fn granted(answer: impl Answer) -> Hold {
-    answer.hold().unwrap_or_else(|answer| panic!("not granted: {answer:?}"))
+pub(crate) fn granted(answer: impl Answer) -> Grant {
+    answer.grant().unwrap_or_else(|answer| panic!("not granted: {answer:?}"))
 }
 
 pub(crate) trait Answer: Debug + Sized {
-    fn hold(self) -> Result<Hold, Self>;
+    fn grant(self) -> Result<Grant, Self>;
 }
 
 impl Answer for RoomAnswer {
-    fn hold(self) -> Result<Hold, Self> {
-        if let Self::Granted(hold) = self { Ok(hold) } else { Err(self) }
+    fn grant(self) -> Result<Grant, Self> {
+        if let Self::Granted(grant) = self { Ok(grant) } else { Err(self) }
     }
 }
 
 impl Answer for SlotAnswer {
-    fn hold(self) -> Result<Hold, Self> {
-        if let Self::Granted(hold) = self { Ok(hold) } else { Err(self) }
+    fn grant(self) -> Result<Grant, Self> {
+        if let Self::Granted(grant) = self { Ok(grant) } else { Err(self) }
     }
 }
 

@@ -7,9 +7,8 @@ use serde::Deserialize;
 use super::{CallShape, Flows, Service, refuse_count};
 use crate::budget::{PriceError, SavedCause, Usage};
 use crate::{
-    Admission, Candidate, DisconnectCause, EmptyRoomGuard, EmptyRoomPolicy, Heard, Misfire, MisfireGuard,
-    MisfirePolicy, Moment, Occupancy, ReconnectGuard, ReconnectPolicy, ReconnectRuling, TrackGuard, TrackPolicy,
-    TrackRuling,
+    DisconnectCause, EmptyRoomGuard, EmptyRoomPolicy, Heard, Misfire, MisfireGuard, MisfirePolicy, MisfireRuling,
+    Moment, Occupancy, Onset, ReconnectGuard, ReconnectPolicy, ReconnectRuling, TrackGuard, TrackPolicy, TrackRuling,
 };
 use voxgate_base::Probability;
 use voxgate_base::duration_text;
@@ -139,7 +138,7 @@ impl Storm {
         let (mut openings, mut passed) = (0, 0);
         for now in moments(self.opens_every, self.length) {
             openings += 1;
-            if !matches!(guard.admit(Candidate::Unclear, now), Admission::Suppress { .. }) {
+            if !matches!(guard.admit(Onset::Unclear, now), MisfireRuling::Suppress { .. }) {
                 passed += 1;
                 guard.record(Heard::Misfire(Misfire::Empty), now);
             }

@@ -6,7 +6,7 @@ use super::*;
 fn an_open_connection_is_billed_whatever_is_sent() {
     let mut meter = Meter::new(Ceilings::default());
     let stt = meter.item(&PriceBook::shipped(), "assemblyai-universal-3-6-pro").unwrap();
-    let mut call = Tab::default();
+    let mut call = CallCost::default();
     meter.charge(&mut call, stt, Usage::Socket(minutes(10)), at(0)).unwrap();
     meter.charge(&mut call, stt, Usage::Audio(minutes(3)), at(0)).unwrap();
     assert_eq!(meter.saved(stt, Usage::Audio(minutes(7)), SavedCause::Silence), Ok(Usd::ZERO));
@@ -22,7 +22,7 @@ fn the_ceiling_of_a_day_is_lifted_at_midnight_and_not_by_a_clock_set_back() {
     let mut meter = Meter::new(Ceilings { per_call_usd: None, per_day_usd: Some(dollars(0.01)) });
     let stt = meter.item(&PriceBook::shipped(), "deepgram-nova-3").unwrap();
     let two = Usage::Audio(minutes(2));
-    let mut ask = |day: u64| meter.charge(&mut Tab::default(), stt, two, at(day * DAY_S + 5)).unwrap();
+    let mut ask = |day: u64| meter.charge(&mut CallCost::default(), stt, two, at(day * DAY_S + 5)).unwrap();
     assert_eq!(ask(3), Charge::Counted(dollars(0.0096)));
     let refused = Charge::Refused {
         ceiling: Ceiling::Day,
@@ -39,7 +39,7 @@ fn the_ceiling_of_a_day_is_lifted_at_midnight_and_not_by_a_clock_set_back() {
 fn what_is_already_spent_counts_beyond_the_ceiling() {
     let mut meter = Meter::new(Ceilings { per_call_usd: Some(dollars(0.001)), per_day_usd: None });
     let stt = meter.item(&PriceBook::shipped(), "deepgram-nova-3").unwrap();
-    let mut call = Tab::default();
+    let mut call = CallCost::default();
     assert_eq!(meter.settle(&mut call, stt, Usage::Audio(minutes(1)), at(0)), Ok(dollars(0.0048)));
     assert!(matches!(
         meter.charge(&mut call, stt, Usage::Audio(Duration::from_millis(10)), at(0)),
@@ -54,7 +54,7 @@ fn an_item_of_another_meter_is_refused_and_counted_nowhere() {
     let mut other = Meter::new(Ceilings::default());
     let book = PriceBook::shipped();
     meter.item(&book, "deepgram-nova-3").unwrap();
-    let mut call = Tab::default();
+    let mut call = CallCost::default();
     for name in ["polly-generative", "polly-neural"] {
         let foreign = other.item(&book, name).unwrap();
         let usage = Usage::Characters(u64::MAX);
@@ -70,7 +70,7 @@ fn the_last_moment_of_all_is_a_day_too() {
     let mut meter = Meter::new(Ceilings { per_call_usd: None, per_day_usd: Some(dollars(0.01)) });
     let stt = meter.item(&PriceBook::shipped(), "deepgram-nova-3").unwrap();
     let last = Moment::from(Duration::MAX);
-    let charge = meter.charge(&mut Tab::default(), stt, Usage::Audio(Duration::MAX), last).unwrap();
+    let charge = meter.charge(&mut CallCost::default(), stt, Usage::Audio(Duration::MAX), last).unwrap();
     assert!(matches!(charge, Charge::Refused { until: Some(until), .. } if until <= last), "{charge:?}");
 }
 
@@ -83,7 +83,7 @@ proptest! {
         let ceilings = Ceilings { per_call_usd: Some(dollars(per_call)), per_day_usd: Some(dollars(per_day)) };
         let mut meter = Meter::new(ceilings);
         let stt = meter.item(&PriceBook::shipped(), "deepgram-nova-3").unwrap();
-        let mut calls = [Tab::default(); 4];
+        let mut calls = [CallCost::default(); 4];
         let (mut now, mut today, mut all) = (0, Usd::ZERO, Usd::ZERO);
         for (call, ms, hours) in charges {
             if (now + hours * 3_600) / DAY_S > now / DAY_S {
@@ -105,7 +105,7 @@ proptest! {
             prop_assert!(calls[call].spent() <= dollars(per_call) && today <= dollars(per_day));
         }
         prop_assert_eq!(meter.bill().spent, all);
-        prop_assert_eq!(calls.iter().map(Tab::spent).sum::<Usd>(), all);
+        prop_assert_eq!(calls.iter().map(CallCost::spent).sum::<Usd>(), all);
     }
 }
 

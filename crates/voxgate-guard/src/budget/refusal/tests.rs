@@ -31,7 +31,7 @@ fn every_row_has_words_that_are_read_by_it_and_a_source() {
 fn a_provider_that_says_when_is_believed_within_reason() {
     let told = |retry_after| {
         let error = ProviderError { status: 429, retry_after: Some(retry_after), ..ProviderError::default() };
-        let Refusal::Guess { wait } = error.refusal() else { panic!("{retry_after}") };
+        let ProviderRefusal::Guess { wait } = error.refusal() else { panic!("{retry_after}") };
         wait
     };
     let seconds = |seconds| Wait::Told(Duration::from_secs_f64(seconds));
@@ -50,7 +50,7 @@ fn a_provider_that_says_when_is_believed_within_reason() {
         assert_eq!(told(text), wait, "{text}");
     }
     let rate = ProviderError { status: 429, code: "rate_limit_error", message: "", retry_after: Some("3") };
-    assert_eq!(rate.refusal(), Refusal::Transient { cause: Rate, wait: seconds(3.0) });
+    assert_eq!(rate.refusal(), ProviderRefusal::Transient { cause: Rate, wait: seconds(3.0) });
 }
 
 #[test]
@@ -61,27 +61,27 @@ fn a_guess_grows_up_to_an_hour_and_what_is_known_does_not() {
     assert_eq!([1, 9].map(|times| minute.after(times)), [RATE_WINDOW; 2]);
 }
 
-const fn terminal(cause: TerminalCause, lifted: Lifted) -> Refusal {
-    Refusal::Terminal { cause, lifted }
+const fn terminal(cause: TerminalCause, lifted: Lifted) -> ProviderRefusal {
+    ProviderRefusal::Terminal { cause, lifted }
 }
 
-const fn passes(cause: TransientCause) -> Refusal {
+const fn passes(cause: TransientCause) -> ProviderRefusal {
     let wait = match cause {
         Rate => Wait::Window(RATE_WINDOW),
         Daily => Wait::Window(LONGEST_WAIT),
         Concurrency | Overload => Wait::Guess,
     };
-    Refusal::Transient { cause, wait }
+    ProviderRefusal::Transient { cause, wait }
 }
 
-const PAID: Refusal = terminal(Credits, Lifted::Payment);
-const MONTH: Refusal = terminal(Quota, Lifted::NextMonth);
-const CREDITS: Refusal = terminal(Credits, Lifted::NextMonth);
-const ACCOUNT: Refusal = terminal(Account, Lifted::Payment);
-const GUESS: Refusal = Refusal::Guess { wait: Wait::Guess };
+const PAID: ProviderRefusal = terminal(Credits, Lifted::Payment);
+const MONTH: ProviderRefusal = terminal(Quota, Lifted::NextMonth);
+const CREDITS: ProviderRefusal = terminal(Credits, Lifted::NextMonth);
+const ACCOUNT: ProviderRefusal = terminal(Account, Lifted::Payment);
+const GUESS: ProviderRefusal = ProviderRefusal::Guess { wait: Wait::Guess };
 
 /// Status, code, text, and what it means; in the words of the providers, shortened.
-const SAID: [(u16, &str, &str, Refusal); 92] = [
+const SAID: [(u16, &str, &str, ProviderRefusal); 92] = [
     // LiveKit's gateway: the category counts, in the body or in the text, not the type.
     (429, "", "429: no inference credits", CREDITS),
     (429, "", "out of LiveKit Inference credits", CREDITS),
@@ -114,10 +114,10 @@ const SAID: [(u16, &str, &str, Refusal); 92] = [
         1011,
         "NET-0001",
         "Deepgram did not receive audio data or a text message within the timeout window.",
-        Refusal::Other,
+        ProviderRefusal::Other,
     ),
-    (1008, "DATA-0000", "The payload cannot be decoded as audio.", Refusal::Other),
-    (401, "INVALID_AUTH", "Invalid credentials.", Refusal::Other),
+    (1008, "DATA-0000", "The payload cannot be decoded as audio.", ProviderRefusal::Other),
+    (401, "INVALID_AUTH", "Invalid credentials.", ProviderRefusal::Other),
     // AssemblyAI.
     (4002, "", "Insufficient Funds", PAID),
     (4003, "", "This feature is paid-only and requires you to add a credit card.", PAID),
@@ -126,10 +126,10 @@ const SAID: [(u16, &str, &str, Refusal); 92] = [
     (3009, "", "Unauthorized Connection: Too many concurrent sessions", passes(Rate)),
     (3009, "", "Unauthorized Connection: insufficient account balance", PAID),
     (1008, "", "Unauthorized connection: Insufficient account balance, insufficient funds", PAID),
-    (1008, "", "Unauthorized Connection: Missing Authorization header", Refusal::Other),
-    (4029, "", "Client sent audio too fast", Refusal::Other),
-    (4031, "", "Session idle for too long", Refusal::Other),
-    (3005, "", "Session Cancelled: An error occurred", Refusal::Other),
+    (1008, "", "Unauthorized Connection: Missing Authorization header", ProviderRefusal::Other),
+    (4029, "", "Client sent audio too fast", ProviderRefusal::Other),
+    (4031, "", "Session idle for too long", ProviderRefusal::Other),
+    (3005, "", "Session Cancelled: An error occurred", ProviderRefusal::Other),
     // OpenAI: `insufficient_quota` is the type of four codes, and is also a code.
     (429, "credit_balance_exhausted", "You exceeded your current quota", PAID),
     (
@@ -146,12 +146,12 @@ const SAID: [(u16, &str, &str, Refusal); 92] = [
     (401, "account_deactivated", "", ACCOUNT),
     (429, "billing_not_active", "Your account is not active, please check your billing details", ACCOUNT),
     (0, "insufficient_quota", "an `error` event of a realtime session", CREDITS),
-    (0, "invalid_request_error", "an `error` event of a realtime session", Refusal::Other),
+    (0, "invalid_request_error", "an `error` event of a realtime session", ProviderRefusal::Other),
     (429, "rate_limit_exceeded", "Rate limit reached for gpt-5 on tokens per min (TPM): Limit 30000", passes(Rate)),
     (429, "slow_down", "", passes(Rate)),
     (503, "server_is_overloaded", "", passes(Overload)),
-    (401, "insufficient_quota", "", Refusal::Other),
-    (500, "", "rate limit", Refusal::Other),
+    (401, "insufficient_quota", "", ProviderRefusal::Other),
+    (500, "", "rate limit", ProviderRefusal::Other),
     // Anthropic: a spend limit has the type of a rate limit.
     (429, "rate_limit_error", "{'details': {'error_code': 'enforced_spend_limit_reached'}}", MONTH),
     (429, "rate_limit_error", "This request would exceed your account's rate limit.", passes(Rate)),
@@ -162,7 +162,7 @@ const SAID: [(u16, &str, &str, Refusal); 92] = [
         MONTH,
     ),
     (400, "invalid_request_error", "Your credit balance is too low to access the Anthropic API.", PAID),
-    (400, "invalid_request_error", "max_tokens: field required", Refusal::Other),
+    (400, "invalid_request_error", "max_tokens: field required", ProviderRefusal::Other),
     (402, "billing_error", "", PAID),
     (529, "overloaded_error", "Overloaded", passes(Overload)),
     (529, "", "", passes(Overload)),
@@ -174,18 +174,18 @@ const SAID: [(u16, &str, &str, Refusal); 92] = [
     (429, "RESOURCE_EXHAUSTED", "Resource has been exhausted (e.g. check quota).", GUESS),
     (1011, "", "You exceeded your current quota, please check your plan and billing details.", GUESS),
     (403, "BILLING_DISABLED", "This API method requires billing to be enabled.", ACCOUNT),
-    (403, "PERMISSION_DENIED", "The request is missing a valid API key.", Refusal::Other),
+    (403, "PERMISSION_DENIED", "The request is missing a valid API key.", ProviderRefusal::Other),
     (503, "UNAVAILABLE", "The model is overloaded.", passes(Overload)),
     // ElevenLabs answers 401 when the quota is spent, and tells it in a message on an open socket.
     (401, "quota_exceeded", "This request exceeds your quota of 10000. You have 0 credits remaining", MONTH),
     (0, "quota_exceeded", "", MONTH),
-    (401, "", "quota exceeded", Refusal::Other),
+    (401, "", "quota exceeded", ProviderRefusal::Other),
     (429, "too_many_concurrent_requests", "", passes(Concurrency)),
     (429, "concurrent_limit_exceeded", "", passes(Concurrency)),
     (429, "system_busy", "", passes(Overload)),
     (0, "rate_limited", "", passes(Rate)),
     (0, "resource_exhausted", "", GUESS),
-    (0, "session_time_limit_exceeded", "", Refusal::Other),
+    (0, "session_time_limit_exceeded", "", ProviderRefusal::Other),
     // Cartesia.
     (429, "concurrency_limited", "You have exceeded your plan's concurrency limit.", passes(Concurrency)),
     (429, "", "Too many concurrent requests: you have exceeded your plan", passes(Concurrency)),
@@ -201,6 +201,6 @@ const SAID: [(u16, &str, &str, Refusal); 92] = [
     (429, "", "", GUESS),
     (402, "", "", PAID),
     (1013, "", "", passes(Overload)),
-    (1011, "", "internal error", Refusal::Other),
-    (1008, "", "bad token", Refusal::Other),
+    (1011, "", "internal error", ProviderRefusal::Other),
+    (1008, "", "bad token", ProviderRefusal::Other),
 ];

@@ -14,7 +14,7 @@ use super::connection::{Connection, Reader};
 use super::shared::SharedConfig;
 use super::words::{Outcome, kind_of, kind_of_allowance};
 use super::{
-    Allowance, GuardStore, Hold, Holder, LeaseTerm, NotReady, Release, Renewal, Reported, RoomAnswer, RoomClaim,
+    Allowance, Grant, GuardStore, Holder, LeaseTerm, NotReady, Release, Renewal, Reported, RoomAnswer, RoomClaim,
     SLICES, Slot, SlotAnswer, SlotRequest, Spend, Spent, StoreError, Survey, WorkerReport,
 };
 use crate::Name;
@@ -119,9 +119,9 @@ impl PostgresStore {
         self.step_one(TAKE, arguments).await
     }
 
-    /// A step on what is held; the arguments that tell it from every other hold go before `further` ones.
-    async fn step_on(&self, hold: &Hold, call: &str, further: &[Argument<'_>]) -> Result<Columns, StoreError> {
-        let Hold { slot, holder, fence, .. } = hold;
+    /// A step on what is held; the arguments that tell it from every other grant go before `further` ones.
+    async fn step_on(&self, grant: &Grant, call: &str, further: &[Argument<'_>]) -> Result<Columns, StoreError> {
+        let Grant { slot, holder, fence, .. } = grant;
         let own: &[Argument<'_>] = &[
             (&self.namespace(), Type::TEXT),
             (&kind_of(slot), Type::TEXT),
@@ -155,7 +155,7 @@ impl GuardStore for PostgresStore {
         let slot = claim.slot();
         let row = self.take(&slot, &claim.holder, claim.term).await?;
         Ok(match row.outcome()? {
-            Outcome::Granted => RoomAnswer::Granted(row.held()?.into_hold(slot)),
+            Outcome::Granted => RoomAnswer::Granted(row.held()?.into_grant(slot)),
             Outcome::Full => RoomAnswer::Taken { by: row.held()? },
             Outcome::Silent => RoomAnswer::NotReady(NotReady::Silent),
             Outcome::Starting => RoomAnswer::NotReady(NotReady::Starting { since: row.time("a")? }),
@@ -169,16 +169,16 @@ impl GuardStore for PostgresStore {
         let slot = request.slot();
         let row = self.take(&slot, &request.holder, request.term).await?;
         Ok(match row.outcome()? {
-            Outcome::Granted => SlotAnswer::Granted(row.held()?.into_hold(slot)),
+            Outcome::Granted => SlotAnswer::Granted(row.held()?.into_grant(slot)),
             Outcome::Full => SlotAnswer::Full { used: row.u32("used")?, first: row.held()? },
             _ => return Err(row.unexpected_outcome()),
         })
     }
 
-    async fn renew(&self, hold: &Hold, term: LeaseTerm) -> Result<Renewal, StoreError> {
+    async fn renew(&self, grant: &Grant, term: LeaseTerm) -> Result<Renewal, StoreError> {
         self.config.check(term)?;
-        let row = self.step_on(hold, RENEW, &[(&us(term.get()), Type::INT8)]).await?;
-        Ok(match (row.outcome()?, &hold.slot) {
+        let row = self.step_on(grant, RENEW, &[(&us(term.get()), Type::INT8)]).await?;
+        Ok(match (row.outcome()?, &grant.slot) {
             (Outcome::Renewed, _) => Renewal::Renewed { expires: row.time("a")? },
             (Outcome::Lost, Slot::Room(_)) if row.has("fence") => Renewal::Lost { to: Some(row.held()?) },
             (Outcome::Lost, _) => Renewal::Lost { to: None },
@@ -186,8 +186,8 @@ impl GuardStore for PostgresStore {
         })
     }
 
-    async fn release(&self, hold: &Hold) -> Result<Release, StoreError> {
-        let released = self.step_on(hold, RELEASE, &[]).await?.flag("released")?;
+    async fn release(&self, grant: &Grant) -> Result<Release, StoreError> {
+        let released = self.step_on(grant, RELEASE, &[]).await?.flag("released")?;
         Ok(if released { Release::Released } else { Release::NotHeld })
     }
 

@@ -5,7 +5,9 @@ use tokio_postgres::types::FromSql;
 
 use crate::Name;
 use crate::store::words::{LEASE, MONTH, Outcome, RATE, ROOM};
-use crate::store::{Fence, Held, StoreError, StoreTime, Survey, Token, Usage, UsageKind, WorkerState, WorkerView};
+use crate::store::{
+    Fence, HeldSlot, LimitKind, ResourceUsage, StoreError, StoreTime, Survey, Token, WorkerState, WorkerView,
+};
 
 /// A row, read by name.
 pub(super) struct Columns(pub(super) Row);
@@ -64,9 +66,9 @@ impl Columns {
     }
 
     /// A row of `holds`.
-    pub(super) fn held(&self) -> Result<Held, StoreError> {
+    pub(super) fn held(&self) -> Result<HeldSlot, StoreError> {
         let token = self.text("token")?;
-        Ok(Held {
+        Ok(HeldSlot {
             name: self.name("name")?,
             by: self.name("owner")?,
             session: self.optional_name("session")?,
@@ -109,7 +111,7 @@ pub(super) fn survey(
     Ok(survey.sorted())
 }
 
-fn usage(row: &Columns, leases: &[Held], slices: &[Columns]) -> Result<Usage, StoreError> {
+fn usage(row: &Columns, leases: &[HeldSlot], slices: &[Columns]) -> Result<ResourceUsage, StoreError> {
     let (resource, kind, key) = (row.name("name")?, row.text("kind")?, row.text("key")?);
     let (used, frees_at) = if kind == LEASE {
         let held = || leases.iter().filter(|held| held.name == resource);
@@ -122,14 +124,14 @@ fn usage(row: &Columns, leases: &[Held], slices: &[Columns]) -> Result<Usage, St
         }
     };
     let kind = kind_of_budget(kind).ok_or_else(|| unexpected(kind))?;
-    Ok(Usage { resource, kind, now: used, peak_7_days: row.u64("peak")?, limit: row.u64("n")?, frees_at })
+    Ok(ResourceUsage { resource, kind, now: used, peak_7_days: row.u64("peak")?, limit: row.u64("n")?, frees_at })
 }
 
-fn kind_of_budget(kind: &str) -> Option<UsageKind> {
+fn kind_of_budget(kind: &str) -> Option<LimitKind> {
     match kind.split_once(':') {
-        None if kind == LEASE => Some(UsageKind::Concurrent),
-        None if kind == MONTH => Some(UsageKind::Monthly),
-        Some((RATE, per_us)) => Some(UsageKind::Sliding { per_us: per_us.parse().ok()? }),
+        None if kind == LEASE => Some(LimitKind::Concurrent),
+        None if kind == MONTH => Some(LimitKind::Monthly),
+        Some((RATE, per_us)) => Some(LimitKind::Sliding { per_us: per_us.parse().ok()? }),
         _ => None,
     }
 }

@@ -19,7 +19,7 @@ use super::connection::{Connection, Reader};
 use super::shared::SharedConfig;
 use super::words::{MONTHLY, Outcome, SLIDING, USAGE, kind_of, kind_of_allowance};
 use super::{
-    Allowance, GuardStore, Hold, Holder, LeaseTerm, NotReady, Release, Renewal, Reported, RoomAnswer, RoomClaim,
+    Allowance, Grant, GuardStore, Holder, LeaseTerm, NotReady, Release, Renewal, Reported, RoomAnswer, RoomClaim,
     SLICES, Slot, SlotAnswer, SlotRequest, Spend, Spent, StoreError, StoreTime, Survey, WorkerReport,
 };
 use crate::Name;
@@ -184,7 +184,7 @@ impl GuardStore for RedisStore {
         let slot = claim.slot();
         let reply = self.take(&slot, &claim.holder, claim.term).await?;
         Ok(match reply.outcome()? {
-            Outcome::Granted => RoomAnswer::Granted(reply.held(1)?.into_hold(slot)),
+            Outcome::Granted => RoomAnswer::Granted(reply.held(1)?.into_grant(slot)),
             Outcome::Full => RoomAnswer::Taken { by: reply.held(2)? },
             Outcome::Silent => RoomAnswer::NotReady(NotReady::Silent),
             Outcome::Starting => RoomAnswer::NotReady(NotReady::Starting { since: reply.time(1)? }),
@@ -199,22 +199,22 @@ impl GuardStore for RedisStore {
         let slot = request.slot();
         let reply = self.take(&slot, &request.holder, request.term).await?;
         Ok(match reply.outcome()? {
-            Outcome::Granted => SlotAnswer::Granted(reply.held(1)?.into_hold(slot)),
+            Outcome::Granted => SlotAnswer::Granted(reply.held(1)?.into_grant(slot)),
             Outcome::Full => SlotAnswer::Full { used: reply.number(1)?, first: reply.held(2)? },
             Outcome::Recovering => SlotAnswer::Recovering { until: reply.time(1)? },
             _ => return Err(reply.unexpected()),
         })
     }
 
-    async fn renew(&self, hold: &Hold, term: LeaseTerm) -> Result<Renewal, StoreError> {
+    async fn renew(&self, grant: &Grant, term: LeaseTerm) -> Result<Renewal, StoreError> {
         self.config.check(term)?;
         let reply: Reply = self
             .step(&RENEW, |script, link| {
-                self.hold(script, link, &hold.slot, &hold.holder.owner, term);
-                script.arg(reply::member(hold));
+                self.hold(script, link, &grant.slot, &grant.holder.owner, term);
+                script.arg(reply::member(grant));
             })
             .await?;
-        match (reply.outcome()?, &hold.slot) {
+        match (reply.outcome()?, &grant.slot) {
             (Outcome::Renewed, _) => Ok(Renewal::Renewed { expires: reply.time(1)? }),
             (Outcome::Lost, Slot::Room(_)) if reply.has(1) => Ok(Renewal::Lost { to: Some(reply.held(1)?) }),
             (Outcome::Lost, _) => Ok(Renewal::Lost { to: None }),
@@ -222,14 +222,14 @@ impl GuardStore for RedisStore {
         }
     }
 
-    async fn release(&self, hold: &Hold) -> Result<Release, StoreError> {
+    async fn release(&self, grant: &Grant) -> Result<Release, StoreError> {
         let released: u8 = self
             .step(&RELEASE, |script, _| {
-                script.key(self.pool_key(&hold.slot));
-                if let Slot::Room(_) = hold.slot {
-                    script.key(self.key("busy", &hold.holder.owner.key()));
+                script.key(self.pool_key(&grant.slot));
+                if let Slot::Room(_) = grant.slot {
+                    script.key(self.key("busy", &grant.holder.owner.key()));
                 }
-                script.arg(reply::member(hold));
+                script.arg(reply::member(grant));
             })
             .await?;
         Ok(if released == 1 { Release::Released } else { Release::NotHeld })

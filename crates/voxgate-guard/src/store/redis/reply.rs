@@ -4,7 +4,7 @@ use ::redis::{FromRedisValue, ParsingError, Value};
 
 use crate::Name;
 use crate::store::words::Outcome;
-use crate::store::{Fence, Held, Hold, Holder, StoreError, StoreTime, Token};
+use crate::store::{Fence, Grant, HeldSlot, Holder, StoreError, StoreTime, Token};
 
 /// A script's reply: a word, and its fields.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl Reply {
     }
 
     /// A member, and its expiry after it.
-    pub(super) fn held(&self, at: usize) -> Result<Held, StoreError> {
+    pub(super) fn held(&self, at: usize) -> Result<HeldSlot, StoreError> {
         held(self.text(at).ok_or_else(|| self.unexpected())?, self.time(at + 1)?)
     }
 
@@ -64,18 +64,18 @@ pub(super) fn tail(holder: &Holder, name: &Name) -> String {
     format!("{}\0{session}\0{name}", holder.owner)
 }
 
-/// A member of a pool: a hold as the script wrote it down. Another fence is another member.
-pub(super) fn member(hold: &Hold) -> String {
-    let Hold { fence, since, holder, slot, .. } = hold;
+/// A member of a pool: a grant as the script wrote it down. Another fence is another member.
+pub(super) fn member(grant: &Grant) -> String {
+    let Grant { fence, since, holder, slot, .. } = grant;
     format!("{}\0{}\0{}\0{}", fence.0, since.0, holder.token.0, tail(holder, slot.name()))
 }
 
-pub(super) fn held(member: &str, expires: StoreTime) -> Result<Held, StoreError> {
+pub(super) fn held(member: &str, expires: StoreTime) -> Result<HeldSlot, StoreError> {
     let parts: Vec<&str> = member.split('\0').collect();
     let wrong = || unexpected(&format!("{member:?}"));
     let number = |text: &str| text.parse().map_err(|_| wrong());
     let [fence, since, token, owner, session, room] = parts[..] else { return Err(wrong()) };
-    Ok(Held {
+    Ok(HeldSlot {
         name: name(room)?,
         by: name(owner)?,
         session: (!session.is_empty()).then(|| name(session)).transpose()?,

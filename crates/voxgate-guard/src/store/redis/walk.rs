@@ -13,7 +13,7 @@ use crate::store::calendar::day_of;
 use crate::store::window::{PEAK_DAYS, Window};
 use crate::store::words::{LEASE, MONTH, RATE, ROOM, USAGE};
 use crate::store::{
-    Allowance, Held, RateWindow, StoreError, StoreTime, Survey, Usage, UsageKind, WorkerState, WorkerView,
+    Allowance, HeldSlot, LimitKind, RateWindow, ResourceUsage, StoreError, StoreTime, Survey, WorkerState, WorkerView,
 };
 
 impl RedisStore {
@@ -122,7 +122,7 @@ impl Walked {
         Ok(Self { rooms, leases, workers, budgets, ..self })
     }
 
-    fn held(&self, pools: &[Members]) -> Result<Vec<Held>, StoreError> {
+    fn held(&self, pools: &[Members]) -> Result<Vec<HeldSlot>, StoreError> {
         pools.iter().flatten().map(|(member, ends)| held(member, StoreTime(*ends as u64))).collect()
     }
 
@@ -134,7 +134,7 @@ impl Walked {
             .collect()
     }
 
-    fn usage(&self, leases: &[Held], keys: &Keys) -> Result<Vec<Usage>, StoreError> {
+    fn usage(&self, leases: &[HeldSlot], keys: &Keys) -> Result<Vec<ResourceUsage>, StoreError> {
         let read = self.budgets.iter().zip(&keys.budgets).filter(|(fields, _)| !fields.is_empty());
         read.map(|(fields, key)| usage(fields, key, leases, self.now)).collect()
     }
@@ -166,7 +166,12 @@ fn worker(fields: &HashMap<String, String>, busy: u32) -> Result<WorkerView, Sto
     })
 }
 
-fn usage(fields: &HashMap<String, String>, key: &str, leases: &[Held], now: StoreTime) -> Result<Usage, StoreError> {
+fn usage(
+    fields: &HashMap<String, String>,
+    key: &str,
+    leases: &[HeldSlot],
+    now: StoreTime,
+) -> Result<ResourceUsage, StoreError> {
     let wrong = || unexpected(&format!("{key}: {fields:?}"));
     let number = |name: &str| fields.get(name).and_then(|text| text.parse::<u64>().ok()).ok_or_else(wrong);
     let numbered = |prefix: &str| -> Vec<(u64, u64)> {
@@ -178,16 +183,16 @@ fn usage(fields: &HashMap<String, String>, key: &str, leases: &[Held], now: Stor
     let peaks = numbered("d:").into_iter().filter(|(day, _)| day.saturating_add(PEAK_DAYS) > day_of(now.0));
     let peak_7_days = peaks.map(|(_, peak)| peak).max().unwrap_or(0);
     if key.starts_with("usage:") {
-        let held: Vec<&Held> = leases.iter().filter(|held| held.name == resource).collect();
+        let held: Vec<&HeldSlot> = leases.iter().filter(|held| held.name == resource).collect();
         let frees_at = held.iter().map(|held| held.expires).min();
-        let (kind, used, limit) = (UsageKind::Concurrent, held.len() as u64, number("of")?);
-        return Ok(Usage { resource, kind, now: used, peak_7_days, limit, frees_at });
+        let (kind, used, limit) = (LimitKind::Concurrent, held.len() as u64, number("of")?);
+        return Ok(ResourceUsage { resource, kind, now: used, peak_7_days, limit, frees_at });
     }
     let allowance = allowance(key, number("n")?).ok_or_else(wrong)?;
     let mut window = Window::of(numbered("s:"));
     let used = window.used(allowance, now);
     let (limit, frees_at) = (allowance.n(), window.frees_at(allowance));
-    Ok(Usage { resource, kind: allowance.into(), now: used, peak_7_days, limit, frees_at })
+    Ok(ResourceUsage { resource, kind: allowance.into(), now: used, peak_7_days, limit, frees_at })
 }
 
 fn allowance(key: &str, n: u64) -> Option<Allowance> {

@@ -6,7 +6,8 @@ use std::num::NonZeroU32;
 use crate::Name;
 use crate::store::window::{Peaks, Window};
 use crate::store::{
-    Allowance, Fence, Held, Hold, Holder, Origin, Slot, StoreTime, Usage, UsageKind, WorkerReport, WorkerView,
+    Allowance, Fence, Grant, HeldSlot, Holder, LimitKind, Origin, ResourceUsage, Slot, StoreTime, WorkerReport,
+    WorkerView,
 };
 
 /// A slot that is held.
@@ -46,19 +47,27 @@ pub(super) fn is_held(rooms: &HashMap<Name, Box<Holding>>, room: &Name, by: &Nam
 }
 
 impl Holding {
-    pub(super) fn is(&self, hold: &Hold) -> bool {
-        self.fence == hold.fence && self.holder == hold.holder
+    pub(super) fn is(&self, grant: &Grant) -> bool {
+        self.fence == grant.fence && self.holder == grant.holder
     }
 
-    pub(super) fn hold(&self, slot: Slot) -> Hold {
+    pub(super) fn grant(&self, slot: Slot) -> Grant {
         let (fence, since, expires) = (self.fence, self.since, self.expires);
-        Hold { slot, holder: self.holder.clone(), fence, since, expires, origin: Origin::Store }
+        Grant { slot, holder: self.holder.clone(), fence, since, expires, origin: Origin::Store }
     }
 
-    pub(super) fn held(&self, name: &Name) -> Held {
+    pub(super) fn held(&self, name: &Name) -> HeldSlot {
         let Holder { owner, token, session } = &self.holder;
         let (fence, since, expires) = (self.fence, self.since, self.expires);
-        Held { name: name.clone(), by: owner.clone(), session: session.clone(), fence, token: *token, since, expires }
+        HeldSlot {
+            name: name.clone(),
+            by: owner.clone(),
+            session: session.clone(),
+            fence,
+            token: *token,
+            since,
+            expires,
+        }
     }
 }
 
@@ -71,10 +80,10 @@ impl Pool {
         u32::try_from(self.holdings.len()).unwrap_or(u32::MAX)
     }
 
-    pub(super) fn usage(&mut self, name: &Name, now: StoreTime) -> Usage {
-        Usage {
+    pub(super) fn usage(&mut self, name: &Name, now: StoreTime) -> ResourceUsage {
+        ResourceUsage {
             resource: name.clone(),
-            kind: UsageKind::Concurrent,
+            kind: LimitKind::Concurrent,
             now: u64::from(self.used()),
             peak_7_days: self.peaks.highest(now),
             limit: u64::from(self.of.get()),
@@ -88,8 +97,8 @@ impl Budget {
         Self { allowance, window: Window::default(), peaks: Peaks::default() }
     }
 
-    pub(super) fn usage(&mut self, name: &Name, now: StoreTime) -> Usage {
-        Usage {
+    pub(super) fn usage(&mut self, name: &Name, now: StoreTime) -> ResourceUsage {
+        ResourceUsage {
             resource: name.clone(),
             kind: self.allowance.into(),
             now: self.window.used(self.allowance, now),

@@ -73,7 +73,7 @@ pub struct Holder {
 
 /// A slot that was granted for a term.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hold {
+pub struct Grant {
     /// The slot.
     pub slot: Slot,
     /// Its holder.
@@ -88,7 +88,7 @@ pub struct Hold {
     pub origin: Origin,
 }
 
-/// Which store granted a hold.
+/// Which store gave a grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
@@ -98,9 +98,9 @@ pub enum Origin {
     Fallback,
 }
 
-/// A hold, as others see it.
+/// A slot that is held, as others see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Held {
+pub struct HeldSlot {
     /// The room or resource.
     pub name: Name,
     /// Its owner.
