@@ -42,7 +42,7 @@ async fn main() -> anyhow::Result<()> {
     let store = Arc::new(MemoryStore::new());
     let (_present, Claim::Claimed(_room)) = claim(&store, "worker-1").await? else { bail!("the room is taken") };
     let (_, second) = claim(&store, "worker-2").await?;
-    println!("   [worker-2 asks for the same room: {}]", verdict(&second));
+    println!("   [worker-2 asks for the same room: {second}]");
 
     let engine = StageEngine::start(1)?;
     // The microphone is published, and again after a hiccup: still one session, one stream, one bill.
@@ -51,7 +51,7 @@ async fn main() -> anyhow::Result<()> {
         bail!("a new track must start")
     };
     let GateStage { mic, playback, control, mut events } = engine.open(StageOptions::default())?;
-    println!("   [the microphone is published again: {:?}]", tracks.subscribed("TR_2", engine.clock().now()));
+    println!("   [the microphone is published again: {}]", tracks.subscribed("TR_2", engine.clock().now()));
 
     let (speaker, orders) = mpsc::channel(16);
     let room = match microphone {
@@ -166,7 +166,7 @@ impl Agent {
         let usage = Usage::Audio(span.duration());
         match self.meter.charge(&mut self.call, self.stt, usage, self.clock.now())? {
             Charge::Counted(_) => self.to_stt.try_send((samples, span)).context("speech-to-text is behind"),
-            refused => bail!("the call costs too much: {refused:?}"),
+            refused => bail!("{refused}"),
         }
     }
 
@@ -195,7 +195,7 @@ impl Agent {
         if let refused @ Charge::Refused { .. } =
             self.meter.charge(&mut self.call, self.tts, characters, self.clock.now())?
         {
-            bail!("the call costs too much: {refused:?}");
+            bail!("{refused}");
         }
         println!("agent  {text}");
         let voice = speak(text).await?;
@@ -297,13 +297,6 @@ async fn claim(store: &Arc<MemoryStore>, worker: &str) -> anyhow::Result<(Presen
     let guard = DispatchGuard::new(Arc::clone(store), policy);
     let presence = guard.present(WorkerState::Ready).await?;
     Ok((presence, guard.claim(&Name::new("call-17")?, None).await))
-}
-
-fn verdict(claim: &Claim) -> String {
-    match claim {
-        Claim::Held { by, .. } => format!("refused, {} has it", by.by),
-        other => format!("{other:?}"),
-    }
 }
 
 enum Microphone {

@@ -1,7 +1,12 @@
 //! The clock of guards and stages: time since a start of the caller's choice.
 
+use std::fmt::{self, Display, Formatter};
 use std::ops::Add;
 use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use crate::duration_text;
 
 /// An instant: the time since a start of the caller's choice, the same for all calls to one guard.
 ///
@@ -30,6 +35,19 @@ impl Moment {
     /// The time since the start.
     pub const fn since_start(self) -> Duration {
         self.0
+    }
+}
+
+/// The time since the start, as text: `12.5s`.
+impl Display for Moment {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.pad(&duration_text::text(self.0))
+    }
+}
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        duration_text::serialize(&self.0, serializer)
     }
 }
 

@@ -1,12 +1,16 @@
 //! Dispatch of one agent to a room: a claim is a lease on the room, which one worker holds.
 
+use std::fmt::{self, Display, Formatter};
 use std::num::NonZeroU32;
 use std::sync::Arc;
+
+use serde::Serialize;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::Name;
+use super::answer::{GuardAnswer, RetryAt};
 use super::lease::Lease;
 use super::store::{
     GuardStore, HeldSlot, Holder, LeaseTerm, NotReady, Reported, RoomAnswer, RoomClaim, StoreError, StoreTime, Token,
@@ -64,7 +68,8 @@ pub struct DispatchGuard<S> {
 }
 
 /// The answer to a claim.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Claim {
     /// The room is this worker's, until the lease is dropped or lost.
     Claimed(Lease),
@@ -89,7 +94,8 @@ pub enum Claim {
 }
 
 /// How a name that is held relates to the one that was asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NameUse {
     /// The same session: the other job serves these very users.
     SameSession,
@@ -103,7 +109,8 @@ pub enum NameUse {
 }
 
 /// Why a claim is neither granted nor refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ClaimDoubt {
     /// The store failed twice. A claim that it may have granted expires with its term.
     Store(StoreError),
@@ -151,6 +158,73 @@ impl<S: GuardStore> DispatchGuard<S> {
             Ok(RoomAnswer::AtCapacity { busy, capacity }) => Claim::AtCapacity { busy, capacity },
             Ok(RoomAnswer::Recovering { until }) => Claim::Indeterminate(ClaimDoubt::Recovering { until }),
             Err(error) => Claim::Indeterminate(ClaimDoubt::Store(error)),
+        }
+    }
+}
+
+impl GuardAnswer for Claim {
+    fn is_refusal(&self) -> bool {
+        !matches!(self, Self::Claimed(_))
+    }
+
+    fn retry_at(&self) -> Option<RetryAt> {
+        match self {
+            Self::Held { by, .. } => Some(RetryAt::StoreTime(by.expires)),
+            Self::Indeterminate(doubt) => doubt.retry_at(),
+            Self::Claimed(_) | Self::NotReady(_) | Self::AtCapacity { .. } => None,
+        }
+    }
+}
+
+impl Display for Claim {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Claimed(lease) => write!(f, "the room {} is this worker's", lease.name()),
+            Self::Held { by, name } => {
+                write!(f, "{} has the room {} until {} unless it renews; {name}", by.by, by.name, by.expires)
+            }
+            Self::NotReady(why) => write!(f, "{why}"),
+            Self::AtCapacity { busy, capacity } => write!(
+                f,
+                "this worker has {busy} of {capacity} rooms; leave the room to another, or raise `WorkerPolicy::capacity`"
+            ),
+            Self::Indeterminate(doubt) => write!(f, "{doubt}"),
+        }
+    }
+}
+
+impl GuardAnswer for ClaimDoubt {
+    fn is_refusal(&self) -> bool {
+        true
+    }
+
+    fn retry_at(&self) -> Option<RetryAt> {
+        match self {
+            Self::Store(error) => error.retry_at(),
+            Self::Recovering { until } => Some(RetryAt::StoreTime(*until)),
+        }
+    }
+}
+
+impl Display for ClaimDoubt {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(error) => write!(f, "the room counts as taken, as nobody knows: {error}"),
+            Self::Recovering { until } => {
+                write!(f, "the store lost its state, and lets former holders renew; claim again at {until}")
+            }
+        }
+    }
+}
+
+impl Display for NameUse {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SameSession => f.write_str("it serves this very session: leave the room to it"),
+            Self::Reused { earlier } => {
+                write!(f, "that is for the earlier session {earlier}: give each call a name of its own")
+            }
+            Self::Unknown => f.write_str("leave the room to it, or give each call a name of its own"),
         }
     }
 }

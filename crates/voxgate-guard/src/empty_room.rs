@@ -1,9 +1,11 @@
 //! Idle timeout of an agent that is alone in a room that is billed.
 
+use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::answer::{GuardAnswer, RetryAt};
 use voxgate_base::Moment;
 use voxgate_base::duration_text;
 
@@ -44,13 +46,15 @@ impl Default for EmptyRoomPolicy {
 }
 
 /// Whether people are in the room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Occupancy {
     /// At least one person is.
     Occupied,
     /// No person is: leave after this time unless one joins.
     Leave {
         /// How long to wait; zero is at once.
+        #[serde(serialize_with = "duration_text::serialize")]
         after: Duration,
         /// Since when the agent is alone.
         alone_since: Moment,
@@ -88,6 +92,35 @@ impl EmptyRoomGuard {
             State::Deserted { since } => (since, self.policy.return_within),
         };
         Occupancy::Leave { after: wait.saturating_sub(at.since(since)), alone_since: since }
+    }
+}
+
+impl GuardAnswer for Occupancy {
+    fn is_refusal(&self) -> bool {
+        matches!(self, Self::Leave { .. })
+    }
+
+    /// When the wait for people is over; `None` if it is.
+    fn retry_at(&self) -> Option<RetryAt> {
+        match self {
+            Self::Leave { after, .. } if !after.is_zero() => Some(RetryAt::After(*after)),
+            Self::Leave { .. } | Self::Occupied => None,
+        }
+    }
+}
+
+impl Display for Occupancy {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Occupied => f.write_str("people are in the room"),
+            Self::Leave { after, alone_since } if after.is_zero() => {
+                write!(f, "nobody has been in the room since {alone_since}; leave it")
+            }
+            Self::Leave { after, alone_since } => {
+                let after = duration_text::text(*after);
+                write!(f, "nobody has been in the room since {alone_since}; leave it in {after} unless somebody joins")
+            }
+        }
     }
 }
 

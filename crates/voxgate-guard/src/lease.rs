@@ -1,6 +1,9 @@
 //! Leases: holds that a heartbeat renews until they are dropped.
 
+use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
+
+use serde::Serialize;
 
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -26,7 +29,8 @@ pub struct Lease {
 type Ended = oneshot::Sender<Result<Release, StoreError>>;
 
 /// Whether a lease is still held.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LeaseState {
     /// Held, as far as this process can know.
     Held,
@@ -35,7 +39,8 @@ pub enum LeaseState {
 }
 
 /// How a lease was lost.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Loss {
     /// It had expired in the store, for instance because this process was suspended.
     Ended {
@@ -107,6 +112,36 @@ impl Lease {
             return Ok(Release::NotHeld);
         }
         answered.await.unwrap_or(Ok(Release::NotHeld))
+    }
+}
+
+/// As what was granted.
+impl Serialize for Lease {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.grant.serialize(serializer)
+    }
+}
+
+impl Display for Loss {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ended { to: None } => {
+                f.write_str("the lease had expired in the store; stop the work that it protects")
+            }
+            Self::Ended { to: Some(to) } => {
+                write!(
+                    f,
+                    "the lease had expired in the store, and {} has it now; stop the work that it protects",
+                    to.by
+                )
+            }
+            Self::Silence { last: None } => {
+                f.write_str("no renewal came through within the term; stop the work that the lease protects")
+            }
+            Self::Silence { last: Some(error) } => {
+                write!(f, "no renewal came through within the term; stop the work that the lease protects ({error})")
+            }
+        }
     }
 }
 

@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod answer;
 pub mod budget;
 #[cfg(feature = "tokio")]
 mod dispatch;
@@ -22,6 +23,7 @@ pub mod store;
 mod track;
 mod why;
 
+pub use answer::{GuardAnswer, RetryAt};
 #[cfg(feature = "tokio")]
 pub use dispatch::{Claim, ClaimDoubt, DispatchGuard, NameUse, Presence, WorkerPolicy};
 pub use empty_room::{EmptyRoomGuard, EmptyRoomPolicy, Occupancy};

@@ -1,11 +1,13 @@
 //! Loop detection: whether a sequence of events ends in repetitions of one cycle.
 
 use std::collections::VecDeque;
+use std::fmt::{self, Display, Formatter};
 use std::num::NonZeroU8;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::answer::{GuardAnswer, RetryAt};
 use voxgate_base::Moment;
 use voxgate_base::duration_text;
 
@@ -57,13 +59,14 @@ impl Default for LoopPolicy {
 }
 
 /// A loop: the end of the sequence is copies of one cycle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Cycle {
     /// Signatures in it; the shortest that fits.
     pub len: usize,
     /// How many copies were asked for and found.
     pub repeats: usize,
     /// From the first signature of the first copy to the last of the last.
+    #[serde(serialize_with = "duration_text::serialize")]
     pub took: Duration,
 }
 
@@ -104,6 +107,24 @@ impl<S: PartialEq> LoopDetector<S> {
         let took = at.since(self.tail[first].1);
         let repeated = self.matches[len - 1] as usize >= (repeats - 1) * len;
         (repeated && took <= self.policy.window).then_some(Cycle { len, repeats, took })
+    }
+}
+
+impl GuardAnswer for Cycle {
+    fn is_refusal(&self) -> bool {
+        true
+    }
+
+    fn retry_at(&self) -> Option<RetryAt> {
+        None
+    }
+}
+
+impl Display for Cycle {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { len, repeats, took } = self;
+        let took = duration_text::text(*took);
+        write!(f, "a cycle of {len} came {repeats} times within {took}; do something else, or stop")
     }
 }
 

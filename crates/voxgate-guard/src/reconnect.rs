@@ -1,11 +1,13 @@
 //! Reconnects of an application to its room: exponential backoff, and a circuit breaker against loops.
 
 use std::collections::VecDeque;
+use std::fmt::{self, Display, Formatter};
 use std::num::NonZeroU8;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::answer::{GuardAnswer, RetryAt};
 use super::{Cycle, LoopDetector, LoopPolicy};
 use voxgate_base::duration_text;
 use voxgate_base::{Moment, backoff};
@@ -78,7 +80,8 @@ impl Default for ReconnectPolicy {
 }
 
 /// Why a session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum DisconnectCause {
     /// Another participant joined under the same identity. Terminal: reconnecting would disconnect that one.
@@ -109,12 +112,14 @@ impl DisconnectCause {
 }
 
 /// The ruling on a reconnect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ReconnectRuling {
     /// Reconnect after this time; then report [`opened`](ReconnectGuard::opened), or
     /// [`closed`](ReconnectGuard::closed) if it fails.
     Reconnect {
         /// How long to wait.
+        #[serde(serialize_with = "duration_text::serialize")]
         after: Duration,
     },
     /// Do not reconnect: the session before is not closed, or a reconnect is under way.
@@ -132,7 +137,8 @@ pub enum ReconnectRuling {
 }
 
 /// Why an application should not reconnect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ReconnectStop {
     /// The cause is terminal: reconnecting cannot help.
     Terminal(DisconnectCause),
@@ -249,6 +255,59 @@ impl ReconnectGuard {
         self.recent.clear();
         self.cycles.reset();
         self.stopped = self.stopped.filter(|ruling| matches!(ruling, ReconnectRuling::Stop { until: None, .. }));
+    }
+}
+
+impl GuardAnswer for ReconnectRuling {
+    fn is_refusal(&self) -> bool {
+        !matches!(self, Self::Reconnect { .. })
+    }
+
+    fn retry_at(&self) -> Option<RetryAt> {
+        match self {
+            Self::Stop { until, .. } => until.map(RetryAt::Moment),
+            Self::Reconnect { .. } | Self::StillOpen { .. } => None,
+        }
+    }
+}
+
+impl Display for ReconnectRuling {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reconnect { after } => write!(f, "reconnect in {}", duration_text::text(*after)),
+            Self::StillOpen { since } => {
+                write!(f, "a session is open or under way since {since}; report it closed before another is opened")
+            }
+            Self::Stop { why, until: Some(until) } => write!(f, "{why}; do not reconnect before {until}"),
+            Self::Stop { why, until: None } => write!(f, "{why}; do not reconnect to this session of the room"),
+        }
+    }
+}
+
+impl Display for ReconnectStop {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Terminal(cause) => write!(f, "after {cause} a reconnect cannot help"),
+            Self::SameCause { cause, times } => write!(f, "{times} reconnects after {cause} are a loop"),
+            Self::AnyCause { times } => write!(f, "{times} reconnects within the window are a loop"),
+            Self::Cycle(cycle) => write!(f, "{cycle}"),
+        }
+    }
+}
+
+impl Display for DisconnectCause {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::DuplicateIdentity => "a join of another participant as this one",
+            Self::ParticipantRemoved => "a removal of the participant",
+            Self::RoomDeleted => "a deletion of the room",
+            Self::Expired => "the end of the token or the room",
+            Self::ServerShutdown => "a shutdown of the server",
+            Self::SignalLost => "a lost connection",
+            Self::MediaFailed => "a failure of media",
+            Self::JoinFailed => "a failure to join",
+            Self::Other(number) => return write!(f, "cause {number}"),
+        })
     }
 }
 

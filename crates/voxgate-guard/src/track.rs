@@ -1,11 +1,13 @@
 //! Whether a subscribed track starts a new session or goes on with the one there is.
 
 use std::collections::VecDeque;
+use std::fmt::{self, Display, Formatter};
 use std::num::NonZeroU8;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::answer::{GuardAnswer, RetryAt};
 use voxgate_base::Moment;
 use voxgate_base::duration_text;
 
@@ -64,11 +66,12 @@ impl Default for TrackPolicy {
 }
 
 /// A session of the participant, counted from 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct SessionId(pub u64);
 
 /// What to do with a track that was subscribed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TrackRuling {
     /// Start this session with it.
     Start(SessionId),
@@ -173,6 +176,38 @@ impl<T: PartialEq> TrackGuard<T> {
             self.recent.pop_front();
         }
         self.recent.len()
+    }
+}
+
+impl GuardAnswer for TrackRuling {
+    fn is_refusal(&self) -> bool {
+        matches!(self, Self::Frozen { .. })
+    }
+
+    fn retry_at(&self) -> Option<RetryAt> {
+        match self {
+            Self::Frozen { until, .. } => Some(RetryAt::Moment(*until)),
+            Self::Start(_) | Self::Reuse(_) => None,
+        }
+    }
+}
+
+impl Display for TrackRuling {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start(session) => write!(f, "start session {}", session.0),
+            Self::Reuse(session) => write!(f, "feed the track to session {}", session.0),
+            Self::Frozen { session, subscriptions, until } => {
+                write!(
+                    f,
+                    "{subscriptions} subscriptions within the window are a cascade: no new session until {until}; "
+                )?;
+                match session {
+                    Some(session) => write!(f, "feed the track to session {}", session.0),
+                    None => f.write_str("ask again then"),
+                }
+            }
+        }
     }
 }
 

@@ -7,9 +7,12 @@ mod transcript;
 pub use policy::MisfirePolicy;
 pub use transcript::{Heard, Misfire, Transcript};
 
+use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
-use crate::{Moment, backoff};
+use serde::Serialize;
+
+use crate::{Moment, backoff, duration_text};
 use transcript::Listener;
 
 /// A circuit breaker: counts misfires in a row and stops audio to speech-to-text when there are too many.
@@ -55,7 +58,7 @@ pub struct MisfireGuard {
 }
 
 /// How often each cause occurred.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct MisfireCounts {
     /// [`Misfire::Empty`].
     pub empty: u32,
@@ -72,7 +75,8 @@ pub struct MisfireCounts {
 }
 
 /// The state of the circuit breaker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Breaker {
     /// Everything passes.
     Closed,
@@ -91,7 +95,8 @@ pub enum Breaker {
 }
 
 /// An onset, which may open the gate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Onset {
     /// Clear speech, by the gate's own evidence.
     Clear,
@@ -100,7 +105,8 @@ pub enum Onset {
 }
 
 /// Whether an onset may go to speech-to-text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum MisfireRuling {
     /// It may: the breaker is closed.
     Pass,
@@ -114,7 +120,8 @@ pub enum MisfireRuling {
 }
 
 /// A change of the breaker, with its evidence.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum BreakerEvent {
     /// It was closed and opened.
@@ -144,6 +151,7 @@ pub enum BreakerEvent {
         /// When.
         at: Moment,
         /// How long it was open.
+        #[serde(serialize_with = "duration_text::serialize")]
         open_for: Duration,
     },
 }
@@ -270,6 +278,21 @@ impl MisfireGuard {
         let until = at + backoff(self.policy.first_retry, self.policy.longest_retry, self.failed_probes);
         self.breaker = Breaker::Open { until };
         until
+    }
+}
+
+impl Display for MisfireRuling {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pass => f.write_str("it may be sent"),
+            Self::Probe => f.write_str("it may be sent, as a probe: its result decides whether the breaker closes"),
+            Self::Suppress { until } => {
+                write!(
+                    f,
+                    "too many results in a row had no words: keep audio that is not clear speech back until {until}"
+                )
+            }
+        }
     }
 }
 

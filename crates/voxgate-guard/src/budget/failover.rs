@@ -1,9 +1,13 @@
 //! Failover between providers: the first on the list that neither refused nor is full.
 
+use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
+
+use serde::Serialize;
 
 use super::refusal::{Lifted, ProviderRefusal, TerminalCause, Wait};
 use crate::Name;
+use crate::answer::{GuardAnswer, RetryAt};
 use crate::store::StoreTime;
 
 /// Providers of one service in order of preference, with exponential backoff for those that refuse. Time is handed in.
@@ -24,7 +28,8 @@ pub struct Failover {
 }
 
 /// Whether a provider may be asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Standing {
     /// It may.
     Open,
@@ -124,6 +129,33 @@ impl Provider {
 
 /// A refusal this long after a wait, or as long as the wait was, counts into the same row.
 const SOON: Duration = Duration::from_secs(60);
+
+impl GuardAnswer for Standing {
+    fn is_refusal(&self) -> bool {
+        *self != Self::Open
+    }
+
+    fn retry_at(&self) -> Option<RetryAt> {
+        match self {
+            Self::Open => None,
+            Self::Until(until) => Some(RetryAt::StoreTime(*until)),
+            Self::Exhausted { until, .. } => until.map(RetryAt::StoreTime),
+        }
+    }
+}
+
+impl Display for Standing {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open => f.write_str("the provider may be asked"),
+            Self::Until(until) => write!(f, "the provider refused; ask it again at {until}"),
+            Self::Exhausted { cause, until } => {
+                write!(f, "the provider refused: {cause}; report a payment to `Failover::restore`")?;
+                until.map_or(Ok(()), |until| write!(f, ", or ask it again at {until}"))
+            }
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

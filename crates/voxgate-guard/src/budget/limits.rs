@@ -1,11 +1,15 @@
 //! Client-side concurrency limits, rate limits and quotas, asked before a provider answers 429.
 
+use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
+
+use serde::Serialize;
 
 use tokio::time::Instant;
 
 use super::failover::Failover;
 use super::limit::{Concurrent, Spendable};
+use crate::answer::{GuardAnswer, RetryAt};
 use crate::store::{
     GuardStore, Holder, LeaseTerm, SlotAnswer, SlotRequest, Spend, Spent, StoreError, StoreTime, Token, retry_once,
 };
@@ -38,7 +42,8 @@ pub struct Limits<S> {
 }
 
 /// The answer to [`Limits::acquire`].
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Acquired {
     /// A slot, until the lease is dropped or lost.
     Granted(Lease),
@@ -49,7 +54,8 @@ pub enum Acquired {
 }
 
 /// The answer to [`Limits::acquire_first`].
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Picked {
     /// A slot of the provider at `place` of the list.
     Granted {
@@ -66,7 +72,8 @@ pub enum Picked {
 }
 
 /// The answer to [`Limits::spend`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Spending {
     /// It is counted.
     Counted {
@@ -80,7 +87,7 @@ pub enum Spending {
 }
 
 /// A limit that is reached, and until when.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Denied {
     /// The resource.
     pub resource: Name,
@@ -96,7 +103,8 @@ pub struct Denied {
 }
 
 /// What denied it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DeniedBy {
     /// The limit is reached.
     Limit,
@@ -181,6 +189,111 @@ impl<S: GuardStore> Limits<S> {
             Ok(Spent::Counted { used }) => Spending::Counted { used },
             Ok(Spent::Over { used, until }) => denied(used, until, DeniedBy::Limit),
             Err(error) => Spending::Indeterminate(error),
+        }
+    }
+}
+
+impl GuardAnswer for Acquired {
+    fn is_refusal(&self) -> bool {
+        !matches!(self, Self::Granted(_))
+    }
+
+    fn retry_at(&self) -> Option<RetryAt> {
+        match self {
+            Self::Granted(_) => None,
+            Self::Denied(denied) => denied.retry_at(),
+            Self::Indeterminate(error) => error.retry_at(),
+        }
+    }
+}
+
+impl Display for Acquired {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Granted(lease) => write!(f, "a slot of {} is held", lease.name()),
+            Self::Denied(denied) => write!(f, "{denied}"),
+            Self::Indeterminate(error) => write!(f, "no slot, as nobody knows whether one is free: {error}"),
+        }
+    }
+}
+
+impl GuardAnswer for Picked {
+    fn is_refusal(&self) -> bool {
+        matches!(self, Self::NoRoom { .. })
+    }
+
+    /// The soonest of those that were asked.
+    fn retry_at(&self) -> Option<RetryAt> {
+        match self {
+            Self::Granted { .. } => None,
+            Self::NoRoom { asked } => asked.iter().filter_map(|(_, answer)| answer.retry_at()).min(),
+        }
+    }
+}
+
+impl Display for Picked {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Granted { lease, .. } => write!(f, "a slot of {} is held", lease.name()),
+            Self::NoRoom { asked } if asked.is_empty() => {
+                f.write_str("no provider may be asked now; `Failover::wait` says for how long")
+            }
+            Self::NoRoom { asked } => {
+                let told: Vec<String> = asked.iter().map(|(_, answer)| answer.to_string()).collect();
+                write!(f, "no provider has a free slot: {}", told.join("; "))
+            }
+        }
+    }
+}
+
+impl GuardAnswer for Spending {
+    fn is_refusal(&self) -> bool {
+        !matches!(self, Self::Counted { .. })
+    }
+
+    fn retry_at(&self) -> Option<RetryAt> {
+        match self {
+            Self::Counted { .. } => None,
+            Self::Denied(denied) => denied.retry_at(),
+            Self::Indeterminate(error) => error.retry_at(),
+        }
+    }
+}
+
+impl Display for Spending {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Counted { used } => write!(f, "it is counted; {used} are used"),
+            Self::Denied(denied) => write!(f, "{denied}"),
+            Self::Indeterminate(error) => write!(f, "spend nothing, as nobody knows what is left: {error}"),
+        }
+    }
+}
+
+impl GuardAnswer for Denied {
+    fn is_refusal(&self) -> bool {
+        true
+    }
+
+    fn retry_at(&self) -> Option<RetryAt> {
+        self.until.map(RetryAt::StoreTime)
+    }
+}
+
+impl Display for Denied {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { resource, used, limit, until, why } = self;
+        match (why, until) {
+            (DeniedBy::Limit, Some(until)) => {
+                write!(f, "{used} of {limit} of {resource} are used; ask again at {until}, or raise the limit")
+            }
+            (DeniedBy::Limit, None) => {
+                write!(f, "more of {resource} than its limit of {limit}; ask for less, or raise the limit")
+            }
+            (DeniedBy::Recovery, _) => {
+                write!(f, "the store lost its state, and lets former holders of {resource} renew")?;
+                until.map_or(Ok(()), |until| write!(f, "; ask again at {until}"))
+            }
         }
     }
 }

@@ -1,11 +1,13 @@
 //! What was spent and what was saved, and the ceiling that spending stops at.
 
+use std::fmt::{self, Display, Formatter};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Bill, BillLine, BillingMode, Price, PriceBook, PriceError, SavedCause, Usage, Usd};
+use crate::answer::{GuardAnswer, RetryAt};
 use voxgate_base::Moment;
 
 /// Counts the money of one worker's calls, and refuses what would pass a ceiling.
@@ -50,7 +52,7 @@ pub struct Ceilings {
 }
 
 /// What one call has cost so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct CallCost {
     spent: Usd,
 }
@@ -86,7 +88,8 @@ impl MeterId {
 }
 
 /// Whether something may be spent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Charge {
     /// It may, it costs this, and it is counted.
     Counted(Usd),
@@ -106,7 +109,8 @@ pub enum Charge {
 }
 
 /// Which ceiling.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Ceiling {
     /// That of the call.
     Call,
@@ -236,6 +240,46 @@ impl Meter {
         if day > self.day {
             (self.day, self.today) = (day, Usd::ZERO);
         }
+    }
+}
+
+impl GuardAnswer for Charge {
+    fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused { .. })
+    }
+
+    fn retry_at(&self) -> Option<RetryAt> {
+        match self {
+            Self::Refused { until, .. } => until.map(RetryAt::Moment),
+            Self::Counted(_) => None,
+        }
+    }
+}
+
+impl Display for Charge {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Counted(cost) => write!(f, "{cost} are counted"),
+            Self::Refused { ceiling, limit, spent, cost, until } => {
+                write!(
+                    f,
+                    "{cost} more would pass the ceiling of {limit} for a {ceiling}, of which {spent} are spent; "
+                )?;
+                match until {
+                    Some(until) => write!(f, "spend nothing before {until}, or raise the ceiling"),
+                    None => f.write_str("end the call, or raise the ceiling"),
+                }
+            }
+        }
+    }
+}
+
+impl Display for Ceiling {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Call => "call",
+            Self::Day => "day",
+        })
     }
 }
 

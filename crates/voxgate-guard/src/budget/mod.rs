@@ -26,6 +26,7 @@ pub use plan::{Plan, PlanLimits, SharedBy};
 pub use prices::{BillingMode, Per, Price, PriceBook, PriceError, Trust, Usage};
 pub use refusal::{Lifted, ProviderError, ProviderRefusal, TerminalCause, TransientCause, Wait};
 
+use std::fmt::{self, Display, Formatter};
 use std::iter::Sum;
 use std::ops::Add;
 
@@ -67,6 +68,13 @@ impl Usd {
     fn times(self, quantity: u128, per: u128) -> Self {
         let billionths = (u128::from(self.0).saturating_mul(quantity)).saturating_add(per / 2) / per;
         Self(u64::try_from(billionths).unwrap_or(u64::MAX))
+    }
+}
+
+/// As in `0.0048 USD`.
+impl Display for Usd {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{} USD", self.dollars())
     }
 }
 

@@ -5,10 +5,14 @@ mod meanings;
 
 pub use cause::{Lifted, TerminalCause, TransientCause};
 
+use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
+use serde::Serialize;
+
 use self::meanings::{MEANINGS, Meaning, Words};
-use voxgate_base::backoff;
+use crate::answer::{GuardAnswer, RetryAt};
+use voxgate_base::{backoff, duration_text};
 
 /// A refusal by a provider, in its own words.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,7 +29,8 @@ pub struct ProviderError<'a> {
 }
 
 /// What a refusal means for retries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ProviderRefusal {
     /// Retries fail until it is lifted.
     Terminal {
@@ -52,12 +57,13 @@ pub enum ProviderRefusal {
 }
 
 /// How long to wait before the provider is asked again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Wait {
     /// The provider gave the time, as in `Retry-After`.
-    Told(Duration),
+    Told(#[serde(serialize_with = "duration_text::serialize")] Duration),
     /// The window of its rate limit, as the provider documents it.
-    Window(Duration),
+    Window(#[serde(serialize_with = "duration_text::serialize")] Duration),
     /// Exponential backoff, where no time is known: 5 s, and twice as long after each further refusal, up to an hour.
     Guess,
 }
@@ -112,6 +118,38 @@ impl ProviderError<'_> {
         let told =
             if seconds > LONGEST_WAIT.as_secs_f64() { Ok(LONGEST_WAIT) } else { Duration::try_from_secs_f64(seconds) };
         told.ok().map(Wait::Told)
+    }
+}
+
+impl GuardAnswer for ProviderRefusal {
+    fn is_refusal(&self) -> bool {
+        true
+    }
+
+    /// For the first refusal in a row; `Failover` counts them, and knows when the month turns.
+    fn retry_at(&self) -> Option<RetryAt> {
+        match self {
+            Self::Transient { wait, .. } | Self::Guess { wait } => Some(RetryAt::After(wait.after(1))),
+            Self::Terminal { .. } | Self::Other => None,
+        }
+    }
+}
+
+impl Display for ProviderRefusal {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let first = |wait: &Wait| duration_text::text(wait.after(1));
+        match self {
+            Self::Terminal { cause, lifted } => write!(f, "the provider refuses: {cause}; do not ask it {lifted}"),
+            Self::Transient { cause, wait } => {
+                write!(f, "the provider refuses: {cause}; ask it again in {}, or another now", first(wait))
+            }
+            Self::Guess { wait } => write!(
+                f,
+                "the provider refuses in words that nobody documents; ask it again in {}, or another now",
+                first(wait)
+            ),
+            Self::Other => f.write_str("the provider's error is not about limits; look at what it says"),
+        }
     }
 }
 

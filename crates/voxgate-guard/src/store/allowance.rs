@@ -57,7 +57,8 @@ pub struct Spend {
 }
 
 /// The answer to [`Spend`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Spent {
     /// It is within the limit, and counted.
     Counted {

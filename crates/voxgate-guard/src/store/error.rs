@@ -1,7 +1,11 @@
 use std::time::Duration;
 
+use serde::Serialize;
+use voxgate_base::duration_text;
+
 /// A step that failed, with an unknown outcome: it may have been done. Callers fail closed, and stop spending.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum StoreError {
     /// An address that names no store.
@@ -28,10 +32,11 @@ pub enum StoreError {
         /// Redis or PostgreSQL.
         store: &'static str,
         /// The timeout.
+        #[serde(serialize_with = "duration_text::serialize")]
         after: Duration,
     },
     /// An answer that is an error, or cannot be read.
-    #[error("{store} refused: {cause}")]
+    #[error("{store} refused: {cause}; look at its log and at the rights of this user")]
     Refused {
         /// Redis or PostgreSQL.
         store: &'static str,
@@ -57,8 +62,10 @@ pub enum StoreError {
     #[error("a term of {given:?} is longer than the store's longest_lease of {longest:?}; shorten it, or raise that")]
     TermTooLong {
         /// What was asked for.
+        #[serde(serialize_with = "duration_text::serialize")]
         given: Duration,
         /// What the store was made with.
+        #[serde(serialize_with = "duration_text::serialize")]
         longest: Duration,
     },
 }

@@ -72,7 +72,7 @@ pub struct Holder {
 }
 
 /// A slot that was granted for a term.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Grant {
     /// The slot.
     pub slot: Slot,

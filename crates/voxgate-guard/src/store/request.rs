@@ -21,7 +21,8 @@ pub struct RoomClaim {
 }
 
 /// The answer to a [`RoomClaim`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RoomAnswer {
     /// The room is held now.
     Granted(Grant),
@@ -60,7 +61,8 @@ pub struct SlotRequest {
 }
 
 /// The answer to a [`SlotRequest`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SlotAnswer {
     /// A slot is held now.
     Granted(Grant),
@@ -79,7 +81,8 @@ pub enum SlotAnswer {
 }
 
 /// The answer to a renewal.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Renewal {
     /// Held for another term.
     Renewed {

@@ -1,7 +1,9 @@
 //! A store's clock, lease terms and the windows of rates.
 
-use std::time::Duration;
+use std::fmt::{self, Display, Formatter};
+use std::time::{Duration, UNIX_EPOCH};
 
+use humantime::format_rfc3339_millis;
 use serde::Serialize;
 
 use super::calendar::{month_of, month_start};
@@ -19,6 +21,16 @@ impl StoreTime {
     /// When the next calendar month begins, UTC: what is counted by the month comes back.
     pub fn next_month(self) -> Self {
         Self(month_start(month_of(self.0) + 1))
+    }
+}
+
+/// UTC, as in `2026-11-25T22:15:00.123Z`; microseconds where that has no year of four digits.
+impl Display for StoreTime {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            us @ ..END_OF_9999_US => write!(f, "{}", format_rfc3339_millis(UNIX_EPOCH + Duration::from_micros(us))),
+            us => write!(f, "{us} µs after 1970"),
+        }
     }
 }
 
@@ -107,6 +119,8 @@ pub struct TermError {
     pub given: Duration,
 }
 
+/// The first microsecond of the year 10,000.
+const END_OF_9999_US: u64 = 253_402_300_800_000_000;
 /// A third of it is still above a round trip to a far store.
 const SHORTEST: Duration = Duration::from_millis(100);
 /// Bounds how long a crashed worker locks a room: no longer than a meeting.
@@ -141,7 +155,7 @@ mod tests {
     #[test]
     fn a_month_ends_at_its_last_microsecond() {
         let utc = |text: &str| {
-            let since = humantime::parse_rfc3339(text).unwrap().duration_since(std::time::UNIX_EPOCH).unwrap();
+            let since = humantime::parse_rfc3339(text).unwrap().duration_since(UNIX_EPOCH).unwrap();
             StoreTime::default() + since
         };
         let december = utc("2026-12-01T00:00:00Z");

@@ -1,5 +1,6 @@
 //! Heartbeats of workers, and whether a worker may claim.
 
+use std::fmt::{self, Display, Formatter};
 use std::num::NonZeroU32;
 
 use serde::Serialize;
@@ -52,7 +53,7 @@ impl WorkerState {
 }
 
 /// The answer to a heartbeat.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Reported {
     /// Other builds that live workers of the same agent name report, sorted: two programs get each other's rooms,
     /// unless it is a rolling update.
@@ -72,4 +73,18 @@ pub enum NotReady {
     },
     /// It finishes what it has and takes nothing new.
     Draining,
+}
+
+impl Display for NotReady {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Silent => f.write_str(
+                "this worker has not reported for a term; call `DispatchGuard::present` and keep what it returns",
+            ),
+            Self::Starting { since } => {
+                write!(f, "this worker has been starting since {since}; tell `Presence::set` when it is ready")
+            }
+            Self::Draining => f.write_str("this worker takes no new room; leave the room to another"),
+        }
+    }
 }

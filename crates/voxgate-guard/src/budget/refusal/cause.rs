@@ -1,7 +1,12 @@
 //! Why a provider refuses, and what lifts it.
 
+use std::fmt::{self, Display, Formatter};
+
+use serde::Serialize;
+
 /// Why a refusal is terminal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TerminalCause {
     /// The money is spent.
     Credits,
@@ -12,7 +17,8 @@ pub enum TerminalCause {
 }
 
 /// What lifts a terminal refusal; [`Failover::restore`](crate::budget::Failover::restore) is told of a payment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Lifted {
     /// The next calendar month, UTC, or a payment before it.
     NextMonth,
@@ -21,7 +27,8 @@ pub enum Lifted {
 }
 
 /// What is short for now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TransientCause {
     /// The concurrency limit: too many at once.
     Concurrency,
@@ -31,4 +38,34 @@ pub enum TransientCause {
     Daily,
     /// The provider has no capacity.
     Overload,
+}
+
+impl Display for TerminalCause {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Credits => "the credits are spent",
+            Self::Quota => "the quota is spent",
+            Self::Account => "the account is closed, or may not be billed",
+        })
+    }
+}
+
+impl Display for Lifted {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NextMonth => "until the month turns, or a payment",
+            Self::Payment => "until a payment, or a change of the account",
+        })
+    }
+}
+
+impl Display for TransientCause {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Concurrency => "too many at once",
+            Self::Rate => "too many in a time",
+            Self::Daily => "the allowance of the day is spent",
+            Self::Overload => "it has no capacity",
+        })
+    }
 }
