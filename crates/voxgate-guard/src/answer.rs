@@ -41,6 +41,7 @@ pub trait GuardAnswer: Display {
 /// When to ask again, by the clock that the one who refused goes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum RetryAt {
     /// So long after the answer.
     After(#[serde(serialize_with = "duration_text::serialize")] Duration),

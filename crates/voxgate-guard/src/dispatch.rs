@@ -19,6 +19,7 @@ use super::store::{
 
 /// A worker's identity, capacity and lease term.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "callers make it")]
 pub struct WorkerPolicy {
     /// Unique to the process, such as host name and process id.
     pub worker: Name,
@@ -70,6 +71,7 @@ pub struct DispatchGuard<S> {
 /// The answer to a claim.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Claim {
     /// The room is this worker's, until the lease is dropped or lost.
     Claimed(Lease),
@@ -96,6 +98,7 @@ pub enum Claim {
 /// How a name that is held relates to the one that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum NameUse {
     /// The same session: the other job serves these very users.
     SameSession,
@@ -111,6 +114,7 @@ pub enum NameUse {
 /// Why a claim is neither granted nor refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum ClaimDoubt {
     /// The store failed twice. A claim that it may have granted expires with its term.
     Store(StoreError),

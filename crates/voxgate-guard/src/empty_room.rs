@@ -30,6 +30,7 @@ pub struct EmptyRoomGuard {
 /// How long an agent waits for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "callers make it")]
 pub struct EmptyRoomPolicy {
     /// For the first person to join.
     #[serde(with = "duration_text")]
@@ -48,6 +49,7 @@ impl Default for EmptyRoomPolicy {
 /// Whether people are in the room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "callers handle each")]
 pub enum Occupancy {
     /// At least one person is.
     Occupied,

@@ -31,6 +31,7 @@ type Ended = oneshot::Sender<Result<Release, StoreError>>;
 /// Whether a lease is still held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "callers handle each")]
 pub enum LeaseState {
     /// Held, as far as this process can know.
     Held,
@@ -41,6 +42,7 @@ pub enum LeaseState {
 /// How a lease was lost.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Loss {
     /// It had expired in the store, for instance because this process was suspended.
     Ended {

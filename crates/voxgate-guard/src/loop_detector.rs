@@ -38,6 +38,7 @@ pub struct LoopDetector<S> {
 /// What counts as a loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "callers make it")]
 pub struct LoopPolicy {
     /// Copies of a cycle in a row that make a loop; with 1 every push is a loop.
     pub repeats: NonZeroU8,
@@ -60,6 +61,7 @@ impl Default for LoopPolicy {
 
 /// A loop: the end of the sequence is copies of one cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Cycle {
     /// Signatures in it; the shortest that fits.
     pub len: usize,

@@ -43,6 +43,7 @@ pub struct ReconnectGuard {
 /// From where on reconnects count as a loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "callers make it")]
 pub struct ReconnectPolicy {
     /// This many of one cause within `window` are a loop: the last of them is refused.
     pub same_cause: NonZeroU8,
@@ -114,6 +115,7 @@ impl DisconnectCause {
 /// The ruling on a reconnect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "callers handle each")]
 pub enum ReconnectRuling {
     /// Reconnect after this time; then report [`opened`](ReconnectGuard::opened), or
     /// [`closed`](ReconnectGuard::closed) if it fails.
@@ -139,6 +141,7 @@ pub enum ReconnectRuling {
 /// Why an application should not reconnect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum ReconnectStop {
     /// The cause is terminal: reconnecting cannot help.
     Terminal(DisconnectCause),

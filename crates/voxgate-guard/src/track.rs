@@ -40,6 +40,7 @@ pub struct TrackGuard<T> {
 /// When subscriptions are a cascade, and when a session is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "callers make it")]
 pub struct TrackPolicy {
     /// So many subscriptions …
     pub subscriptions: NonZeroU8,
@@ -67,11 +68,13 @@ impl Default for TrackPolicy {
 
 /// A session of the participant, counted from 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[expect(clippy::exhaustive_structs, reason = "a number of its own type")]
 pub struct SessionId(pub u64);
 
 /// What to do with a track that was subscribed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "callers handle each")]
 pub enum TrackRuling {
     /// Start this session with it.
     Start(SessionId),

@@ -10,6 +10,7 @@ use super::store::{HeldSlot, ResourceUsage, Survey, WorkerState, WorkerView};
 /// One thing that keeps an agent out of a room, with its evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "cause", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Obstacle {
     /// The store lost its memory and grants nothing yet.
     Recovering {

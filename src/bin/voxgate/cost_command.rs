@@ -103,7 +103,7 @@ fn causes(text: &mut String, estimate: &Estimate) {
     let all = estimate.without_guards;
     for saved in estimate.saved.iter().filter(|saved| saved.usd > Usd::ZERO) {
         let amount = format!("{:>10.2}", saved.usd.dollars());
-        let share = share(all, all.less(saved.usd));
+        let share = share(all, all.saturating_sub(saved.usd));
         let _ = writeln!(text, "  saved: {:<12} {} {share:>8}", saved.cause.as_str(), paint(GOOD, amount));
     }
     text.push('\n');

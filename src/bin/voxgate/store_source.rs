@@ -10,9 +10,9 @@ use voxgate::guard::Name;
 use voxgate::guard::store::PostgresStore;
 #[cfg(feature = "redis")]
 use voxgate::guard::store::RedisStore;
-#[cfg(any(feature = "redis", feature = "postgres"))]
-use voxgate::guard::store::SharedConfig;
 use voxgate::guard::store::{Grant, GuardStore, Release, StoreError, Survey, without_secrets};
+#[cfg(any(feature = "redis", feature = "postgres"))]
+use voxgate::guard::store::{NamespaceError, SharedConfig};
 
 use crate::paint::{Usage, printable};
 
@@ -119,7 +119,7 @@ impl Store {
     /// A person waits longer than a caller.
     #[cfg(any(feature = "redis", feature = "postgres"))]
     fn config(&self) -> anyhow::Result<SharedConfig> {
-        let namespace = self.namespace.parse().map_err(Usage)?;
+        let namespace = self.namespace.parse().map_err(|error: NamespaceError| Usage(error.to_string()))?;
         Ok(SharedConfig { namespace, timeout: Duration::from_secs(5), ..SharedConfig::default() })
     }
 }

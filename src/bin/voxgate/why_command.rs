@@ -95,6 +95,7 @@ fn told(obstacle: &Obstacle) -> (String, String) {
             ),
             "each gets rooms that were meant for the other; stop one, or name them apart".to_owned(),
         ),
+        _ => say("something else is in the way".to_owned(), "`voxgate why --json` says what"),
     }
 }
 

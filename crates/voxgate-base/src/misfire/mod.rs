@@ -59,6 +59,7 @@ pub struct MisfireGuard {
 
 /// How often each cause occurred.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct MisfireCounts {
     /// [`Misfire::Empty`].
     pub empty: u32,
@@ -77,6 +78,7 @@ pub struct MisfireCounts {
 /// The state of the circuit breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "callers handle each")]
 pub enum Breaker {
     /// Everything passes.
     Closed,
@@ -97,6 +99,7 @@ pub enum Breaker {
 /// An onset, which may open the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "callers handle each")]
 pub enum Onset {
     /// Clear speech, by the gate's own evidence.
     Clear,
@@ -107,6 +110,7 @@ pub enum Onset {
 /// Whether an onset may go to speech-to-text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "callers handle each")]
 pub enum MisfireRuling {
     /// It may: the breaker is closed.
     Pass,

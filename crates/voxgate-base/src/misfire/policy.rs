@@ -10,6 +10,7 @@ use crate::{Probability, duration_text};
 /// When the circuit breaker opens, and when it probes whether to close.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "callers make it")]
 pub struct MisfirePolicy {
     /// So many misfires in a row open it, whatever their mix.
     pub misfires: NonZeroU32,

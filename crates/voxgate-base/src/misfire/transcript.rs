@@ -9,6 +9,7 @@ use crate::Probability;
 
 /// A final result of speech-to-text.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "callers make it")]
 pub struct Transcript<'a> {
     /// Its text.
     pub text: &'a str,
@@ -21,6 +22,7 @@ pub struct Transcript<'a> {
 /// The verdict on audio that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "callers handle each")]
 pub enum Heard {
     /// Words of the user.
     Genuine,

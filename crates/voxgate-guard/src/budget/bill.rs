@@ -6,6 +6,7 @@ use super::Usd;
 
 /// All that a meter has counted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Bill {
     /// Dollars spent.
     pub spent: Usd,
@@ -17,6 +18,7 @@ pub struct Bill {
 
 /// What a meter has counted of one item.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct BillLine {
     /// Its name in the price book.
     pub item: String,
@@ -31,6 +33,7 @@ pub struct BillLine {
 /// What kept money from being spent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum SavedCause {
     /// Silence was not sent.
     Silence,

@@ -27,6 +27,7 @@ use voxgate_base::duration_text;
 /// ```
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "callers make it")]
 pub struct Scenario {
     /// What it is called in reports.
     pub name: String,
@@ -45,6 +46,7 @@ pub struct Scenario {
 /// Names in the price book.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "callers make it")]
 pub struct Services {
     /// Speech-to-text.
     pub stt: String,
@@ -62,6 +64,7 @@ pub struct Services {
 /// An ordinary call, and how many there are.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "callers make it")]
 pub struct CallShape {
     /// Calls a day.
     pub per_day: f64,
@@ -96,6 +99,7 @@ pub struct CallShape {
 
 /// The bill of a day.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Estimate {
     /// What the scenario is called.
     pub name: String,
@@ -113,6 +117,7 @@ pub struct Estimate {
 
 /// A service on the bill of a day.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct EstimateLine {
     /// What it is for: stt, llm_input, llm_output, tts or session.
     pub service: &'static str,
@@ -126,6 +131,7 @@ pub struct EstimateLine {
 
 /// What a cause saves in a day.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Saved {
     /// The cause.
     pub cause: SavedCause,
@@ -174,7 +180,8 @@ impl Scenario {
         }
         estimate.without_guards = estimate.lines.iter().map(|line| line.without_guards).sum();
         estimate.with_guards = estimate.lines.iter().map(|line| line.with_guards).sum();
-        let saved = |(cause, (without, with)): (SavedCause, (Usd, Usd))| Saved { cause, usd: without.less(with) };
+        let saved =
+            |(cause, (without, with)): (SavedCause, (Usd, Usd))| Saved { cause, usd: without.saturating_sub(with) };
         estimate.saved = SavedCause::ALL.into_iter().zip(by_cause).map(saved).collect();
         estimate.notes = self.notes(&book)?;
         Ok(estimate)
@@ -304,7 +311,7 @@ fn refuse_count(key: &str, count: f64) -> Result<(), PriceError> {
     if (0.0..=MOST_A_DAY).contains(&count) {
         return Ok(());
     }
-    Err(PriceError::Toml(format!("{key} is {count}, expected a number from 0 to {MOST_A_DAY:e}")))
+    Err(PriceError::Count { key: key.to_owned(), given: count, most: MOST_A_DAY })
 }
 
 /// So that a year of them is still an exact number.

@@ -30,6 +30,7 @@ pub struct Failover {
 /// Whether a provider may be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Standing {
     /// It may.
     Open,

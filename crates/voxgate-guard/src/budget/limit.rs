@@ -1,4 +1,5 @@
 //! Limits as values.
+#![expect(clippy::exhaustive_structs, reason = "callers make it")]
 
 use std::num::{NonZeroU32, NonZeroU64};
 

@@ -44,6 +44,7 @@ pub struct Limits<S> {
 /// The answer to [`Limits::acquire`].
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "callers handle each")]
 pub enum Acquired {
     /// A slot, until the lease is dropped or lost.
     Granted(Lease),
@@ -56,6 +57,7 @@ pub enum Acquired {
 /// The answer to [`Limits::acquire_first`].
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "callers handle each")]
 pub enum Picked {
     /// A slot of the provider at `place` of the list.
     Granted {
@@ -74,6 +76,7 @@ pub enum Picked {
 /// The answer to [`Limits::spend`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "callers handle each")]
 pub enum Spending {
     /// It is counted.
     Counted {
@@ -88,6 +91,7 @@ pub enum Spending {
 
 /// A limit that is reached, and until when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Denied {
     /// The resource.
     pub resource: Name,
@@ -105,6 +109,7 @@ pub struct Denied {
 /// What denied it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum DeniedBy {
     /// The limit is reached.
     Limit,

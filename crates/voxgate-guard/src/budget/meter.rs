@@ -44,6 +44,7 @@ pub struct Meter {
 /// Where spending stops; `None` is nowhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "callers make it")]
 pub struct Ceilings {
     /// For one call.
     pub per_call_usd: Option<Usd>,
@@ -74,6 +75,7 @@ pub struct Item {
 /// An item of another meter: nothing is known of its price here, so nothing may be spent on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the item is of another meter, where it has its price; ask this one for it with `Meter::item`")]
+#[non_exhaustive]
 pub struct ForeignItem;
 
 /// Tells the meters of a process apart.
@@ -90,6 +92,7 @@ impl MeterId {
 /// Whether something may be spent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "callers handle each")]
 pub enum Charge {
     /// It may, it costs this, and it is counted.
     Counted(Usd),
@@ -111,6 +114,7 @@ pub enum Charge {
 /// Which ceiling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Ceiling {
     /// That of the call.
     Call,

@@ -60,7 +60,7 @@ impl Usd {
     }
 
     /// The amount less `other`, saturating at zero.
-    pub const fn less(self, other: Self) -> Self {
+    pub const fn saturating_sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
     }
 
@@ -92,11 +92,19 @@ impl Sum for Usd {
 }
 
 impl TryFrom<f64> for Usd {
-    type Error = String;
-    fn try_from(dollars: f64) -> Result<Self, String> {
-        Self::from_dollars(dollars)
-            .ok_or_else(|| format!("{dollars} is not an amount of dollars; expected a number from 0 to 18 billion"))
+    type Error = NotAnAmount;
+    fn try_from(given: f64) -> Result<Self, NotAnAmount> {
+        Self::from_dollars(given).ok_or(NotAnAmount { given })
     }
+}
+
+/// A number that is no amount of dollars.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[error("{given} is not an amount of dollars; expected a number from 0 to 18 billion")]
+#[non_exhaustive]
+pub struct NotAnAmount {
+    /// The number.
+    pub given: f64,
 }
 
 impl From<Usd> for f64 {

@@ -31,6 +31,7 @@ pub enum Plan {
 
 /// What a plan allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PlanLimits {
     /// What can be held at once.
     pub concurrent: Vec<Concurrent>,
@@ -46,6 +47,7 @@ pub struct PlanLimits {
 
 /// Who shares the limits of a plan: the workers that must share a namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SharedBy {
     /// All projects of a user.
     Account,

@@ -31,6 +31,7 @@ pub struct PriceBook {
 /// A price, with what is needed to trust it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Price {
     /// So many dollars …
     pub usd: Usd,
@@ -48,6 +49,7 @@ pub struct Price {
 
 /// What a price is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Per {
     /// A second.
     #[serde(rename = "second")]
@@ -75,6 +77,7 @@ pub enum Per {
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum BillingMode {
     /// Audio that was sent.
     AudioSeconds,
@@ -93,6 +96,7 @@ pub enum BillingMode {
 /// How sure a price is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Trust {
     /// A copy of the vendor's page by somebody else.
     SecondHand,
@@ -104,6 +108,7 @@ pub enum Trust {
 
 /// Something that may cost money. Report all that happens: a price picks what it bills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Usage {
     /// Audio sent.
     Audio(Duration),
@@ -137,6 +142,24 @@ pub enum PriceError {
         per: Per,
         /// What would be accepted.
         expected: &'static str,
+    },
+    /// A count in a scenario that cannot be.
+    #[error("{key} is {given}, expected a number from 0 to {most:e}")]
+    Count {
+        /// Its key.
+        key: String,
+        /// What was given.
+        given: f64,
+        /// The most that is allowed.
+        most: f64,
+    },
+    /// An interval in a scenario that is too short, or repeats for too long.
+    #[error("{key} is {every:?}, expected at least 10 ms, and a length of a day at most")]
+    Steps {
+        /// Its key.
+        key: String,
+        /// What was given.
+        every: Duration,
     },
     /// A name that is not in the book.
     #[error(

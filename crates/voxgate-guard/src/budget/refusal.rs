@@ -16,6 +16,7 @@ use voxgate_base::{backoff, duration_text};
 
 /// A refusal by a provider, in its own words.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "callers make it")]
 pub struct ProviderError<'a> {
     /// HTTP status, or the code that a WebSocket was closed with; 0 for an error that came as a message on a
     /// socket that stays open.
@@ -31,6 +32,7 @@ pub struct ProviderError<'a> {
 /// What a refusal means for retries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum ProviderRefusal {
     /// Retries fail until it is lifted.
     Terminal {
@@ -59,6 +61,7 @@ pub enum ProviderRefusal {
 /// How long to wait before the provider is asked again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Wait {
     /// The provider gave the time, as in `Retry-After`.
     Told(#[serde(serialize_with = "duration_text::serialize")] Duration),

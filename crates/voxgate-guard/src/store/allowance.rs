@@ -1,4 +1,5 @@
 //! Rate limits and quotas: how much may be spent in which time.
+#![expect(clippy::exhaustive_enums, clippy::exhaustive_structs, reason = "stores make and handle each")]
 
 use std::num::NonZeroU64;
 

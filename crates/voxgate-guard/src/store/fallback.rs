@@ -12,6 +12,7 @@ use super::{
 /// What to do when the store fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum OnStoreFailure {
     /// Nothing is granted that the store did not grant: spending fails closed.
     #[default]

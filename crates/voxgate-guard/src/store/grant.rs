@@ -1,4 +1,5 @@
 //! Slots that can be held, and their holders.
+#![expect(clippy::exhaustive_enums, clippy::exhaustive_structs, reason = "stores make and handle each")]
 
 use std::num::NonZeroU32;
 
@@ -91,6 +92,7 @@ pub struct Grant {
 /// Which store gave a grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Origin {
     /// The store that was asked.
     Store,

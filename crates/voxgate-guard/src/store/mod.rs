@@ -47,7 +47,7 @@ pub use request::{Release, Renewal, RoomAnswer, RoomClaim, SlotAnswer, SlotReque
 #[cfg(feature = "tokio")]
 pub(crate) use retry::retry_once;
 #[cfg(any(feature = "redis", feature = "postgres"))]
-pub use shared::{Namespace, SharedConfig};
+pub use shared::{Namespace, NamespaceError, SharedConfig};
 pub(crate) use state::StoreState;
 pub use survey::{LimitKind, ResourceUsage, Survey, WorkerView};
 pub use term::{LeaseTerm, RateWindow, RateWindowError, StoreTime, TermError};

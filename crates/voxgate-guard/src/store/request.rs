@@ -1,4 +1,9 @@
 //! Requests for rooms and slots, and the answers to them.
+#![expect(
+    clippy::exhaustive_enums,
+    clippy::exhaustive_structs,
+    reason = "callers make the requests and handle each answer"
+)]
 
 use std::num::NonZeroU32;
 

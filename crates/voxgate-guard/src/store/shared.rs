@@ -6,6 +6,7 @@ use super::{LeaseTerm, StoreError};
 
 /// How a shared store is used. All workers of a project must agree on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "callers make it")]
 pub struct SharedConfig {
     /// Keeps projects apart that share a server.
     pub namespace: Namespace,
@@ -48,14 +49,23 @@ impl Namespace {
 }
 
 impl std::str::FromStr for Namespace {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
+    type Err = NamespaceError;
+    fn from_str(text: &str) -> Result<Self, NamespaceError> {
         let plain = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
         if (1..=64).contains(&text.len()) && text.chars().all(plain) {
             return Ok(Self(text.into()));
         }
-        Err(format!("`{text}` is no namespace; expected 1 to 64 of a-z, A-Z, 0-9, `.`, `_` and `-`"))
+        Err(NamespaceError { given: text.to_owned() })
     }
+}
+
+/// Text that is no namespace.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{given}` is no namespace; expected 1 to 64 of a-z, A-Z, 0-9, `.`, `_` and `-`")]
+#[non_exhaustive]
+pub struct NamespaceError {
+    /// The text.
+    pub given: String,
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 //! What a store knows, for people.
+#![expect(clippy::exhaustive_enums, clippy::exhaustive_structs, reason = "stores make and handle each")]
 
 use std::num::NonZeroU32;
 

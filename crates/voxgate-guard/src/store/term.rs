@@ -10,6 +10,7 @@ use super::calendar::{month_of, month_start};
 
 /// A store's clock: microseconds since 1970, UTC. Never compared with a worker's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[expect(clippy::exhaustive_structs, reason = "a number of its own type")]
 pub struct StoreTime(pub u64);
 
 impl StoreTime {
@@ -106,6 +107,7 @@ impl RateWindow {
 /// A window that is too short to limit anything, or too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the window of the rate is {given:?}, expected 60 µs to 366 days; most providers count by the minute")]
+#[non_exhaustive]
 pub struct RateWindowError {
     /// What was given.
     pub given: Duration,
@@ -114,6 +116,7 @@ pub struct RateWindowError {
 /// A term that is too short to be renewed in time, or long enough to lock a room for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the term is {given:?}, expected {SHORTEST:?} to {LONGEST:?}; the default is 30 s")]
+#[non_exhaustive]
 pub struct TermError {
     /// What was given.
     pub given: Duration,

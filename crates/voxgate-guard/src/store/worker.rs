@@ -1,4 +1,5 @@
 //! Heartbeats of workers, and whether a worker may claim.
+#![expect(clippy::exhaustive_enums, clippy::exhaustive_structs, reason = "stores make and handle each")]
 
 use std::fmt::{self, Display, Formatter};
 use std::num::NonZeroU32;
@@ -63,6 +64,7 @@ pub struct Reported {
 /// Why a worker may not claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum NotReady {
     /// It never sent a heartbeat, or none for longer than its term.
     Silent,

@@ -1,4 +1,5 @@
 //! What goes wrong in a day, and how far the guards let it.
+#![expect(clippy::exhaustive_structs, reason = "callers make it")]
 
 use std::time::Duration;
 
@@ -207,7 +208,7 @@ fn refuse_steps(key: &str, every: Duration, length: Duration) -> Result<(), Pric
     if every >= SHORTEST_STEP && length <= A_DAY {
         return Ok(());
     }
-    Err(PriceError::Toml(format!("{key} is {every:?}, expected at least 10 ms, and a length of a day at most")))
+    Err(PriceError::Steps { key: key.to_owned(), every })
 }
 
 /// From zero on, while within `length`.

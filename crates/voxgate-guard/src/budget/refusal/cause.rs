@@ -7,6 +7,7 @@ use serde::Serialize;
 /// Why a refusal is terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum TerminalCause {
     /// The money is spent.
     Credits,
@@ -19,6 +20,7 @@ pub enum TerminalCause {
 /// What lifts a terminal refusal; [`Failover::restore`](crate::budget::Failover::restore) is told of a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Lifted {
     /// The next calendar month, UTC, or a payment before it.
     NextMonth,
@@ -29,6 +31,7 @@ pub enum Lifted {
 /// What is short for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum TransientCause {
     /// The concurrency limit: too many at once.
     Concurrency,
