@@ -62,9 +62,10 @@ const NEVER: [(&str, &str); 20] = [
 ];
 
 /// The same for the guards' crate: guards stop spending, and know no prices.
-const NEVER_IN_GUARD: [(&str, &str); 6] = [
+const NEVER_IN_GUARD: [(&str, &str); 7] = [
     ("name", "store"),
     ("store", "dispatch"),
+    ("store", "answer"),
     ("store", "budget"),
     ("lease", "budget"),
     ("dispatch", "budget"),

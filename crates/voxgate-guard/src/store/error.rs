@@ -36,7 +36,7 @@ pub enum StoreError {
         after: Duration,
     },
     /// An answer that is an error, or cannot be read.
-    #[error("{store} refused: {cause}; look at its log and at the rights of this user")]
+    #[error("{store} refused: {cause}; look at its log, at the rights of this user and at the versions of the workers")]
     Refused {
         /// Redis or PostgreSQL.
         store: &'static str,

@@ -137,7 +137,7 @@ fn kind_of_budget(kind: &str) -> Option<LimitKind> {
 }
 
 pub(super) fn unexpected(answer: &str) -> StoreError {
-    let cause = format!("the answer {answer:.200}; is another version of voxgate using this database?");
+    let cause = format!("the answer {answer:.200}, as if another version of voxgate used this database");
     StoreError::Refused { store: POSTGRES, cause }
 }
 

@@ -54,7 +54,7 @@ pub(super) fn time((seconds, micros): (u64, u64)) -> Result<StoreTime, StoreErro
 }
 
 pub(super) fn unexpected(answer: &str) -> StoreError {
-    let cause = format!("the answer {answer:.200}; is another version of voxgate using this namespace?");
+    let cause = format!("the answer {answer:.200}, as if another version of voxgate used this namespace");
     StoreError::Refused { store: REDIS, cause }
 }
 
