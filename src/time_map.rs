@@ -6,16 +6,16 @@ use crate::frame::{SampleIndex, Span};
 
 /// Which microphone sample became which sample of the gated stream, exactly.
 ///
-/// One map belongs to one STT session: a new connection starts its clock, and so its map, at zero.
+/// One map belongs to one STT session: a new connection starts its clock, and so its map, at zero. A
+/// [`Forwarder`](crate::Forwarder) keeps the map of its connection.
 ///
 /// ```
-/// use voxgate::{SampleIndex, Span, TimeMap};
+/// use voxgate::{ForwardConfig, Forwarder, SampleIndex};
 ///
-/// let mut map = TimeMap::new();
-/// map.sent(Span::new(SampleIndex(8_000), SampleIndex(24_000))); // the user's second from 0.5 s on
-/// assert_eq!(map.mic(SampleIndex(1_600)), SampleIndex(9_600)); // a word at 0.1 s was said at 0.6 s
-/// assert_eq!(map.gated(SampleIndex(9_600)), Some(SampleIndex(1_600)));
-/// assert_eq!(map.gated(SampleIndex(0)), None); // never sent
+/// let forwarder = Forwarder::new(&ForwardConfig::default());
+/// // … audio has gone out, and the provider says that a word began 100 ms into what it was sent:
+/// let said_at = forwarder.time_map().mic(SampleIndex(1_600));
+/// println!("it was said {} ms into the call", said_at.as_ms());
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TimeMap {
@@ -31,17 +31,17 @@ impl TimeMap {
     }
 
     /// Notes that the audio of `mic` was sent. Spans must come in order of time.
-    pub fn sent(&mut self, mic: Span) {
+    pub(crate) fn sent(&mut self, mic: Span) {
         self.append(Kind::Sent, mic.start, mic.len());
     }
 
     /// Notes that zeros were sent in the place of `mic`.
-    pub fn muted(&mut self, mic: Span) {
+    pub(crate) fn muted(&mut self, mic: Span) {
         self.append(Kind::Muted, mic.start, mic.len());
     }
 
     /// Notes that `samples` zeros were sent which stand for no time of the microphone.
-    pub fn padded(&mut self, samples: u64) {
+    pub(crate) fn padded(&mut self, samples: u64) {
         let at = self.pieces.back().map_or(SampleIndex::default(), Piece::mic_end);
         self.append(Kind::Padded, at, samples);
     }

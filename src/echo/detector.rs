@@ -223,6 +223,7 @@ impl EchoDetector {
 
     /// The features behind the last evidence, for training other weights: see
     /// `models/echo/README.md`.
+    #[doc(hidden)]
     pub fn features(&self) -> Option<&Features> {
         self.features.as_ref()
     }

@@ -34,6 +34,8 @@ pub use cue::Cue;
 pub use detector::EchoDetector;
 pub use evidence::{DelayQuality, EchoEvidence};
 pub use explain::Weight;
+/// Internal: the net's training reads them.
+#[doc(hidden)]
 pub use features::Features;
 pub(crate) use gating::Echo;
 pub use reference::Arrival;

@@ -18,10 +18,11 @@ pub(crate) use detector::Detector;
 #[cfg(feature = "onnx")]
 pub use onnx::OnnxVad;
 pub use score::{Score, Vad};
+/// Internal: benches and tests run every kernel.
+#[doc(hidden)]
+pub use silero::InstructionSet;
 pub(crate) use silero::{Attention, DueWindow, score_together};
-pub use silero::{
-    InstructionSet, Silero, SileroBatch, SileroModel, SileroRate, SileroStream, SileroStreamId, StreamLeft,
-};
+pub use silero::{Silero, SileroBatch, SileroModel, SileroRate, SileroStream, SileroStreamId, StreamLeft};
 #[cfg(feature = "webrtc")]
 pub use webrtc::WebRtc;
 

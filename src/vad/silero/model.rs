@@ -45,6 +45,7 @@ impl SileroModel {
     ///
     /// # Errors
     /// As [`from_safetensors`](Self::from_safetensors).
+    #[doc(hidden)]
     pub fn for_instruction_set(bytes: &[u8], set: InstructionSet) -> Result<Self, ModelError> {
         let file = weights::open(bytes)?;
         let net = |prefix, shape| read_net(&Tensors { file: &file, prefix }, shape, set.level());
