@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::artefact::ArtefactDetector;
-use crate::burst::{Judge, Phase, Sound, SoundTracker};
+use crate::burst::{Judges, Phase, Sound, SoundTracker, StormStep};
 use crate::config::{GateConfig, refuse_outside};
 use crate::decision::{Decision, Evidence};
 use crate::echo::{Arrival, Cue, Echo, EchoRuling, Weight};
@@ -17,6 +17,7 @@ use crate::release::Release;
 use crate::turn::{FrameContext, Turn};
 use crate::turn_state::{Edge, TurnState};
 use crate::vad::{Detector, DueWindow, ModelId, Vad};
+use voxgate_base::Probability;
 
 /// Decides for every 10 ms of one microphone what goes on to speech-to-text.
 ///
@@ -33,6 +34,7 @@ pub struct Gate {
     vad: Detector,
     echo: Option<Echo>,
     turn: Turn,
+    judges: Judges,
     history: History,
     state: State,
 }
@@ -75,11 +77,11 @@ impl Gate {
 
     /// A gate of settings that are already checked.
     fn assemble(config: &GateConfig, vad: Detector) -> Result<Self, ConfigError> {
-        let judge = Judge::new(config.burst.as_ref(), config.storm.as_ref());
-        let turn = Turn::new(&config.turn, judge, samples_in(vad.longest_window()));
+        let judges = Judges::new(config.burst.as_ref(), config.storm.as_ref());
+        let turn = Turn::new(&config.turn, samples_in(vad.longest_window()));
         let echo = config.echo.as_ref().map(|echo| Echo::new(echo, &config.turn)).transpose()?;
-        let history = History::new(longest_reach(&turn, echo.as_ref()));
-        Ok(Self { config: config.clone(), vad, echo, turn, history, state: State::default() })
+        let history = History::new(longest_reach(&turn, &judges, echo.as_ref()));
+        Ok(Self { config: config.clone(), vad, echo, turn, judges, history, state: State::default() })
     }
 
     /// Takes a frame of the agent's playback (the far end): it is played while the microphone records from `at` on. It
@@ -142,7 +144,8 @@ impl Gate {
             Some(echo) => echo.judge(score, self.turn.state()),
             None => (EchoRuling::of(score), None),
         };
-        let step = self.turn.step(frame, &ruling, &context);
+        let step = self.turn.step(frame, &ruling, &context, &mut self.judges);
+        let storm = self.note_edge(step.edge.as_ref(), &sound, ruling.score.speech);
         self.state.floor_update = floor_update(step.state, &ruling);
         let evidence = Evidence {
             speech: score.speech,
@@ -156,15 +159,14 @@ impl Gate {
             echo,
         };
         let verdict = self.state.release.decide(frame, &step, &ruling, self.history.start());
-        Decision {
-            frame,
-            verdict,
-            turn: step.state,
-            edge: step.edge,
-            settled: self.settled(),
-            evidence,
-            storm: step.storm,
-        }
+        Decision { frame, verdict, turn: step.state, edge: step.edge, settled: self.settled(), evidence, storm }
+    }
+
+    /// Tells the judges of the turn's edge; returns the step of the storm's bar.
+    fn note_edge(&mut self, edge: Option<&Edge>, sound: &Sound, score: Probability) -> Option<StormStep> {
+        let Judges { burst, storm } = &mut self.judges;
+        burst.note(edge, sound);
+        storm.as_mut().and_then(|storm| storm.note(edge, score, self.history.end()))
     }
 
     /// Changes the settings from the next frame on; all state is kept, and so is an open turn. The sections `turn` and
@@ -181,11 +183,12 @@ impl Gate {
             return Err(ReconfigureError::Fixed { section });
         }
         self.vad.set_turn(&config.turn);
-        self.turn.reconfigure(&config.turn, config.burst.as_ref());
+        self.turn.reconfigure(&config.turn);
+        self.judges.burst.reconfigure(config.burst.as_ref());
         if let (Some(echo), Some(config_echo)) = (&mut self.echo, &config.echo) {
             echo.reconfigure(config_echo, &config.turn);
         }
-        self.history.reach_at_least(longest_reach(&self.turn, self.echo.as_ref()));
+        self.history.reach_at_least(longest_reach(&self.turn, &self.judges, self.echo.as_ref()));
         self.config = config.clone();
         Ok(())
     }
@@ -211,7 +214,20 @@ impl Gate {
     /// # Real-time
     /// Does not allocate, free, lock, log, block or call the system.
     pub fn feedback(&mut self, result: &SttResult<'_>) -> SttRuling {
-        self.turn.feedback(result, self.history.end())
+        let now = self.history.end();
+        self.judges.storm.as_mut().map_or(SttRuling::Unmatched, |storm| storm.feedback(result, now))
+    }
+
+    /// Takes the agent's words, sentence by sentence as they are played. A transcript that repeats them within the next
+    /// 10 s is the agent's echo: [`feedback`](Self::feedback) counts it as a misfire. Without it only the audio can tell.
+    ///
+    /// # Real-time
+    /// Does not allocate, free, lock, log, block or call the system. The last 1024 characters are kept.
+    pub fn agent_said(&mut self, text: &str) {
+        let now = self.history.end();
+        if let Some(storm) = &mut self.judges.storm {
+            storm.agent_said(text, now);
+        }
     }
 
     /// The weight of each kind of echo evidence in the last frame (Shapley values); `None` while no playback can be
@@ -226,7 +242,7 @@ impl Gate {
     /// Ends the stream: held audio is dropped, and an open turn ends.
     pub fn finish(&mut self) -> Option<Edge> {
         self.state.release.give_up(self.history.end());
-        self.turn.end()
+        self.turn.end(&mut self.judges)
     }
 
     /// Settled until here: audio before this instant that was not forwarded never will be.
@@ -258,14 +274,15 @@ impl Gate {
         self.vad.reset();
         self.echo.iter_mut().for_each(Echo::reset);
         self.turn.reset();
-        self.history.reset(longest_reach(&self.turn, self.echo.as_ref()));
+        self.judges.reset();
+        self.history.reset(longest_reach(&self.turn, &self.judges, self.echo.as_ref()));
         self.state = State::default();
     }
 }
 
 /// How far back forwarded audio can begin, in samples.
-fn longest_reach(turn: &Turn, echo: Option<&Echo>) -> u64 {
-    turn.reach() + echo.map_or(0, Echo::longest_wait)
+fn longest_reach(turn: &Turn, judges: &Judges, echo: Option<&Echo>) -> u64 {
+    turn.reach(judges.longest_wait()) + echo.map_or(0, Echo::longest_wait)
 }
 
 /// How the noise floor takes the next frame: not echo, and speech at a quarter of the speed.

@@ -7,11 +7,9 @@ use rules::Rules;
 use segment::{Segment, Waiting};
 
 use crate::artefact::Artefact;
-use crate::burst::StormStep;
-use crate::burst::{Judge, Opinion, Sound};
-use crate::config::{BurstConfig, TurnConfig};
+use crate::burst::{Judges, Opinion, Sound};
+use crate::config::TurnConfig;
 use crate::echo::{Admission, EchoRuling};
-use crate::feedback::{SttResult, SttRuling};
 use crate::frame::{FRAME_LEN, SampleIndex, Span};
 use crate::level::LevelStep;
 use crate::reason::Doubt;
@@ -21,7 +19,6 @@ use crate::turn_state::{Edge, EndCause, TurnState};
 #[derive(Clone, Debug)]
 pub(crate) struct Turn {
     rules: Rules,
-    judge: Judge,
     state: State,
 }
 
@@ -80,55 +77,53 @@ pub(crate) struct TurnStep {
     pub(crate) settled: SampleIndex,
     /// Why a candidate waits though its score would open.
     pub(crate) doubt: Option<Doubt>,
-    pub(crate) storm: Option<StormStep>,
 }
 
 impl Turn {
     /// For a detector whose windows are at most `longest_window` samples long.
-    pub(crate) fn new(config: &TurnConfig, judge: Judge, longest_window: u64) -> Self {
-        Self { rules: Rules::new(config, longest_window), judge, state: State::default() }
+    pub(crate) fn new(config: &TurnConfig, longest_window: u64) -> Self {
+        Self { rules: Rules::new(config, longest_window), state: State::default() }
     }
 
     /// Changes the settings.
-    pub(crate) fn reconfigure(&mut self, config: &TurnConfig, burst: Option<&BurstConfig>) {
+    pub(crate) fn reconfigure(&mut self, config: &TurnConfig) {
         self.rules = Rules::new(config, self.rules.longest_window);
-        self.judge.reconfigure(burst);
     }
 
-    /// Takes the echo's ruling on the score in force after `frame`, and the frame's context.
-    pub(crate) fn step(&mut self, frame: Span, ruling: &EchoRuling, context: &FrameContext) -> TurnStep {
+    /// Takes the echo's ruling on the score in force after `frame`, and the frame's context. The judges are asked about
+    /// a candidate that would begin a turn, or go on with it.
+    pub(crate) fn step(
+        &mut self,
+        frame: Span,
+        ruling: &EchoRuling,
+        context: &FrameContext,
+        judges: &mut Judges,
+    ) -> TurnStep {
         self.follow(frame, ruling, context.artefact);
         let edge = self
-            .advance(frame, ruling)
-            .or_else(|| self.weigh(frame, ruling.admission, &context.sound))
-            .or_else(|| self.expire(frame));
+            .advance(frame, ruling, judges)
+            .or_else(|| self.weigh(frame, ruling.admission, &context.sound, judges))
+            .or_else(|| self.expire(frame, judges));
         self.listen(frame, ruling, &context.level);
-        let storm = self.judge.note(edge.as_ref(), &context.sound, ruling.score.speech, frame.end);
         TurnStep {
             state: self.state(),
             edge,
             open_from: self.open_from(frame, ruling),
             settled: self.settled(frame, ruling),
             doubt: self.state.phase.waiting().and_then(|waiting| waiting.doubt),
-            storm,
         }
     }
 
-    /// Takes a result of speech-to-text about an opening.
-    pub(crate) fn feedback(&mut self, result: &SttResult<'_>, now: SampleIndex) -> SttRuling {
-        self.judge.feedback(result, now)
-    }
-
     /// Ends the turn at the end of the stream.
-    pub(crate) fn end(&mut self) -> Option<Edge> {
+    pub(crate) fn end(&mut self, judges: &mut Judges) -> Option<Edge> {
         match self.state.phase {
             Phase::Quiet | Phase::Cut => {
                 self.state.phase = Phase::Quiet;
                 None
             }
-            Phase::Starting(waiting) => Some(self.abandon(waiting)),
+            Phase::Starting(waiting) => Some(self.abandon(waiting, judges)),
             Phase::Speaking(segment) | Phase::Stopping { segment, .. } => {
-                self.judge.forget();
+                judges.forget();
                 Some(self.close(segment, EndCause::StreamEnd, Phase::Quiet))
             }
         }
@@ -145,13 +140,13 @@ impl Turn {
     }
 
     /// How far behind the frame being pushed a forwarded span can begin, in samples.
-    pub(crate) fn reach(&self) -> u64 {
-        self.rules.reach(self.judge.longest_wait())
+    /// A candidate waits for the judges at most `longest_wait`.
+    pub(crate) fn reach(&self, longest_wait: u64) -> u64 {
+        self.rules.reach(longest_wait)
     }
 
     pub(crate) fn reset(&mut self) {
         self.state = State::default();
-        self.judge.reset();
     }
 
     /// Notes whether scores are near-end probabilities, and where artefacts lie.
@@ -174,7 +169,7 @@ impl Turn {
     }
 
     /// The transitions by a newly scored window: hysteresis between the activation and the deactivation threshold.
-    fn advance(&mut self, frame: Span, ruling: &EchoRuling) -> Option<Edge> {
+    fn advance(&mut self, frame: Span, ruling: &EchoRuling, judges: &mut Judges) -> Option<Edge> {
         let State { phase, told_until, hole, .. } = &mut self.state;
         if let Phase::Cut = phase {
             *phase = Phase::Speaking(Segment { speech: frame, voiced: 0 });
@@ -198,15 +193,15 @@ impl Turn {
             }
             Phase::Starting(waiting) if down => {
                 let waiting = *waiting;
-                return Some(self.abandon(waiting));
+                return Some(self.abandon(waiting, judges));
             }
             Phase::Stopping { again, .. } if down => {
                 *again = None;
-                self.judge.forget();
+                judges.forget();
             }
             Phase::Speaking(segment) if down || ruling.admission == Admission::Reject => {
                 *phase = Phase::Stopping { segment: *segment, again: None, tail: Tail::Sounding };
-                self.judge.forget();
+                judges.forget();
             }
             Phase::Speaking(segment) => segment.go_on(later(window, segment.speech.end, frame), up),
             Phase::Quiet | Phase::Starting(_) | Phase::Stopping { .. } | Phase::Cut => {}
@@ -216,7 +211,7 @@ impl Turn {
 
     /// Confirms a candidate that is sure, or has lasted long enough, as speech unless the burst judge doubts it.
     /// Speech that resumes is judged by the same rules as an onset.
-    fn weigh(&mut self, frame: Span, admission: Admission, sound: &Sound) -> Option<Edge> {
+    fn weigh(&mut self, frame: Span, admission: Admission, sound: &Sound, judges: &mut Judges) -> Option<Edge> {
         let certain_since = self.state.certain_since;
         let waiting = self.state.phase.waiting_mut()?;
         let candidate = waiting.candidate;
@@ -226,7 +221,7 @@ impl Turn {
             return None;
         }
         let opinion = match admission {
-            Admission::Normal => self.judge.opinion(&candidate, sound, frame.end),
+            Admission::Normal => judges.opinion(&candidate, sound, frame.end),
             Admission::NearEndOnly => Opinion::Speech,
             Admission::Unknown | Admission::Hold | Admission::Reject => Opinion::Wait(Doubt::Echo),
         };
@@ -234,7 +229,7 @@ impl Turn {
             waiting.doubt = Some(doubt);
             return None;
         }
-        self.judge.forget();
+        judges.forget();
         let (segment, edge) = match self.state.phase {
             Phase::Stopping { segment, .. } => (segment.resumed(&candidate), None),
             _ => (Segment::of(&candidate), Some(Edge::SpeechStart { speech: candidate.span.start })),
@@ -244,9 +239,11 @@ impl Turn {
     }
 
     /// The transitions by timeout.
-    fn expire(&mut self, frame: Span) -> Option<Edge> {
+    fn expire(&mut self, frame: Span, judges: &mut Judges) -> Option<Edge> {
         match self.state.phase {
-            Phase::Starting(waiting) if frame.end - waiting.fed >= self.rules.patience => Some(self.abandon(waiting)),
+            Phase::Starting(waiting) if frame.end - waiting.fed >= self.rules.patience => {
+                Some(self.abandon(waiting, judges))
+            }
             Phase::Stopping { segment, again, .. } if frame.end - segment.speech.end >= self.rules.min_silence => {
                 // The candidate that would have resumed this turn may begin the next.
                 Some(self.close(segment, EndCause::Silence, again.map_or(Phase::Quiet, Phase::Starting)))
@@ -263,9 +260,9 @@ impl Turn {
         Edge::SpeechEnd { speech: segment.speech, voiced: segment.voiced, cause }
     }
 
-    fn abandon(&mut self, waiting: Waiting) -> Edge {
+    fn abandon(&mut self, waiting: Waiting, judges: &mut Judges) -> Edge {
         self.state.phase = Phase::Quiet;
-        self.judge.forget();
+        judges.forget();
         let Waiting { candidate, doubt, .. } = waiting;
         Edge::Abandoned { candidate: candidate.span, peak: candidate.peak, doubt }
     }

@@ -39,6 +39,7 @@ fn push_and_reset_never_allocate() {
                         forwarded += 1;
                     }
                     let text = if decision.frame.start.0.is_multiple_of(320) { "" } else { "four, queen of clubs" };
+                    gate.agent_said("Good morning, how can I help you?");
                     gate.feedback(&SttResult { text, confidence: None, span: None });
                 }
                 gate.finish();

@@ -121,6 +121,28 @@ impl Call {
     }
 }
 
+fn storm_of_echoes() -> Call {
+    let mut call = Call::new((1..6).map(|n| (ms(2_000 * n, 2_000 * n + 1_000), 0.9)).collect());
+    call.until(12_500);
+    call
+}
+
+#[test]
+fn a_transcript_of_the_agents_words_is_a_misfire() {
+    const SAID: &str = "I can move your appointment to Thursday morning.";
+    let mut unaware = storm_of_echoes();
+    assert_eq!(unaware.hear(SAID, None, None), SttRuling::Counted(Heard::Genuine));
+    let mut call = storm_of_echoes();
+    call.gate.agent_said(SAID);
+    for _ in 0..5 {
+        let ruling = call.hear("I can move your appointment to thursday morning", None, None);
+        assert!(matches!(ruling, SttRuling::Counted(Heard::Misfire(Misfire::EchoOfAgent { .. }))), "{ruling:?}");
+    }
+    call.until(12_600);
+    let (level, cause) = *call.levels().last().unwrap();
+    assert_eq!((level, cause), (StormLevel::Breaker, StormCause::NoTranscript));
+}
+
 /// Knocks of 60 ms every 2 s, and utterances of 1 s at these seconds, one score for all.
 fn storm(seconds: u64, utterances: &[u64], knock_ms: u64) -> Vec<(Span, f32)> {
     let near = |at: u64| utterances.iter().any(|second| (second * 1_000).abs_diff(at) < 2_000);

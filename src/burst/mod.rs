@@ -1,22 +1,22 @@
 //! The burst judge: tells a speech onset from a transient, such as a click.
 
 mod candidate;
+mod judges;
 mod sound;
 mod storm;
 mod storm_step;
 
 pub(crate) use candidate::Candidate;
+pub(crate) use judges::{Judges, Opinion};
 pub(crate) use sound::{Phase, Sound, SoundTracker};
 pub use storm_step::{StormCause, StormLevel, StormStep};
 
-use storm::Storm;
+pub(crate) use storm::Storm;
 
-use crate::config::{BurstConfig, StormConfig};
-use crate::feedback::{SttResult, SttRuling};
+use crate::config::BurstConfig;
 use crate::frame::{SampleIndex, samples_in};
 use crate::reason::Doubt;
 use crate::turn_state::Edge;
-use voxgate_base::Probability;
 
 /// Judges a candidate by its score, the attack of its sound and the sound's duration.
 ///
@@ -26,11 +26,10 @@ use voxgate_base::Probability;
 #[derive(Clone, Debug)]
 pub(crate) struct Judge {
     rules: Option<Rules>,
-    storm: Option<Storm>,
     state: State,
 }
 
-/// The state that a reset clears, beside the storm's.
+/// The state that a reset clears.
 #[derive(Clone, Copy, Debug, Default)]
 struct State {
     /// Since when the score would open for this candidate.
@@ -39,73 +38,46 @@ struct State {
     answered: Option<SampleIndex>,
 }
 
-/// The opinion on a candidate whose score would open the gate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Opinion {
-    Speech,
-    Wait(Doubt),
-}
-
 impl Judge {
-    pub(crate) fn new(burst: Option<&BurstConfig>, storm: Option<&StormConfig>) -> Self {
-        Self { rules: burst.map(Rules::new), storm: storm.map(Storm::new), state: State::default() }
+    /// Without settings it doubts nothing.
+    pub(crate) fn new(burst: Option<&BurstConfig>) -> Self {
+        Self { rules: burst.map(Rules::new), state: State::default() }
     }
 
-    /// Changes the settings; the storm's state stays.
+    /// Changes the settings.
     pub(crate) fn reconfigure(&mut self, burst: Option<&BurstConfig>) {
         self.rules = burst.map(Rules::new);
     }
 
-    /// The opinion on `candidate`, whose score would open the gate at `now`.
-    pub(crate) fn opinion(&mut self, candidate: &Candidate, sound: &Sound, now: SampleIndex) -> Opinion {
+    /// The doubt about `candidate`, whose score would open the gate at `now`.
+    pub(crate) fn doubt(&mut self, candidate: &Candidate, sound: &Sound, now: SampleIndex) -> Option<Doubt> {
         let asked = *self.state.asked.get_or_insert(now);
         let patient = self.rules.filter(|rules| now - asked < rules.longest_wait);
-        patient
-            .and_then(|rules| rules.doubt(candidate, sound, self.state.answered))
-            .or_else(|| self.storm.as_mut().and_then(|storm| storm.doubt(candidate, now)))
-            .map_or(Opinion::Speech, Opinion::Wait)
+        patient.and_then(|rules| rules.doubt(candidate, sound, self.state.answered))
     }
 
     /// Ends the candidate: the next one is judged anew.
     pub(crate) fn forget(&mut self) {
         self.state.asked = None;
-        self.storm.iter_mut().for_each(Storm::forget);
     }
 
-    /// Takes the turn's edge at `now`, the sound and the score; returns the step of the bar since the last
-    /// call.
-    pub(crate) fn note(
-        &mut self,
-        edge: Option<&Edge>,
-        sound: &Sound,
-        score: Probability,
-        now: SampleIndex,
-    ) -> Option<StormStep> {
+    /// Takes the turn's edge, and the sound.
+    pub(crate) fn note(&mut self, edge: Option<&Edge>, sound: &Sound) {
         if let (Some(Edge::Abandoned { candidate, .. }), Some(rules)) = (edge, self.rules)
             && sound.age_at(candidate.start) < rules.prompt
             && candidate.end > sound.span.start
         {
             self.state.answered = Some(sound.span.start);
         }
-        let storm = self.storm.as_mut()?;
-        storm.note(edge, score, now);
-        storm.take_step()
-    }
-
-    /// Takes a result of speech-to-text about an opening.
-    pub(crate) fn feedback(&mut self, result: &SttResult<'_>, now: SampleIndex) -> SttRuling {
-        self.storm.as_mut().map_or(SttRuling::Unmatched, |storm| storm.feedback(result, now))
     }
 
     pub(crate) fn reset(&mut self) {
         self.state = State::default();
-        self.storm.iter_mut().for_each(Storm::reset);
     }
 
     /// The longest wait of a candidate that opens the gate in the end, in samples.
     pub(crate) fn longest_wait(&self) -> u64 {
-        let storm = self.storm.as_ref().map_or(0, Storm::longest_wait);
-        self.rules.map_or(0, |rules| rules.longest_wait) + storm
+        self.rules.map_or(0, |rules| rules.longest_wait)
     }
 }
 

@@ -110,8 +110,8 @@ impl Storm {
         self.state.asked = None;
     }
 
-    /// Takes the turn's edge at `now`, and the score.
-    pub(crate) fn note(&mut self, edge: Option<&Edge>, score: Probability, now: SampleIndex) {
+    /// Takes the turn's edge at `now`, and the score; returns the step of the bar since the last call.
+    pub(crate) fn note(&mut self, edge: Option<&Edge>, score: Probability, now: SampleIndex) -> Option<StormStep> {
         match edge {
             Some(Edge::SpeechStart { speech }) => {
                 self.state.opened += 1;
@@ -137,6 +137,12 @@ impl Storm {
             newest.peak = if score > newest.peak { score } else { newest.peak };
         }
         self.calm(now);
+        self.state.step.take()
+    }
+
+    /// Takes the agent's words: a transcript that repeats them is a misfire, the agent's echo.
+    pub(crate) fn agent_said(&mut self, text: &str, now: SampleIndex) {
+        self.guard.agent_said(text, now.into());
     }
 
     /// Takes an STT result about an opening.
@@ -156,11 +162,6 @@ impl Storm {
             Heard::Misfire(misfire) => self.find(number, found, misfire, StormCause::NoTranscript, now),
         }
         SttRuling::Counted(heard)
-    }
-
-    /// The step since the last call.
-    pub(crate) fn take_step(&mut self) -> Option<StormStep> {
-        self.state.step.take()
     }
 
     pub(crate) fn longest_wait(&self) -> u64 {

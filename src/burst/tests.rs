@@ -3,18 +3,19 @@ use crate::artefact::Artefact;
 use crate::frame::Span;
 use crate::frame::{FRAME_LEN, Frame};
 use crate::level::LevelStep;
+use voxgate_base::Probability;
 
 /// A test signal: tones over a noise floor of -60 dBFS.
 struct Room {
     sounds: SoundTracker,
-    judge: Judge,
+    judges: Judges,
     heard: u64,
 }
 
 impl Room {
     fn new() -> Self {
         let mut room =
-            Self { sounds: SoundTracker::new(), judge: Judge::new(Some(&BurstConfig::default()), None), heard: 0 };
+            Self { sounds: SoundTracker::new(), judges: Judges::new(Some(&BurstConfig::default()), None), heard: 0 };
         room.play(20, |_| 0.001, None);
         room
     }
@@ -43,7 +44,7 @@ impl Room {
             peak: Probability::nearest(0.8),
             sure: 512 * sure,
         };
-        self.judge.opinion(&candidate, sound, now)
+        self.judges.opinion(&candidate, sound, now)
     }
 }
 
@@ -126,7 +127,7 @@ fn no_candidate_waits_longer_than_the_config_says() {
         room.judge(&sound, 2, 0) != Opinion::Speech
     });
     assert_eq!(waited.count(), 16, "160 ms of doubt");
-    room.judge.forget();
+    room.judges.forget();
     room.play(10, |_| 0.001, None);
     let sound = room.play(2, cut, None);
     assert_eq!(room.judge(&sound, 1, 1), Opinion::Wait(Doubt::Abrupt), "the next candidate is judged anew");
@@ -135,7 +136,7 @@ fn no_candidate_waits_longer_than_the_config_says() {
 #[test]
 fn without_a_judge_the_score_alone_decides() {
     let mut room = Room::new();
-    room.judge = Judge::new(None, None);
+    room.judges = Judges::new(None, None);
     let sound = room.play(6, cut, None);
     assert_eq!(room.judge(&sound, 1, 1), Opinion::Speech);
 }
@@ -156,11 +157,11 @@ fn a_sound_that_the_score_answered_while_it_was_new_need_not_be_sure_later() {
     let now = SampleIndex(room.heard);
     let candidate = Span::new(now.back(512), now);
     let brief = Edge::Abandoned { candidate, peak: Probability::nearest(0.4), doubt: None };
-    room.judge.note(Some(&brief), &sound, Probability::nearest(0.1), now);
+    room.judges.burst.note(Some(&brief), &sound);
     let sound = room.play(30, cut, None);
     assert_eq!(room.judge(&sound, 2, 0), Opinion::Wait(Doubt::Late));
     assert_eq!(room.judge(&sound, 3, 0), Opinion::Speech, "up for 96 ms, and never sure");
-    room.judge.forget();
+    room.judges.forget();
     room.play(10, |_| 0.001, None);
     let sound = room.play(50, spoken, None);
     assert_eq!(room.judge(&sound, 3, 0), Opinion::Wait(Doubt::Late), "the next sound is another");

@@ -6,6 +6,7 @@ use super::options::Mode;
 use super::unplayed::Playing;
 use crate::config::GateConfig;
 use crate::error::ReconfigureError;
+use crate::feedback::SttRuling;
 use crate::frame::Span;
 use voxgate_base::Moment;
 use voxgate_base::Probability;
@@ -37,7 +38,7 @@ pub struct SttHeard {
 pub enum Refused {
     /// The worker took no command.
     #[error(transparent)]
-    Busy(#[from] Busy),
+    NotTaken(#[from] NotTaken),
     /// The gate cannot change to them.
     #[error(transparent)]
     Settings(#[from] ReconfigureError),
@@ -49,19 +50,19 @@ pub enum Refused {
 /// A command was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Busy {
+pub enum NotTaken {
     /// The queue is full (back pressure).
     #[error("the worker is behind and takes no more commands of this stream; try again")]
-    Behind,
+    QueueFull,
     /// The worker or the stream is gone.
     #[error("the stream is over, or its engine is; open a new one")]
     Over,
 }
 
-impl<T> From<mpsc::error::TrySendError<T>> for Busy {
+impl<T> From<mpsc::error::TrySendError<T>> for NotTaken {
     fn from(error: mpsc::error::TrySendError<T>) -> Self {
         match error {
-            mpsc::error::TrySendError::Full(_) => Self::Behind,
+            mpsc::error::TrySendError::Full(_) => Self::QueueFull,
             mpsc::error::TrySendError::Closed(_) => Self::Over,
         }
     }
@@ -72,7 +73,8 @@ impl<T> From<mpsc::error::TrySendError<T>> for Busy {
 pub(super) enum Command {
     Agent(Agent),
     CaughtUp { reply: oneshot::Sender<()> },
-    Heard(SttHeard),
+    AgentSaid(String),
+    Heard { result: SttHeard, reply: Option<oneshot::Sender<SttRuling>> },
     Interrupt { from: Moment },
     Mode(Mode),
     Playback(Vec<Playing>),

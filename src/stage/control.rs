@@ -5,11 +5,12 @@ use std::sync::atomic::Ordering;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::command::{Agent, Busy, Command, Refused, SttHeard};
+use super::command::{Agent, Command, NotTaken, Refused, SttHeard};
 use super::event::Totals;
 use super::options::Mode;
 use super::shared::{Shared, Worker};
 use crate::config::GateConfig;
+use crate::feedback::SttRuling;
 
 /// Controls a stream. Clones control the same one.
 #[derive(Clone, Debug)]
@@ -24,8 +25,8 @@ impl Control {
     /// Barge-in: the user interrupts the agent, and playback that is not played by now is dropped.
     ///
     /// # Errors
-    /// [`Busy`].
-    pub fn interrupt(&self) -> Result<(), Busy> {
+    /// [`NotTaken`].
+    pub fn interrupt(&self) -> Result<(), NotTaken> {
         self.send(Command::Interrupt { from: self.worker.clock.now() })?;
         self.shared.interrupts.fetch_add(1, Ordering::AcqRel);
         Ok(())
@@ -35,24 +36,43 @@ impl Control {
     /// [`Health::PlaybackMissing`](super::Health::PlaybackMissing) says so.
     ///
     /// # Errors
-    /// [`Busy`].
-    pub fn agent(&self, agent: Agent) -> Result<(), Busy> {
+    /// [`NotTaken`].
+    pub fn agent(&self, agent: Agent) -> Result<(), NotTaken> {
         self.send(Command::Agent(agent))
     }
 
     /// What speech-to-text made of audio that was sent: see [`Gate::feedback`](crate::Gate::feedback).
     ///
     /// # Errors
-    /// [`Busy`].
-    pub fn heard(&self, result: SttHeard) -> Result<(), Busy> {
-        self.send(Command::Heard(result))
+    /// [`NotTaken`].
+    pub fn heard(&self, result: SttHeard) -> Result<(), NotTaken> {
+        self.send(Command::Heard { result, reply: None })
+    }
+
+    /// As [`heard`](Self::heard), and waits for how the gate counted it: [`SttRuling::Unmatched`] if the gate did not open
+    /// there, or there is no gate. Dropping the future cancels the caller's wait; the result counts.
+    ///
+    /// # Errors
+    /// [`NotTaken`].
+    pub async fn ruling_on(&self, result: SttHeard) -> Result<SttRuling, NotTaken> {
+        let (reply, ruling) = oneshot::channel();
+        self.send(Command::Heard { result, reply: Some(reply) })?;
+        ruling.await.map_err(|_| NotTaken::Over)
+    }
+
+    /// The agent's words, sentence by sentence as they are played: see [`Gate::agent_said`](crate::Gate::agent_said).
+    ///
+    /// # Errors
+    /// [`NotTaken`].
+    pub fn agent_said(&self, text: impl Into<String>) -> Result<(), NotTaken> {
+        self.send(Command::AgentSaid(text.into()))
     }
 
     /// Changes the mode: whether the gate's decisions apply. No audio is lost or sent twice.
     ///
     /// # Errors
-    /// [`Busy`].
-    pub fn set_mode(&self, mode: Mode) -> Result<(), Busy> {
+    /// [`NotTaken`].
+    pub fn set_mode(&self, mode: Mode) -> Result<(), NotTaken> {
         self.send(Command::Mode(mode))
     }
 
@@ -64,18 +84,18 @@ impl Control {
     pub async fn reconfigure(&self, config: GateConfig) -> Result<(), Refused> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Reconfigure { config: Box::new(config), reply })?;
-        answer.await.map_err(|_| Busy::Over)?
+        answer.await.map_err(|_| NotTaken::Over)?
     }
 
     /// Waits until the worker has decided on all audio that came before and has obeyed every command: for tests, and
     /// for simulations by a clock that is moved by hand. Events that find no room are waited for.
     ///
     /// # Errors
-    /// [`Busy`].
-    pub async fn caught_up(&self) -> Result<(), Busy> {
+    /// [`NotTaken`].
+    pub async fn caught_up(&self) -> Result<(), NotTaken> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::CaughtUp { reply })?;
-        answer.await.map_err(|_| Busy::Over)
+        answer.await.map_err(|_| NotTaken::Over)
     }
 
     /// Totals of the audio so far. They can still be read when the stream is over.
@@ -83,7 +103,7 @@ impl Control {
         *self.totals.borrow()
     }
 
-    fn send(&self, command: Command) -> Result<(), Busy> {
+    fn send(&self, command: Command) -> Result<(), NotTaken> {
         self.commands.try_send(command)?;
         self.worker.wake(self.shared.seat);
         Ok(())

@@ -71,7 +71,7 @@ mod unplayed;
 mod watch;
 
 pub use clock::{Clock, ClockHand};
-pub use command::{Agent, Busy, Refused, SttHeard};
+pub use command::{Agent, NotTaken, Refused, SttHeard};
 pub use control::Control;
 pub use engine::StageEngine;
 pub use event::{Audio, Event, Failure, Health, MicCondition, Passage, Queue, SttStep, Totals, TurnEnd};

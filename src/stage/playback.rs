@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::command::{Busy, Command};
+use super::command::{Command, NotTaken};
 use super::shared::{Shared, Worker};
 use super::unplayed::Playing;
 use crate::error::InputError;
@@ -70,7 +70,7 @@ pub enum PlaybackError {
     },
     /// The worker is behind, or the stream is over.
     #[error(transparent)]
-    Busy(#[from] Busy),
+    NotTaken(#[from] NotTaken),
     /// Audio that cannot be taken.
     #[error(transparent)]
     Input(#[from] InputError),
@@ -110,7 +110,7 @@ impl PlaybackIn {
     /// # Real-time
     /// Allocates; does not wait.
     pub fn push(&mut self, chunk: Chunk<'_>, at: PlayAt) -> Result<(), PlaybackError> {
-        let room = self.commands.clone().try_reserve_owned().map_err(Busy::from)?;
+        let room = self.commands.clone().try_reserve_owned().map_err(NotTaken::from)?;
         Intake::accept_format(chunk.format, self.channel)?;
         let now = self.worker.clock.now();
         self.refuse_what_is_not_kept(&chunk, at, now)?;

@@ -19,7 +19,7 @@ use super::unplayed::Unplayed;
 use super::watch::Watch;
 use crate::echo::Arrival;
 use crate::error::ModelError;
-use crate::feedback::SttResult;
+use crate::feedback::{SttResult, SttRuling};
 use crate::frame::{FRAME_LEN, Frame, SampleIndex, Span};
 use crate::gate::Gate;
 use crate::pool::{GateId, GatePool};
@@ -192,7 +192,7 @@ impl Stream {
         self.play(pool, at);
         let waited = now.since(mic.arrived.max(self.reader_slow_until.unwrap_or_default()));
         if self.path == Path::Gate && waited > self.options.late_after {
-            self.go_around(pool, number, Path::Late { until: number + LATE_AT_LEAST }, Some(Failure::WorkerLate));
+            self.go_around(pool, number, Path::Late { until: number + OVERLOAD_COOLDOWN }, Some(Failure::WorkerLate));
         }
         let (Path::Gate, Some(id)) = (self.path, self.gate) else {
             if mic.frame != Frame::gap() {
@@ -286,7 +286,16 @@ impl Stream {
             match command {
                 Command::Playback(frames) => self.unplayed.add(frames),
                 Command::Interrupt { from } => self.interrupt(pool, from),
-                Command::Heard(result) => self.heard(pool, &result),
+                Command::Heard { result, reply } => {
+                    let ruling = self.heard(pool, &result);
+                    // The caller may not wait for it.
+                    _ = reply.map(|reply| reply.send(ruling));
+                }
+                Command::AgentSaid(text) => {
+                    if let Some(gate) = self.gate.and_then(|id| pool.gate_mut(id).ok()) {
+                        gate.agent_said(&text);
+                    }
+                }
                 Command::Mode(mode) => self.change_mode(pool, mode),
                 Command::Agent(agent) => {
                     let writer = &mut self.writer;
@@ -311,7 +320,7 @@ impl Stream {
         }
     }
 
-    fn heard(&mut self, pool: &mut GatePool, result: &SttHeard) {
+    fn heard(&mut self, pool: &mut GatePool, result: &SttHeard) -> SttRuling {
         let has_words = result.text.chars().any(char::is_alphanumeric);
         if let (Mode::Shadow, true, Some(span)) = (self.options.mode, has_words, result.span) {
             self.writer.heard_words(span);
@@ -319,9 +328,9 @@ impl Stream {
         let origin = start_of(self.origin);
         let gates = |at: SampleIndex| SampleIndex(at - origin);
         let span = result.span.map(|span| Span::new(gates(span.start), gates(span.end)));
-        if let Some(gate) = self.gate.and_then(|id| pool.gate_mut(id).ok()) {
-            gate.feedback(&SttResult { text: &result.text, confidence: result.confidence, span });
-        }
+        let result = SttResult { text: &result.text, confidence: result.confidence, span };
+        let gate = self.gate.and_then(|id| pool.gate_mut(id).ok());
+        gate.map_or(SttRuling::Unmatched, |gate| gate.feedback(&result))
     }
 
     fn finish(&mut self, pool: &mut GatePool) -> Step {
@@ -346,6 +355,6 @@ fn start_of(frame: u64) -> SampleIndex {
 }
 
 /// 2 s of frames, a cooldown: a worker that was overloaded is not given the gate's work again at once.
-const LATE_AT_LEAST: u64 = 200;
+const OVERLOAD_COOLDOWN: u64 = 200;
 /// 10 s of frames: longer holes are not filled frame by frame.
 const LONGEST_HOLE: u64 = 1_000;

@@ -7,6 +7,7 @@ use voxgate_base::Probability;
 /// A turn fed with windows of one frame each, or of Silero's length.
 struct Bench {
     turn: Turn,
+    judges: Judges,
     frames: u64,
     window: u64,
     scored: u64,
@@ -20,7 +21,8 @@ impl Bench {
         let mut config = GateConfig::default().turn;
         change(&mut config);
         Self {
-            turn: Turn::new(&config, Judge::new(None, None), 512),
+            turn: Turn::new(&config, 512),
+            judges: Judges::new(None, None),
             frames: 0,
             window: FRAME_LEN as u64,
             scored: 0,
@@ -42,7 +44,7 @@ impl Bench {
         let level = LevelStep { frame_dbfs: -60.0, mean_dbfs: -60.0 + above_floor_db, floor_dbfs: -60.0 };
         let score = Score { speech: Probability::nearest(self.score), window };
         let ruling = EchoRuling { admission: self.admission, ..EchoRuling::of(score) };
-        self.turn.step(frame, &ruling, &FrameContext { level, ..self.context })
+        self.turn.step(frame, &ruling, &FrameContext { level, ..self.context }, &mut self.judges)
     }
 
     fn quiet(&mut self, frames: u64) -> Vec<TurnStep> {
@@ -177,7 +179,7 @@ fn nothing_is_reached_that_was_settled() {
             if let Some(from) = step.open_from {
                 let first_unsent = from.max(sent);
                 assert!(first_unsent >= given_up, "frame {i}: from {first_unsent:?}, {given_up:?} was settled");
-                assert!(at(bench.frames) - first_unsent <= bench.turn.reach() + FRAME_LEN as u64);
+                assert!(at(bench.frames) - first_unsent <= bench.turn.reach(0) + FRAME_LEN as u64);
                 openings += u32::from(first_unsent > sent);
                 sent = at(bench.frames);
             }
@@ -241,8 +243,7 @@ fn a_detector_of_long_windows_is_waited_for() {
     let mut config = GateConfig::default().turn;
     config.sure_threshold = Probability::ONE;
     config.min_speech_duration = std::time::Duration::from_secs(2);
-    let mut bench =
-        Bench { turn: Turn::new(&config, Judge::new(None, None), 16_000), window: 16_000, ..Bench::new(|_| ()) };
+    let mut bench = Bench { turn: Turn::new(&config, 16_000), window: 16_000, ..Bench::new(|_| ()) };
     bench.quiet(100);
     let steps: Vec<_> = (0..200).map(|_| bench.push(0.5, 30.0)).collect();
     let first = steps.iter().position(|step| step.open_from.is_some());
@@ -256,7 +257,7 @@ fn what_late_playback_may_still_show_is_not_settled() {
     let mut turn = Bench::new(|_| ()).turn;
     let frame = Span::new(at(200), at(201));
     let late = EchoRuling { behind: 8_000, ..EchoRuling::of(Score::default()) };
-    let settled = turn.step(frame, &late, &FrameContext::default()).settled;
+    let settled = turn.step(frame, &late, &FrameContext::default(), &mut Judges::new(None, None)).settled;
     assert_eq!(settled, at(201 - 50 - 30), "500 ms late, and the pre-roll");
 }
 
@@ -264,5 +265,5 @@ fn what_late_playback_may_still_show_is_not_settled() {
 fn all_that_is_held_within_a_turn_is_kept() {
     let ten_s = std::time::Duration::from_secs(10);
     let long = |turn: &mut TurnConfig| (turn.min_silence_duration, turn.hangover_duration) = (ten_s, ten_s);
-    assert!(Bench::new(long).turn.reach() >= samples_in(ten_s), "the hangover may be none while the agent speaks");
+    assert!(Bench::new(long).turn.reach(0) >= samples_in(ten_s), "the hangover may be none while the agent speaks");
 }

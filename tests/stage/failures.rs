@@ -6,7 +6,7 @@ use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use voxgate::stage::{
-    Busy, Event, Events, Failure, GateStage, Health, Mode, Passage, StageEngine, StageOptions, TurnEnd,
+    Event, Events, Failure, GateStage, Health, Mode, NotTaken, Passage, StageEngine, StageOptions, TurnEnd,
 };
 use voxgate::vad::{ModelId, Score, Vad, from_config};
 use voxgate::{Frame, Gate, GateConfig, VadChoice, Verdict};
@@ -190,7 +190,7 @@ async fn when_the_worker_panics_over_a_stream_its_audio_passes_and_the_others_ar
         let mut over = false;
         for packet in after.chunks(320) {
             input.push(chunk(packet)).unwrap();
-            over |= control.caught_up().await == Err(Busy::Over);
+            over |= control.caught_up().await == Err(NotTaken::Over);
         }
         assert!(over, "it was not woken");
         assert_eq!(input.lost(), Duration::ZERO, "2 s, of which the queue holds one: the reader has the rest");

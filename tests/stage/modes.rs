@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use voxgate::guard::{Heard, Misfire};
 use voxgate::stage::{Event, GateStage, Health, Mode, Passage, Refused, StageEngine, StageOptions, SttHeard};
-use voxgate::{GateConfig, Reason, ReconfigureError, SampleIndex, Span, VadChoice};
+use voxgate::{GateConfig, Reason, ReconfigureError, SampleIndex, Span, SttRuling, VadChoice};
 
 use super::support::{Live, all, assert_turns_alternate, audio, check_audio, chunk, feed, plain, roomy, sample, turns};
 
@@ -51,6 +52,25 @@ async fn shadow_tells_of_words_that_would_be_lost() {
     let lost: Vec<_> = events.iter().filter(|event| matches!(event, Event::WouldLose { .. })).collect();
     assert_eq!(lost, [&Event::WouldLose { words: pause }]);
     assert_eq!(control.totals().would_lose, 1);
+}
+
+#[tokio::test]
+async fn a_caller_learns_how_a_result_was_counted() {
+    let mic = sample("clean_turn");
+    let (spans, _) = plain(&GateConfig::default(), &mic);
+    let mut live = Live::open(roomy());
+    live.hear(&mic).await;
+    let result = |text: &str, span: Span| SttHeard { text: text.into(), confidence: None, span: Some(span) };
+    let words = "The appointment is on Thursday at nine.";
+    live.control.agent_said(words).unwrap();
+    let echo = live.control.ruling_on(result(words, spans[0])).await.unwrap();
+    assert!(matches!(echo, SttRuling::Counted(Heard::Misfire(Misfire::EchoOfAgent { .. }))), "{echo:?}");
+    let user = live.control.ruling_on(result("hello there", spans[0])).await.unwrap();
+    assert_eq!(user, SttRuling::Counted(Heard::Genuine), "the gate opened there, and words stand");
+    let again = live.control.ruling_on(result("hello there", spans[0])).await.unwrap();
+    assert_eq!(again, SttRuling::Duplicate);
+    let never = Span::new(SampleIndex(1 << 40), SampleIndex(1 << 41));
+    assert_eq!(live.control.ruling_on(result("hello", never)).await.unwrap(), SttRuling::Unmatched);
 }
 
 #[tokio::test]

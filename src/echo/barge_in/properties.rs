@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::artefact::Artefact;
-use crate::burst::{Judge, Phase, Sound};
+use crate::burst::{Judges, Phase, Sound};
 use crate::config::{BurstConfig, StormConfig};
 use crate::decision::Verdict;
 use crate::frame::FRAME_LEN;
@@ -88,21 +88,26 @@ struct Stream {
 struct Parts {
     barge_in: BargeIn,
     turn: Turn,
+    judges: Judges,
     release: Release,
 }
 
 impl Parts {
     fn new(settings: &Settings, window: u64) -> Self {
-        let judge = Judge::new(settings.burst.as_ref(), settings.storm.as_ref());
         Self {
             barge_in: BargeIn::new(&settings.echo, &settings.turn),
-            turn: Turn::new(&settings.turn, judge, window),
+            turn: Turn::new(&settings.turn, window),
+            judges: Judges::new(settings.burst.as_ref(), settings.storm.as_ref()),
             release: Release::default(),
         }
     }
 
     fn reach(&self) -> u64 {
-        self.turn.reach() + self.barge_in.longest_wait() + FRAME_LEN as u64
+        self.turn.reach(self.judges.longest_wait()) + self.barge_in.longest_wait() + FRAME_LEN as u64
+    }
+
+    fn end(&mut self) -> Option<Edge> {
+        self.turn.end(&mut self.judges)
     }
 
     /// Decides on a frame whose evidence, if any, is about `assessed`.
@@ -115,7 +120,10 @@ impl Parts {
             Some(None) => self.barge_in.pass_unless_late(&now),
             None => self.barge_in.suspend(&now),
         };
-        let step = self.turn.step(frame, &ruling, context);
+        let step = self.turn.step(frame, &ruling, context, &mut self.judges);
+        let Judges { burst, storm } = &mut self.judges;
+        burst.note(step.edge.as_ref(), &context.sound);
+        _ = storm.as_mut().and_then(|storm| storm.note(step.edge.as_ref(), ruling.score.speech, frame.end));
         let kept_from = frame.end.back(self.reach());
         let verdict = self.release.decide(frame, &step, &ruling, kept_from);
         (ruling, step, verdict)
@@ -156,7 +164,8 @@ impl Stream {
             Event::Finish => self.finish(),
             Event::Change(settings) => {
                 let settings = Settings { storm: self.settings.storm, ..*settings };
-                self.parts.turn.reconfigure(&settings.turn, settings.burst.as_ref());
+                self.parts.turn.reconfigure(&settings.turn);
+                self.parts.judges.burst.reconfigure(settings.burst.as_ref());
                 self.parts.barge_in.reconfigure(&settings.echo, &settings.turn);
                 (self.settings, self.fresh, self.unchanged) = (settings, None, false);
             }
@@ -164,6 +173,7 @@ impl Stream {
                 let (settings, window) = (self.settings.clone(), self.window);
                 let mut parts = self.parts.clone();
                 parts.turn.reset();
+                parts.judges.reset();
                 parts.barge_in.reset();
                 parts.release = Release::default();
                 *self = Self { parts, fresh: Some(Parts::new(&settings, window)), ..Self::new(settings, window) };
@@ -175,9 +185,9 @@ impl Stream {
         let end = SampleIndex(self.frames * FRAME_LEN as u64);
         self.fresh = None;
         self.parts.release.give_up(end);
-        let edge = self.parts.turn.end();
+        let edge = self.parts.end();
         self.told(edge, end);
-        assert_eq!((self.open, self.parts.turn.end()), (None, None), "it has ended, once");
+        assert_eq!((self.open, self.parts.end()), (None, None), "it has ended, once");
     }
 
     fn hear(&mut self, event: &Event, n: u64) {
