@@ -1,4 +1,5 @@
 //! `voxgate usage`, `claims`, `why` and `release`, on the store that workers share.
+#![allow(clippy::disallowed_methods, reason = "these tests wait for servers")]
 
 #[path = "../crates/voxgate-guard/tests/stores/requests.rs"]
 mod requests;
