@@ -102,7 +102,7 @@ impl Ledger {
         }
         if let Some(Edge::Abandoned { candidate, doubt, .. }) = decision.edge {
             let burst = self.rows.iter_mut().rev().take_while(|row| row.decision.frame.end > candidate.start);
-            let reason = doubt.map_or(Reason::Burst, Doubt::reason);
+            let reason = Reason::of_rejected(doubt);
             burst.filter(|row| row.released.is_none()).for_each(|row| (row.reason, row.doubt) = (reason, doubt));
         }
         // An onset that is dropped before anything was held against it: the agent was heard, or it ended.

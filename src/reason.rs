@@ -28,6 +28,11 @@ impl Reason {
     /// Every reason, in the order of reports.
     pub const ALL: &[Self] = &[Self::Silence, Self::Undecided, Self::Burst, Self::Storm, Self::Breaker, Self::Echo];
 
+    /// Why a candidate was rejected: by what was held against it, or as too short.
+    pub fn of_rejected(doubt: Option<Doubt>) -> Self {
+        doubt.map_or(Self::Burst, Doubt::reason)
+    }
+
     /// The word used in files and logs.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -35,7 +35,7 @@ impl Release {
         match (step.state, step.edge) {
             (TurnState::Starting, _) => Verdict::Hold(step.doubt.map_or(Reason::Undecided, Doubt::reason)),
             (TurnState::Stopping, _) => Verdict::Hold(unheard),
-            (_, Some(Edge::Abandoned { doubt, .. })) => Verdict::Suppress(doubt.map_or(Reason::Burst, Doubt::reason)),
+            (_, Some(Edge::Abandoned { doubt, .. })) => Verdict::Suppress(Reason::of_rejected(doubt)),
             _ => Verdict::Suppress(unheard),
         }
     }

@@ -292,7 +292,7 @@ impl Stream {
                     _ = reply.map(|reply| reply.send(ruling));
                 }
                 Command::AgentSaid(text) => {
-                    if let Some(gate) = self.gate.and_then(|id| pool.gate_mut(id).ok()) {
+                    if let Some(gate) = self.gate_of(pool) {
                         gate.agent_said(&text);
                     }
                 }
@@ -303,7 +303,7 @@ impl Stream {
                 }
                 Command::CaughtUp { reply } => self.waiting.push(reply),
                 Command::Reconfigure { config, reply } => {
-                    let gate = self.gate.and_then(|id| pool.gate_mut(id).ok()).ok_or(Refused::NoGate);
+                    let gate = self.gate_of(pool).ok_or(Refused::NoGate);
                     // The caller may have stopped waiting.
                     _ = reply.send(gate.and_then(|gate| Ok(gate.reconfigure(&config)?)));
                 }
@@ -329,13 +329,17 @@ impl Stream {
         let gates = |at: SampleIndex| SampleIndex(at - origin);
         let span = result.span.map(|span| Span::new(gates(span.start), gates(span.end)));
         let result = SttResult { text: &result.text, confidence: result.confidence, span };
-        let gate = self.gate.and_then(|id| pool.gate_mut(id).ok());
-        gate.map_or(SttRuling::Unmatched, |gate| gate.feedback(&result))
+        self.gate_of(pool).map_or(SttRuling::Unmatched, |gate| gate.feedback(&result))
+    }
+
+    /// Its gate; `None` if it was lost, or there never was one.
+    fn gate_of<'a>(&self, pool: &'a mut GatePool) -> Option<&'a mut Gate> {
+        self.gate.and_then(|id| pool.gate_mut(id).ok())
     }
 
     fn finish(&mut self, pool: &mut GatePool) -> Step {
         if self.path == Path::Gate
-            && let Some(gate) = self.gate.and_then(|id| pool.gate_mut(id).ok())
+            && let Some(gate) = self.gate_of(pool)
         {
             self.writer.finish(gate);
         }

@@ -9,8 +9,8 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use voxgate::vad::ModelId;
 use voxgate::{
-    AudioFormat, Chunk, Decision, Forwarder, Frame, Gate, GateConfig, Intake, IntakeReport, Ledger, Preset,
-    SAMPLE_RATE, SampleIndex, Samples, TurnConfig, Verdict,
+    Chunk, Decision, Forwarder, Frame, Gate, GateConfig, Intake, IntakeReport, Ledger, Preset, SAMPLE_RATE,
+    SampleIndex, Samples, TurnConfig, Verdict,
 };
 
 use crate::config_command::ConfigSource;
@@ -60,8 +60,7 @@ pub(crate) fn run(args: &GateArgs) -> anyhow::Result<()> {
     let interrupt = Interrupt::default();
     let mut source = Source::open(&args.mic, args.raw.mic(&args.mic), &interrupt)?;
     let channels = choose_channels(args, &source)?;
-    let mut intake = Intake::of_channel(AudioFormat::new(source.sample_rate, source.channels), channels.mic)
-        .with_context(|| source.name().to_string())?;
+    let mut intake = Intake::of_channel(source.format(), channels.mic).with_context(|| source.name().to_string())?;
     let playback = open_playback(args, channels, &source)?;
     let gate = Gate::new(&config)?;
     warn_of_thresholds(&config, gate.model());
@@ -121,16 +120,16 @@ fn pump(
     progress: &ProgressBar,
     interrupt: &Interrupt,
 ) -> anyhow::Result<()> {
-    let (sample_rate, channels, waits) = (source.sample_rate, source.channels, source.waits());
+    let (format, waits) = (source.format(), source.waits());
     // Input that can wait is ended by the signal itself, after what had already come.
     let stopped = || !waits && interrupt.signal().is_some();
     while !stopped() && !session.outputs.deserted() && session.broken.is_none() {
         let Some(samples) = source.read().context(GATED_BEFORE)? else { break };
         let samples = Samples::F32(samples);
         if let Some(playback) = &mut session.playback {
-            playback.push(samples, sample_rate, channels)?;
+            playback.push(Chunk::new(samples, format))?;
         }
-        intake.push(Chunk::new(samples, AudioFormat::new(sample_rate, channels)), |frame| session.step(frame))?;
+        intake.push(Chunk::new(samples, format), |frame| session.step(frame))?;
         session.outputs.flush()?;
         progress.set_position(intake.report().received);
     }

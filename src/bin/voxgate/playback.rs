@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use voxgate::{AudioFormat, Chunk, FRAME_LEN, Frame, Gate, Intake, SampleIndex, Samples};
+use voxgate::{Chunk, FRAME_LEN, Frame, Gate, Intake, SampleIndex, Samples};
 
 use crate::interrupt::Interrupt;
 use crate::paint::Usage;
@@ -23,7 +23,7 @@ pub(crate) struct Playback {
 impl Playback {
     /// Channel `channel` of the microphone's file, whose blocks [`push`](Self::push) will get.
     pub(crate) fn channel(mic: &Source, channel: u16) -> anyhow::Result<Self> {
-        Ok(Self::new(Intake::of_channel(AudioFormat::new(mic.sample_rate, mic.channels), channel)?, None))
+        Ok(Self::new(Intake::of_channel(mic.format(), channel)?, None))
     }
 
     /// A file that must fit the microphone's; `headerless` is what samples without a header are.
@@ -33,7 +33,7 @@ impl Playback {
         }
         let file = Source::open(path, headerless, &Interrupt::default())?;
         refuse_unfit(&file, mic)?;
-        Ok(Self::new(Intake::new(AudioFormat::new(file.sample_rate, file.channels))?, Some(file)))
+        Ok(Self::new(Intake::new(file.format())?, Some(file)))
     }
 
     fn new(intake: Intake, file: Option<Source>) -> Self {
@@ -41,9 +41,9 @@ impl Playback {
     }
 
     /// Takes a block of the microphone's file, if the playback is one of its channels.
-    pub(crate) fn push(&mut self, samples: Samples<'_>, sample_rate: u32, channels: u16) -> anyhow::Result<()> {
+    pub(crate) fn push(&mut self, block: Chunk<'_>) -> anyhow::Result<()> {
         if self.file.is_none() {
-            take(&mut self.intake, Chunk::new(samples, AudioFormat::new(sample_rate, channels)), &mut self.frames)?;
+            take(&mut self.intake, block, &mut self.frames)?;
         }
         Ok(())
     }
@@ -69,13 +69,9 @@ impl Playback {
     /// Reads the next block of the file; `false` at its end.
     fn read(&mut self) -> anyhow::Result<bool> {
         let Some(file) = &mut self.file else { return Ok(false) };
-        let (sample_rate, channels) = (file.sample_rate, file.channels);
+        let format = file.format();
         let Some(samples) = file.read()? else { return Ok(false) };
-        take(
-            &mut self.intake,
-            Chunk::new(Samples::F32(samples), AudioFormat::new(sample_rate, channels)),
-            &mut self.frames,
-        )?;
+        take(&mut self.intake, Chunk::new(Samples::F32(samples), format), &mut self.frames)?;
         Ok(true)
     }
 }

@@ -101,7 +101,7 @@ impl Screen {
             self.points.iter_mut().rev().take_while(|p| p.number >= from).for_each(|p| p.fate = Fate::Forwarded);
         }
         if let Some(Edge::Abandoned { candidate, doubt, .. }) = decision.edge {
-            let (from, reason) = (number_of(candidate.start), doubt.map_or(Reason::Burst, voxgate::Doubt::reason));
+            let (from, reason) = (number_of(candidate.start), Reason::of_rejected(doubt));
             let burst = self.points.iter_mut().rev().take_while(|p| p.number >= from);
             burst.filter(|p| p.fate == Fate::Held).for_each(|p| p.fate = Fate::KeptOut(reason));
         }

@@ -79,6 +79,11 @@ impl Source {
         })
     }
 
+    /// Of the samples that it reads.
+    pub(crate) fn format(&self) -> AudioFormat {
+        AudioFormat::new(self.sample_rate, self.channels)
+    }
+
     /// The file, or `standard input`.
     pub(crate) fn name(&self) -> &str {
         &self.name
