@@ -78,7 +78,7 @@ impl Gate {
     /// A gate of settings that are already checked.
     fn assemble(config: &GateConfig, vad: Detector) -> Result<Self, ConfigError> {
         let judges = Judges::new(config.burst.as_ref(), config.storm.as_ref());
-        let turn = Turn::new(&config.turn, samples_in(vad.longest_window()));
+        let turn = Turn::new(&config.turn, config.echo.as_ref(), samples_in(vad.longest_window()));
         let echo = config.echo.as_ref().map(|echo| Echo::new(echo, &config.turn)).transpose()?;
         let history = History::new(longest_reach(&turn, &judges, echo.as_ref()));
         Ok(Self { config: config.clone(), vad, echo, turn, judges, history, state: State::default() })
@@ -145,7 +145,7 @@ impl Gate {
             None => (EchoRuling::of(score), None),
         };
         let step = self.turn.step(frame, &ruling, &context, &mut self.judges);
-        let storm = self.note_edge(step.edge.as_ref(), &sound, ruling.score.speech);
+        let storm = self.note_edge(step.edge.as_ref(), &sound, score.speech);
         self.state.floor_update = floor_update(step.state, &ruling);
         let evidence = Evidence {
             speech: score.speech,
@@ -183,7 +183,7 @@ impl Gate {
             return Err(ReconfigureError::Fixed { section });
         }
         self.vad.set_turn(&config.turn);
-        self.turn.reconfigure(&config.turn);
+        self.turn.reconfigure(&config.turn, config.echo.as_ref());
         self.judges.burst.reconfigure(config.burst.as_ref());
         if let (Some(echo), Some(config_echo)) = (&mut self.echo, &config.echo) {
             echo.reconfigure(config_echo, &config.turn);

@@ -8,8 +8,8 @@ use segment::{Segment, Waiting};
 
 use crate::artefact::Artefact;
 use crate::burst::{Judges, Opinion, Sound};
-use crate::config::TurnConfig;
-use crate::echo::{Admission, EchoRuling};
+use crate::config::{EchoConfig, TurnConfig};
+use crate::echo::{Admission, EchoRuling, Input};
 use crate::frame::{FRAME_LEN, SampleIndex, Span};
 use crate::level::LevelStep;
 use crate::reason::Doubt;
@@ -30,8 +30,8 @@ struct State {
     told_until: SampleIndex,
     /// The last run of artefacts: gaps and repetitions.
     hole: Span,
-    /// From where on scores are near-end probabilities (of the user); `None` while they are the VAD's (of any voice).
-    certain_since: Option<SampleIndex>,
+    /// Since when the input is the near-end probability; `None` while it is the VAD's score.
+    near_end_since: Option<SampleIndex>,
 }
 
 /// The phase of the state machine, with its data.
@@ -81,16 +81,16 @@ pub(crate) struct TurnStep {
 
 impl Turn {
     /// For a detector whose windows are at most `longest_window` samples long.
-    pub(crate) fn new(config: &TurnConfig, longest_window: u64) -> Self {
-        Self { rules: Rules::new(config, longest_window), state: State::default() }
+    pub(crate) fn new(config: &TurnConfig, echo: Option<&EchoConfig>, longest_window: u64) -> Self {
+        Self { rules: Rules::new(config, echo, longest_window), state: State::default() }
     }
 
     /// Changes the settings.
-    pub(crate) fn reconfigure(&mut self, config: &TurnConfig) {
-        self.rules = Rules::new(config, self.rules.longest_window);
+    pub(crate) fn reconfigure(&mut self, config: &TurnConfig, echo: Option<&EchoConfig>) {
+        self.rules = Rules::new(config, echo, self.rules.longest_window);
     }
 
-    /// Takes the echo's ruling on the score in force after `frame`, and the frame's context. The judges are asked about
+    /// Takes the echo's ruling on `frame`, with the probability in force after it, and the frame's context. The judges are asked about
     /// a candidate that would begin a turn, or go on with it.
     pub(crate) fn step(
         &mut self,
@@ -102,7 +102,7 @@ impl Turn {
         self.follow(frame, ruling, context.artefact);
         let edge = self
             .advance(frame, ruling, judges)
-            .or_else(|| self.weigh(frame, ruling.admission, &context.sound, judges))
+            .or_else(|| self.weigh(frame, ruling, &context.sound, judges))
             .or_else(|| self.expire(frame, judges));
         self.listen(frame, ruling, &context.level);
         TurnStep {
@@ -149,18 +149,20 @@ impl Turn {
         self.state = State::default();
     }
 
-    /// Notes whether scores are near-end probabilities, and where artefacts lie.
+    /// Notes since when the input is the near-end probability, and where artefacts lie.
     fn follow(&mut self, frame: Span, ruling: &EchoRuling, artefact: Option<Artefact>) {
         let state = &mut self.state;
-        match ruling.admission {
-            Admission::Unknown => {}
-            Admission::NearEndOnly if state.certain_since.is_none() => {
-                // The score was the VAD's so far: it does not tell the user from the agent.
-                state.certain_since = Some(ruling.score.window.map_or(frame.start, |window| window.start));
-                state.phase.waiting_mut().into_iter().for_each(|waiting| waiting.candidate.sure = 0);
+        match ruling.input {
+            _ if ruling.admission == Admission::Unknown => {}
+            Input::Speech(_) => state.near_end_since = None,
+            Input::NearEnd(_) if state.near_end_since.is_some() => {}
+            Input::NearEnd(near) => {
+                state.near_end_since = Some(near.window.map_or(frame.start, |window| window.start));
+                // The VAD's scores so far do not tell the user from the agent.
+                if let Some(waiting) = state.phase.waiting_mut() {
+                    waiting.candidate.sure = 0;
+                }
             }
-            Admission::NearEndOnly => {}
-            Admission::Normal | Admission::Hold | Admission::Reject => state.certain_since = None,
         }
         if artefact.is_some() {
             let start = if state.hole.end == frame.start { state.hole.start } else { frame.start };
@@ -175,11 +177,12 @@ impl Turn {
             *phase = Phase::Speaking(Segment { speech: frame, voiced: 0 });
             return Some(Edge::SpeechStart { speech: frame.start });
         }
-        let (score, window) = (ruling.score.speech, ruling.score.window?);
-        let (up, down) = (score >= self.rules.activation, score < self.rules.deactivation);
+        let (score, window) = (ruling.input.probability(), ruling.input.window()?);
+        let thresholds = self.rules.thresholds(&ruling.input, matches!(phase, Phase::Speaking(_)));
+        let (up, down) = (score >= thresholds.activation, score < thresholds.deactivation);
         // A short gap inside a word is neither speech nor silence.
         let torn = hole.end > window.start && hole.len() <= self.rules.max_gap;
-        let sure = score >= self.rules.sure;
+        let sure = score >= thresholds.sure;
         match phase {
             Phase::Starting(_) | Phase::Speaking(_) if down && torn => {}
             Phase::Quiet if up => {
@@ -211,19 +214,19 @@ impl Turn {
 
     /// Confirms a candidate that is sure, or has lasted long enough, as speech unless the burst judge doubts it.
     /// Speech that resumes is judged by the same rules as an onset.
-    fn weigh(&mut self, frame: Span, admission: Admission, sound: &Sound, judges: &mut Judges) -> Option<Edge> {
-        let certain_since = self.state.certain_since;
+    fn weigh(&mut self, frame: Span, ruling: &EchoRuling, sound: &Sound, judges: &mut Judges) -> Option<Edge> {
+        let near_end_since = self.state.near_end_since;
         let waiting = self.state.phase.waiting_mut()?;
         let candidate = waiting.candidate;
-        let (enough, since) = certain_since.map_or((1, candidate.span.start), |since| (CERTAIN_AFTER, since));
+        let (enough, since) = near_end_since.map_or((1, candidate.span.start), |since| (NEAR_END_SURE, since));
         let lasted = candidate.span.end - candidate.span.start.max(since);
         if candidate.sure < enough && lasted < self.rules.min_speech {
             return None;
         }
-        let opinion = match admission {
-            Admission::Normal => judges.opinion(&candidate, sound, frame.end),
-            Admission::NearEndOnly => Opinion::Speech,
-            Admission::Unknown | Admission::Hold | Admission::Reject => Opinion::Wait(Doubt::Echo),
+        let opinion = match (ruling.admission, ruling.input) {
+            (Admission::Open, Input::Speech(_)) => judges.opinion(&candidate, sound, frame.end),
+            (Admission::Open, Input::NearEnd(_)) => Opinion::Speech,
+            (Admission::Unknown | Admission::Hold | Admission::Reject, _) => Opinion::Wait(Doubt::Echo),
         };
         if let Opinion::Wait(doubt) = opinion {
             waiting.doubt = Some(doubt);
@@ -269,19 +272,15 @@ impl Turn {
 
     /// Follows the tail: the sound of a word whose score has fallen, until the first quiet frame after the hangover.
     fn listen(&mut self, frame: Span, ruling: &EchoRuling, level: &LevelStep) {
-        let hangover = self.hangover(ruling);
+        let hangover = self.rules.hangover(&ruling.input);
+        let has_tail = ruling.admission == Admission::Open && matches!(ruling.input, Input::Speech(_));
         if let Phase::Stopping { segment, tail, .. } = &mut self.state.phase {
             let since = frame.end - segment.speech.end;
             let quiet = level.mean_dbfs <= level.floor_dbfs + self.rules.tail_above_floor_db;
-            if since > hangover && (quiet || ruling.admission != Admission::Normal || since > self.rules.tail) {
+            if since > hangover && (quiet || !has_tail || since > self.rules.tail) {
                 *tail = Tail::Broken;
             }
         }
-    }
-
-    /// The hangover of the settings, or less during playback.
-    fn hangover(&self, ruling: &EchoRuling) -> u64 {
-        ruling.hangover.map_or(self.rules.hangover, |most| most.min(self.rules.hangover))
     }
 
     /// Where forwarded audio begins, pre-roll included; `None` outside a turn, and once hangover and tail are over.
@@ -289,7 +288,7 @@ impl Turn {
         let segment = match &self.state.phase {
             Phase::Speaking(segment) => segment,
             Phase::Stopping { segment, tail, .. } => {
-                let hangs_over = frame.start - segment.speech.end < self.hangover(ruling);
+                let hangs_over = frame.start - segment.speech.end < self.rules.hangover(&ruling.input);
                 (hangs_over || *tail == Tail::Sounding).then_some(segment)?
             }
             Phase::Cut => return Some(frame.start),
@@ -334,7 +333,7 @@ fn later(window: Span, from: SampleIndex, frame: Span) -> Span {
 }
 
 /// A near-end probability must be sure in two frames, 20 ms: a single frame is often a false alarm.
-const CERTAIN_AFTER: u64 = 2 * FRAME_LEN as u64;
+const NEAR_END_SURE: u64 = 2 * FRAME_LEN as u64;
 
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 //! is in the room, and how far back audio is sent.
 
 use super::evidence::{DelayQuality, EchoEvidence};
+use super::ruling::{Admission, EchoRuling, Input};
 use crate::config::{EchoConfig, TurnConfig};
 use crate::frame::{FRAME_LEN, SampleIndex, Span, samples_in};
 use crate::reason::Reason;
@@ -44,50 +45,6 @@ pub(crate) struct Now {
     pub(crate) turn: TurnState,
 }
 
-/// The echo's ruling on a frame, for the turn.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct EchoRuling {
-    pub(crate) score: Score,
-    pub(crate) admission: Admission,
-    /// No sample before this may be sent.
-    pub(crate) not_before: SampleIndex,
-    /// Upper limit of the hangover, in samples; `None` for no limit.
-    pub(crate) hangover: Option<u64>,
-    /// How far behind the newest frame the next score may begin because playback arrives late, in samples.
-    pub(crate) behind: u64,
-    /// Why nothing passes, though the VAD may detect speech.
-    pub(crate) reason: Option<Reason>,
-}
-
-impl EchoRuling {
-    /// The ruling without playback: the VAD's score stands.
-    pub(crate) fn of(score: Score) -> Self {
-        Self {
-            score,
-            admission: Admission::Normal,
-            not_before: SampleIndex::default(),
-            hangover: None,
-            behind: 0,
-            reason: None,
-        }
-    }
-}
-
-/// Whether a candidate may open the gate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Admission {
-    /// By the turn's own rules.
-    Normal,
-    /// In two frames: the score is the near-end probability.
-    NearEndOnly,
-    /// Not yet: this frame has no evidence.
-    Unknown,
-    /// Not yet: it may be echo.
-    Hold,
-    /// No, and an open turn stops: it is probably echo.
-    Reject,
-}
-
 impl BargeIn {
     pub(crate) fn new(config: &EchoConfig, turn: &TurnConfig) -> Self {
         Self { rules: Rules::new(config, turn), state: State::default() }
@@ -119,28 +76,28 @@ impl BargeIn {
         let len = now.score.window.map_or(0, Span::len);
         self.state.waited = if speech { self.state.waited + len } else { 0 };
         if speech && self.state.waited < now.behind && self.state.held < self.longest_wait() {
-            return self.pass(now, Admission::Hold, Some(Reason::Echo));
+            return self.rule(now, Input::Speech(now.score), Admission::Hold, Some(Reason::Echo));
         }
-        self.pass(now, Admission::Normal, None)
+        self.rule(now, Input::Speech(now.score), Admission::Open, None)
     }
 
     /// The ruling without evidence about this frame: nothing opens, and an open turn stays open.
     pub(crate) fn suspend(&mut self, now: &Now) -> EchoRuling {
         self.hear(now.score);
-        let score = Score { window: None, ..now.score };
-        self.pass(&Now { score, ..*now }, Admission::Unknown, Some(Reason::Echo))
+        let no_window = Input::Speech(Score { window: None, ..now.score });
+        self.rule(now, no_window, Admission::Unknown, Some(Reason::Echo))
     }
 
     /// The ruling on a gap, which holds no evidence: the previous ruling stays until no voice is heard.
     pub(crate) fn hold(&mut self, now: &Now, frame: Span) -> EchoRuling {
         let Some(before) = self.state.before else { return self.suspend(now) };
         self.hear(now.score);
-        let score = match before.admission {
-            Admission::NearEndOnly if self.is_voiced() => Score { window: None, ..now.score },
-            Admission::NearEndOnly => Score { speech: Probability::default(), window: Some(frame) },
-            Admission::Normal | Admission::Unknown | Admission::Hold | Admission::Reject => now.score,
+        let input = match before.input {
+            Input::Speech(_) => Input::Speech(now.score),
+            Input::NearEnd(near) if self.is_voiced() => Input::NearEnd(Score { window: None, ..near }),
+            Input::NearEnd(_) => Input::NearEnd(Score { speech: Probability::default(), window: Some(frame) }),
         };
-        self.pass(&Now { score, ..*now }, before.admission, before.reason)
+        self.rule(now, input, before.admission, before.reason)
     }
 
     /// How long a candidate may be held beyond the turn's own rules, in samples.
@@ -168,8 +125,8 @@ impl BargeIn {
         if agent {
             self.hear_agent(echo, self.rules.reaction);
         }
-        let score = Score { speech: self.rules.as_speech(near, now.turn), window: Some(echo.frame) };
-        self.pass(&Now { score, ..*now }, Admission::NearEndOnly, agent.then_some(Reason::Echo))
+        let input = Input::NearEnd(Score { speech: near, window: Some(echo.frame) });
+        self.rule(now, input, Admission::Open, agent.then_some(Reason::Echo))
     }
 
     /// The delay is not known: speech is held until it is, or until an echo is ruled out.
@@ -184,14 +141,14 @@ impl BargeIn {
         let over = refuted || self.state.held >= longest + LONGEST_PAUSE;
         if echo.near >= self.rules.user || (over && !likely_echo) {
             self.state.refuted |= refuted;
-            return self.pass(now, Admission::Normal, None);
+            return self.rule(now, Input::Speech(score), Admission::Open, None);
         }
         if likely_echo {
             // The hold is bounded by the audio in the ring buffer.
             self.hear_agent(echo, self.longest_wait().saturating_sub(now.behind));
         }
         let admission = if agent { Admission::Reject } else { Admission::Hold };
-        self.pass(now, admission, speech.then_some(Reason::Echo))
+        self.rule(now, Input::Speech(score), admission, speech.then_some(Reason::Echo))
     }
 
     /// Notes far-end single talk: audio before it, but for the last `spared` samples, is never sent. Frames are sent
@@ -201,17 +158,19 @@ impl BargeIn {
         self.state.agent_until = self.state.agent_until.max(until);
     }
 
-    fn pass(&mut self, now: &Now, admission: Admission, reason: Option<Reason>) -> EchoRuling {
-        let Now { score, behind, turn } = *now;
-        let down = score.window.is_some() && score.speech < self.rules.deactivation;
-        let waits = turn == TurnState::Starting || turn == TurnState::Stopping && !down;
+    fn rule(&mut self, now: &Now, input: Input, admission: Admission, reason: Option<Reason>) -> EchoRuling {
+        let silence_below = match input {
+            Input::Speech(_) => self.rules.deactivation,
+            Input::NearEnd(_) => self.rules.likely,
+        };
+        let silent = input.window().is_some() && input.probability() < silence_below;
+        let waits = now.turn == TurnState::Starting || now.turn == TurnState::Stopping && !silent;
         self.state.held = if waits { self.state.held + FRAME_LEN as u64 } else { 0 };
-        let hangover = (admission == Admission::NearEndOnly).then_some(self.rules.hangover);
-        EchoRuling { score, admission, not_before: self.state.agent_until, hangover, behind, reason }
+        EchoRuling { input, admission, not_before: self.state.agent_until, behind: now.behind, reason }
     }
 }
 
-/// [`EchoConfig`] in samples, and on the scale of the turn.
+/// [`EchoConfig`] in samples, and the thresholds of the turn.
 #[derive(Clone, Copy, Debug)]
 struct Rules {
     user: Probability,
@@ -221,7 +180,6 @@ struct Rules {
     deactivation: Probability,
     /// At least a frame: the evidence of a frame is known when the frame is already held.
     reaction: u64,
-    hangover: u64,
     longest_wait: u64,
     longest_wait_again: u64,
 }
@@ -236,20 +194,8 @@ impl Rules {
             activation: turn.activation_threshold,
             deactivation: turn.deactivation_threshold,
             reaction: samples_in(config.reaction_duration).max(FRAME_LEN as u64),
-            hangover: samples_in(config.hangover_duration),
             longest_wait,
             longest_wait_again: longest_wait / 4,
-        }
-    }
-
-    /// The near-end probability on the turn's scale: sure, likely or no speech. Hysteresis: while the user speaks the
-    /// threshold is the lower one of the agent.
-    fn as_speech(&self, near: Probability, turn: TurnState) -> Probability {
-        match turn {
-            TurnState::Speaking if near >= self.agent => Probability::ONE,
-            _ if near >= self.user => Probability::ONE,
-            _ if near >= self.likely => self.activation,
-            _ => Probability::default(),
         }
     }
 }

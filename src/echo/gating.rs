@@ -1,9 +1,10 @@
 //! The echo stage of a gate: which signal is forwarded, and whether the gate may open (barge-in).
 
-use super::barge_in::{BargeIn, EchoRuling, Now};
+use super::barge_in::{BargeIn, Now};
 use super::detector::{EchoDetector, Finding};
 use super::evidence::EchoEvidence;
 use super::path::Capture;
+use super::ruling::EchoRuling;
 use crate::artefact::Artefact;
 use crate::config::{EchoConfig, ForwardAudio, TurnConfig};
 use crate::error::ModelError;

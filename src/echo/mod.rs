@@ -26,10 +26,10 @@ mod net;
 mod path;
 mod plans;
 mod reference;
+mod ruling;
 mod spectra;
 mod sweep;
 
-pub(crate) use barge_in::{Admission, EchoRuling};
 pub use cue::Cue;
 pub use detector::EchoDetector;
 pub use evidence::{DelayQuality, EchoEvidence};
@@ -39,3 +39,4 @@ pub use explain::Weight;
 pub use features::Features;
 pub(crate) use gating::Echo;
 pub use reference::Arrival;
+pub(crate) use ruling::{Admission, EchoRuling, Input};

@@ -1,20 +1,22 @@
 //! The settings of a turn, counted in samples.
 
-use crate::config::TurnConfig;
+use crate::config::{EchoConfig, TurnConfig};
+use crate::echo::Input;
 use crate::frame::{FRAME_LEN, samples_in};
 use voxgate_base::Probability;
 
-/// [`TurnConfig`] in samples, and the detector's window.
+/// [`TurnConfig`] in samples, what [`EchoConfig`] has of it, and the detector's window.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules {
-    pub(super) activation: Probability,
-    pub(super) sure: Probability,
-    pub(super) deactivation: Probability,
+    speech: Thresholds,
+    near_end: Thresholds,
+    near_end_while_speaking: Thresholds,
     pub(super) min_speech: u64,
     pub(super) min_silence: u64,
     pub(super) max_speech: u64,
     pub(super) prefix: u64,
-    pub(super) hangover: u64,
+    hangover: u64,
+    near_end_hangover: u64,
     pub(super) tail: u64,
     pub(super) tail_above_floor_db: f32,
     pub(super) max_gap: u64,
@@ -24,24 +26,61 @@ pub(super) struct Rules {
     pub(super) patience: u64,
 }
 
+/// The thresholds of a probability, with hysteresis.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Thresholds {
+    /// At or above this it is speech at once …
+    pub(super) sure: Probability,
+    /// … at or above this once it has lasted …
+    pub(super) activation: Probability,
+    /// … and below this silence.
+    pub(super) deactivation: Probability,
+}
+
 impl Rules {
-    pub(super) fn new(config: &TurnConfig, longest_window: u64) -> Self {
+    /// Without `echo` there is no near-end probability either.
+    pub(super) fn new(config: &TurnConfig, echo: Option<&EchoConfig>, longest_window: u64) -> Self {
+        let echo = echo.copied().unwrap_or_default();
+        let hangover = samples_in(config.hangover_duration);
+        let (likely, agent) = (echo.likely_threshold, echo.agent_threshold);
         Self {
-            activation: config.activation_threshold,
-            sure: config.sure_threshold,
-            deactivation: config.deactivation_threshold,
+            speech: Thresholds {
+                sure: config.sure_threshold,
+                activation: config.activation_threshold,
+                deactivation: config.deactivation_threshold,
+            },
+            near_end: Thresholds { sure: echo.barge_in_threshold, activation: likely, deactivation: likely },
+            near_end_while_speaking: Thresholds { sure: agent, activation: agent, deactivation: agent },
             // A minimum of 0 must still need one sample of speech.
             min_speech: samples_in(config.min_speech_duration).max(1),
             min_silence: samples_in(config.min_silence_duration),
             max_speech: samples_in(config.max_speech_duration),
             prefix: samples_in(config.prefix_padding_duration),
-            hangover: samples_in(config.hangover_duration),
+            hangover,
+            near_end_hangover: hangover.min(samples_in(echo.hangover_duration)),
             tail: samples_in(config.tail_duration),
             tail_above_floor_db: config.tail_above_floor_db,
             max_gap: samples_in(config.max_gap_duration),
             longest_window,
             // The patience must outlast the wait for the next score.
             patience: LEAST_PATIENCE.max(longest_window + FRAME_LEN as u64),
+        }
+    }
+
+    /// The thresholds of this probability; `speaking` is whether speech is confirmed and goes on.
+    pub(super) fn thresholds(&self, input: &Input, speaking: bool) -> Thresholds {
+        match input {
+            Input::Speech(_) => self.speech,
+            Input::NearEnd(_) if speaking => self.near_end_while_speaking,
+            Input::NearEnd(_) => self.near_end,
+        }
+    }
+
+    /// The hangover, in samples: shorter while the agent is heard.
+    pub(super) fn hangover(&self, input: &Input) -> u64 {
+        match input {
+            Input::Speech(_) => self.hangover,
+            Input::NearEnd(_) => self.near_end_hangover,
         }
     }
 

@@ -14,6 +14,7 @@ struct Bench {
     score: f32,
     context: FrameContext,
     admission: Admission,
+    near_end: bool,
 }
 
 impl Bench {
@@ -21,14 +22,15 @@ impl Bench {
         let mut config = GateConfig::default().turn;
         change(&mut config);
         Self {
-            turn: Turn::new(&config, 512),
+            turn: Turn::new(&config, None, 512),
             judges: Judges::new(None, None),
             frames: 0,
             window: FRAME_LEN as u64,
             scored: 0,
             score: 0.0,
             context: FrameContext::default(),
-            admission: Admission::Normal,
+            admission: Admission::Open,
+            near_end: false,
         }
     }
 
@@ -43,7 +45,8 @@ impl Bench {
         }
         let level = LevelStep { frame_dbfs: -60.0, mean_dbfs: -60.0 + above_floor_db, floor_dbfs: -60.0 };
         let score = Score { speech: Probability::nearest(self.score), window };
-        let ruling = EchoRuling { admission: self.admission, ..EchoRuling::of(score) };
+        let input = if self.near_end { Input::NearEnd(score) } else { Input::Speech(score) };
+        let ruling = EchoRuling { input, admission: self.admission, ..EchoRuling::of(score) };
         self.turn.step(frame, &ruling, &FrameContext { level, ..self.context }, &mut self.judges)
     }
 
@@ -76,7 +79,7 @@ fn one_sure_window_opens_at_once_and_reaches_back_over_the_pre_roll() {
 #[test]
 fn over_the_agent_one_sure_frame_is_a_chance_and_two_are_the_user() {
     let mut bench = Bench::new(|_| ());
-    bench.admission = Admission::NearEndOnly;
+    bench.near_end = true;
     bench.quiet(50);
     let mut states = |score| bench.push(score, 30.0).state;
     assert_eq!([1.0, 0.0, 1.0].map(&mut states), [TurnState::Starting, TurnState::Quiet, TurnState::Starting]);
@@ -90,8 +93,8 @@ fn that_somebody_spoke_before_the_delay_was_found_does_not_make_it_the_user() {
         bench.admission = Admission::Hold;
         let waited: Vec<_> = (0..20).map(|_| bench.push(1.0, 30.0)).collect();
         assert_eq!(open(&waited), 0);
-        (bench.admission, bench.context.artefact) = (Admission::NearEndOnly, artefact);
-        let told = if artefact.is_some() { 0.0 } else { 0.4 };
+        (bench.admission, bench.near_end, bench.context.artefact) = (Admission::Open, true, artefact);
+        let told = if artefact.is_some() { 0.0 } else { 0.6 };
         assert_eq!(bench.push(told, 30.0).state, TurnState::Starting, "{artefact:?}");
         bench.context.artefact = None;
         let user: Vec<_> = (0..2).map(|_| bench.push(1.0, 30.0)).collect();
@@ -243,7 +246,7 @@ fn a_detector_of_long_windows_is_waited_for() {
     let mut config = GateConfig::default().turn;
     config.sure_threshold = Probability::ONE;
     config.min_speech_duration = std::time::Duration::from_secs(2);
-    let mut bench = Bench { turn: Turn::new(&config, 16_000), window: 16_000, ..Bench::new(|_| ()) };
+    let mut bench = Bench { turn: Turn::new(&config, None, 16_000), window: 16_000, ..Bench::new(|_| ()) };
     bench.quiet(100);
     let steps: Vec<_> = (0..200).map(|_| bench.push(0.5, 30.0)).collect();
     let first = steps.iter().position(|step| step.open_from.is_some());

@@ -96,7 +96,7 @@ impl Parts {
     fn new(settings: &Settings, window: u64) -> Self {
         Self {
             barge_in: BargeIn::new(&settings.echo, &settings.turn),
-            turn: Turn::new(&settings.turn, window),
+            turn: Turn::new(&settings.turn, Some(&settings.echo), window),
             judges: Judges::new(settings.burst.as_ref(), settings.storm.as_ref()),
             release: Release::default(),
         }
@@ -123,7 +123,7 @@ impl Parts {
         let step = self.turn.step(frame, &ruling, context, &mut self.judges);
         let Judges { burst, storm } = &mut self.judges;
         burst.note(step.edge.as_ref(), &context.sound);
-        _ = storm.as_mut().and_then(|storm| storm.note(step.edge.as_ref(), ruling.score.speech, frame.end));
+        _ = storm.as_mut().and_then(|storm| storm.note(step.edge.as_ref(), heard.score.speech, frame.end));
         let kept_from = frame.end.back(self.reach());
         let verdict = self.release.decide(frame, &step, &ruling, kept_from);
         (ruling, step, verdict)
@@ -164,7 +164,7 @@ impl Stream {
             Event::Finish => self.finish(),
             Event::Change(settings) => {
                 let settings = Settings { storm: self.settings.storm, ..*settings };
-                self.parts.turn.reconfigure(&settings.turn);
+                self.parts.turn.reconfigure(&settings.turn, Some(&settings.echo));
                 self.parts.judges.burst.reconfigure(settings.burst.as_ref());
                 self.parts.barge_in.reconfigure(&settings.echo, &settings.turn);
                 (self.settings, self.fresh, self.unchanged) = (settings, None, false);

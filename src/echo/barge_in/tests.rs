@@ -25,7 +25,7 @@ fn whatever_may_be_speech_waits_as_long_and_no_longer() {
             let window = (n % 3 == 2).then(|| Span::new(SampleIndex(n / 3 * 480), SampleIndex(n / 3 * 480 + 480)));
             let score = Score { speech: turn.activation_threshold, window };
             let state = if *n > 2 { TurnState::Starting } else { TurnState::Quiet };
-            barge_in.step(&Now { score, behind: 0, turn: state }, &unknown(*n)).admission == Admission::Normal
+            barge_in.step(&Now { score, behind: 0, turn: state }, &unknown(*n)).admission == Admission::Open
         });
         assert_eq!(frames, Some(71), "700 ms at {:?}", turn.activation_threshold);
     }
@@ -40,7 +40,7 @@ fn a_score_that_comes_and_goes_waits_no_longer_than_a_pause_more() {
         let speech = if n % 15 == 0 { high } else { low };
         let score = Score { speech, window: Some(unknown(*n).frame) };
         let state = if *n > 0 { TurnState::Starting } else { TurnState::Quiet };
-        barge_in.step(&Now { score, behind: 0, turn: state }, &unknown(*n)).admission == Admission::Normal
+        barge_in.step(&Now { score, behind: 0, turn: state }, &unknown(*n)).admission == Admission::Open
     });
     assert_eq!(frames, Some(121), "700 ms of speech and 500 of pauses");
 }

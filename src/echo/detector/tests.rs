@@ -5,10 +5,11 @@ mod continuity;
 
 use super::*;
 use crate::config::{EchoConfig, TurnConfig};
-use crate::echo::barge_in::{Admission, BargeIn, Now};
+use crate::echo::barge_in::{BargeIn, Now};
 use crate::echo::evidence::DelayQuality;
 use crate::echo::features::FEATURES;
 use crate::echo::path::{DelayChange, Delivery};
+use crate::echo::ruling::{Admission, Input};
 use crate::reason::Reason;
 use crate::turn_state::TurnState;
 use crate::vad::Score;
@@ -197,9 +198,10 @@ fn frames_are_assessed_once_however_late_their_playback() {
 fn the_agent_is_not_sent_with_the_users_first_word() {
     let mut barge_in = BargeIn::new(&EchoConfig::default(), &TurnConfig::default());
     let agent = barge_in.step(&now(heard(0.9), TurnState::Quiet), &evidence(100, 0.05));
-    assert_eq!((agent.reason, agent.score.speech), (Some(Reason::Echo), Probability::default()));
+    assert_eq!((agent.reason, agent.input.probability()), (Some(Reason::Echo), Probability::nearest(0.05)));
     let user = barge_in.step(&now(heard(0.9), TurnState::Quiet), &evidence(101, 0.9));
-    assert_eq!((user.admission, user.score.speech), (Admission::NearEndOnly, Probability::ONE));
+    assert_eq!((user.admission, user.input.probability()), (Admission::Open, Probability::nearest(0.9)));
+    assert!(matches!(user.input, Input::NearEnd(_)));
     // Frame 100 was far-end single talk; the 220 ms before its end may already be near-end speech.
     assert_eq!(user.not_before, SampleIndex(101 * 160 - 220 * 16));
 }
@@ -209,11 +211,11 @@ fn speech_waits_for_the_delay_but_not_for_good() {
     let mut barge_in = BargeIn::new(&EchoConfig::default(), &TurnConfig::default());
     let unknown = |n: u64| EchoEvidence { quality: DelayQuality::None, delay: None, ..evidence(n, 0.5) };
     let passes = |n: u64, barge_in: &mut BargeIn| barge_in.step(&now(heard_at(n, 0.9), TurnState::Quiet), &unknown(n));
-    let waited = (0..200).find(|n| passes(*n, &mut barge_in).admission == Admission::Normal).unwrap();
+    let waited = (0..200).find(|n| passes(*n, &mut barge_in).admission == Admission::Open).unwrap();
     assert_eq!(waited, 69, "700 ms of speech");
     // No echo was found: from now on a quarter of that is enough.
     barge_in.pass_unless_late(&now(heard(0.0), TurnState::Quiet));
-    let waited = (300..500).find(|n| passes(*n, &mut barge_in).admission == Admission::Normal).unwrap();
+    let waited = (300..500).find(|n| passes(*n, &mut barge_in).admission == Admission::Open).unwrap();
     assert_eq!(waited - 300, 17);
 }
 
@@ -221,7 +223,7 @@ fn speech_waits_for_the_delay_but_not_for_good() {
 fn silence_in_which_the_net_hears_a_user_is_silence() {
     let mut barge_in = BargeIn::new(&EchoConfig::default(), &TurnConfig::default());
     let ruling = barge_in.step(&now(heard(0.01), TurnState::Quiet), &evidence(1, 0.95));
-    assert_eq!(ruling.score.speech, Probability::default());
+    assert_eq!(ruling.input.probability(), Probability::nearest(0.01));
 }
 
 #[test]
@@ -232,7 +234,7 @@ fn a_voice_of_before_the_agent_spoke_is_silent_when_it_speaks_again() {
         barge_in.pass_unless_late(&now(heard_at(n, 0.01), TurnState::Quiet));
     }
     let ruling = barge_in.step(&now(heard(0.01), TurnState::Quiet), &evidence(100, 0.95));
-    assert_eq!(ruling.score.speech, Probability::default());
+    assert_eq!(ruling.input.probability(), Probability::nearest(0.01));
 }
 
 #[test]
