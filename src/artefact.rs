@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::frame::{FRAME_LEN, Frame};
+use crate::ring::Ring;
 
 /// Audio that is not what the microphone recorded at that instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -36,14 +37,14 @@ impl fmt::Display for Artefact {
 /// Compares every frame with the six before it.
 #[derive(Clone, Debug)]
 pub(crate) struct ArtefactDetector {
-    /// The last frames, a ring buffer.
-    recent: [[f32; FRAME_LEN]; LOOK_BACK],
-    heard: usize,
+    recent: Ring<[f32; FRAME_LEN], LOOK_BACK>,
+    /// Frames so far.
+    frames: u64,
 }
 
 impl ArtefactDetector {
     pub(crate) fn new() -> Self {
-        Self { recent: [[0.0; FRAME_LEN]; LOOK_BACK], heard: 0 }
+        Self { recent: Ring::new([0.0; FRAME_LEN]), frames: 0 }
     }
 
     /// The frame's artefact; `None` for a true recording.
@@ -53,10 +54,11 @@ impl ArtefactDetector {
         let found = if silent {
             Some(Artefact::Gap)
         } else {
-            self.recent[..self.heard.min(LOOK_BACK)].contains(samples).then_some(Artefact::Repeat)
+            let known = usize::try_from(self.frames).map_or(LOOK_BACK, |frames| frames.min(LOOK_BACK));
+            self.recent.slots()[..known].contains(samples).then_some(Artefact::Repeat)
         };
-        self.recent[self.heard % LOOK_BACK] = *samples;
-        self.heard += 1;
+        self.recent[self.frames] = *samples;
+        self.frames += 1;
         found
     }
 }

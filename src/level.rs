@@ -1,14 +1,15 @@
 //! The level, and the noise floor by minimum statistics.
 
 use crate::frame::{Frame, dbfs};
+use crate::ring::Ring;
 
 /// The level over the last 100 ms and the noise floor: the minimum of that level over the last 5 s, or over up to 20 s
 /// during speech. Speech without a pause must not raise the floor, but noise that is taken for speech must become
 /// the floor in the end.
 #[derive(Clone, Debug)]
 pub(crate) struct Level {
-    powers: [f32; MEAN_FRAMES],
-    frames: usize,
+    powers: Ring<f32, MEAN_FRAMES>,
+    frames: u64,
     /// The quietest of each half second, the newest last.
     minima: [f32; MINIMA],
     /// Fill of the newest minimum, of [`FULL`].
@@ -40,7 +41,7 @@ pub(crate) struct LevelStep {
 
 impl Level {
     pub(crate) fn new() -> Self {
-        Self { powers: [0.0; MEAN_FRAMES], frames: 0, minima: [f32::INFINITY; MINIMA], in_newest: 0 }
+        Self { powers: Ring::new(0.0), frames: 0, minima: [f32::INFINITY; MINIMA], in_newest: 0 }
     }
 
     /// Takes the next frame. Gaps and echo do not update the noise floor.
@@ -60,7 +61,7 @@ impl Level {
     }
 
     fn hear(&mut self, power: f32, fills: u32) {
-        self.powers[self.frames % MEAN_FRAMES] = power;
+        self.powers[self.frames] = power;
         self.frames += 1;
         if self.in_newest >= FULL {
             self.minima.rotate_left(1);
@@ -68,13 +69,13 @@ impl Level {
             self.in_newest = 0;
         }
         self.in_newest += fills;
-        if self.frames >= MEAN_FRAMES {
+        if self.frames >= MEAN_FRAMES as u64 {
             self.minima[MINIMA - 1] = self.minima[MINIMA - 1].min(self.mean());
         }
     }
 
     fn mean(&self) -> f32 {
-        self.powers.iter().sum::<f32>() / self.frames.clamp(1, MEAN_FRAMES) as f32
+        self.powers.slots().iter().sum::<f32>() / self.frames.clamp(1, MEAN_FRAMES as u64) as f32
     }
 }
 

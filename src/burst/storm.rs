@@ -5,6 +5,7 @@ use crate::config::StormConfig;
 use crate::feedback::{SttResult, SttRuling};
 use crate::frame::{SampleIndex, Span, samples_in};
 use crate::reason::Doubt;
+use crate::ring::Ring;
 use crate::turn_state::Edge;
 use voxgate_base::Probability;
 use voxgate_base::misfire::{self, Breaker, Heard, Misfire, MisfireGuard, MisfirePolicy, MisfireRuling, Transcript};
@@ -22,9 +23,9 @@ pub(crate) struct Storm {
 /// The state that a reset clears, beside the guard's.
 #[derive(Clone, Debug)]
 struct State {
-    /// The last openings, a ring buffer.
-    openings: [Opening; KEPT],
-    opened: usize,
+    openings: Ring<Opening, KEPT>,
+    /// Openings so far: the number of the newest.
+    opened: u64,
     /// The times of the misfires that raise the bar, oldest first.
     misfires: [SampleIndex; HIGHEST],
     raised: usize,
@@ -148,7 +149,7 @@ impl Storm {
     /// Takes an STT result about an opening.
     pub(crate) fn feedback(&mut self, result: &SttResult<'_>, now: SampleIndex) -> SttRuling {
         let Some(number) = self.opening_of(result.span) else { return SttRuling::Unmatched };
-        let opening = self.state.openings[number % KEPT];
+        let opening = self.state.openings[number];
         let transcript = Transcript { text: result.text, confidence: result.confidence, speech: Some(opening.peak) };
         let heard = self.guard.assess(&transcript, now.into());
         let found = if heard == Heard::Genuine { Found::Speech } else { Found::Misfire };
@@ -156,7 +157,7 @@ impl Storm {
             return SttRuling::Duplicate;
         }
         self.state.unheard = 0;
-        self.state.openings[number % KEPT].transcript = found;
+        self.state.openings[number].transcript = found;
         match heard {
             Heard::Genuine => self.find(number, found, Misfire::NoSpeech, StormCause::Transcript, now),
             Heard::Misfire(misfire) => self.find(number, found, misfire, StormCause::NoTranscript, now),
@@ -174,8 +175,8 @@ impl Storm {
     }
 
     /// Records a finding about an opening, or a changed one.
-    fn find(&mut self, number: usize, found: Found, misfire: Misfire, cause: StormCause, now: SampleIndex) {
-        let opening = &mut self.state.openings[number % KEPT];
+    fn find(&mut self, number: u64, found: Found, misfire: Misfire, cause: StormCause, now: SampleIndex) {
+        let opening = &mut self.state.openings[number];
         if opening.found == found {
             return;
         }
@@ -235,19 +236,19 @@ impl Storm {
     }
 
     fn newest(&mut self) -> &mut Opening {
-        &mut self.state.openings[self.state.opened % KEPT]
+        &mut self.state.openings[self.state.opened]
     }
 
     /// The opening that `span` is about: the one with the largest overlap; without a span the oldest
     /// without an STT result.
-    fn opening_of(&self, span: Option<Span>) -> Option<usize> {
-        let kept = (self.state.opened + 1).saturating_sub(KEPT).max(1)..=self.state.opened;
+    fn opening_of(&self, span: Option<Span>) -> Option<u64> {
+        let kept = (self.state.opened + 1).saturating_sub(KEPT as u64).max(1)..=self.state.opened;
         let Some(span) = span else {
-            return kept.into_iter().find(|n| self.state.openings[n % KEPT].transcript == Found::Unknown);
+            return kept.into_iter().find(|n| self.state.openings[*n].transcript == Found::Unknown);
         };
         // Sent audio begins before the speech, with the pre-roll; an opening that goes on has no end yet.
-        let shared = |n: &usize| {
-            let speech = self.state.openings[n % KEPT].speech;
+        let shared = |n: &u64| {
+            let speech = self.state.openings[*n].speech;
             let end = if speech.is_empty() { SampleIndex(u64::MAX) } else { speech.end };
             end.min(span.end) - speech.start.max(span.start)
         };
@@ -258,7 +259,7 @@ impl Storm {
 impl Default for State {
     fn default() -> Self {
         Self {
-            openings: [Opening::default(); KEPT],
+            openings: Ring::new(Opening::default()),
             opened: 0,
             misfires: [SampleIndex::default(); HIGHEST],
             raised: 0,

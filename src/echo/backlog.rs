@@ -2,12 +2,13 @@
 
 use super::path::Capture;
 use crate::frame::{FRAME_LEN, Frame};
+use crate::ring::Ring;
 use voxgate_base::Probability;
 
-/// A ring buffer of frames and their scores, and which of them is to be assessed next.
+/// The last frames and their scores, and which of them is to be assessed next.
 #[derive(Debug)]
 pub(crate) struct Backlog {
-    heard: Box<[Heard; KEPT]>,
+    captured: Box<Ring<Captured, KEPT>>,
     /// Frames pushed.
     pushed: u64,
     /// The next frame to be assessed.
@@ -16,7 +17,7 @@ pub(crate) struct Backlog {
 
 /// A frame, whether it arrived, and the score that was in force after it.
 #[derive(Clone, Copy, Debug)]
-struct Heard {
+struct Captured {
     frame: Frame,
     capture: Capture,
     speech: Probability,
@@ -33,18 +34,18 @@ pub(crate) struct MicWindow {
 
 impl Backlog {
     pub(crate) fn new() -> Self {
-        let nothing = Heard { frame: Frame::gap(), capture: Capture::Torn, speech: Probability::default() };
-        Self { heard: Box::new([nothing; KEPT]), pushed: 0, next: 0 }
+        let nothing = Captured { frame: Frame::gap(), capture: Capture::Torn, speech: Probability::default() };
+        Self { captured: Box::new(Ring::new(nothing)), pushed: 0, next: 0 }
     }
 
     pub(crate) fn push(&mut self, frame: &Frame, capture: Capture) {
-        self.heard[self.pushed as usize % KEPT] = Heard { frame: *frame, capture, speech: Probability::default() };
+        self.captured[self.pushed] = Captured { frame: *frame, capture, speech: Probability::default() };
         self.pushed += 1;
     }
 
     /// The score in force after the newest frame.
     pub(crate) fn remember(&mut self, speech: Probability) {
-        self.heard[(self.pushed - 1) as usize % KEPT].speech = speech;
+        self.captured[self.pushed - 1].speech = speech;
     }
 
     /// The next frame whose playback has arrived, if playback is `behind` frames late. Each frame is assessed at most
@@ -70,22 +71,18 @@ impl Backlog {
 
     pub(crate) fn window(&self, number: u64) -> MicWindow {
         let before =
-            number.checked_sub(1).map(|before| self.at(before)).filter(|heard| heard.capture == Capture::Whole);
-        let Heard { frame, capture, .. } = *self.at(number);
-        MicWindow { before: before.map(|heard| *heard.frame.samples()), frame, capture }
+            number.checked_sub(1).map(|before| self.captured[before]).filter(|before| before.capture == Capture::Whole);
+        let Captured { frame, capture, .. } = self.captured[number];
+        MicWindow { before: before.map(|before| *before.frame.samples()), frame, capture }
     }
 
     /// The score that was in force after that frame.
     pub(crate) fn speech(&self, number: u64) -> Probability {
-        self.at(number).speech
+        self.captured[number].speech
     }
 
     pub(crate) fn reset(&mut self) {
         (self.pushed, self.next) = (0, 0);
-    }
-
-    fn at(&self, number: u64) -> &Heard {
-        &self.heard[number as usize % KEPT]
     }
 }
 

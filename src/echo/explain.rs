@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::cue::Cue;
 use super::features::Features;
 use super::net::{EchoModel, Memory};
+use crate::ring::Ring;
 use voxgate_base::Probability;
 
 /// The weight of one kind of evidence in a frame, over the half second that ends with it.
@@ -21,22 +22,22 @@ pub struct Weight {
     pub log_odds: f32,
 }
 
-/// A ring buffer of the net's inputs in the last half second.
+/// The net's inputs in the last half second.
 #[derive(Debug)]
 pub(super) struct Recent {
     /// For each frame the features, and the net's state before it.
-    ring: Box<[(Memory, Features)]>,
+    inputs: Box<Ring<(Memory, Features), FRAMES>>,
     /// Frames noted since the last pause.
-    noted: usize,
+    noted: u64,
 }
 
 impl Recent {
     pub(super) fn new() -> Self {
-        Self { ring: vec![(Memory::EMPTY, Features::NONE); FRAMES].into(), noted: 0 }
+        Self { inputs: Box::new(Ring::new((Memory::EMPTY, Features::NONE))), noted: 0 }
     }
 
     pub(super) fn note(&mut self, before: &Memory, features: &Features) {
-        self.ring[self.noted % FRAMES] = (*before, *features);
+        self.inputs[self.noted] = (*before, *features);
         self.noted += 1;
     }
 
@@ -46,12 +47,12 @@ impl Recent {
 
     /// The weight of each cue in the last frame; `None` if there was none.
     pub(super) fn weigh(&self, model: &EchoModel) -> Option<[Weight; CUES]> {
-        let oldest = self.noted.saturating_sub(FRAMES);
-        let start = (oldest..self.noted).next().map(|n| self.ring[n % FRAMES].0)?;
+        let oldest = self.noted.saturating_sub(FRAMES as u64);
+        let start = (oldest..self.noted).next().map(|n| self.inputs[n].0)?;
         let answer = |told: usize| {
             let is_told = |cue: Cue| told & (1 << cue as usize) != 0;
             let mut memory = if is_told(Cue::Before) { start } else { Memory::EMPTY };
-            let frames = (oldest..self.noted).map(|n| self.ring[n % FRAMES].1.only(is_told, model.usual()));
+            let frames = (oldest..self.noted).map(|n| self.inputs[n].1.only(is_told, model.usual()));
             frames.fold(Probability::default(), |_, features| model.step(&mut memory, &features)).log_odds()
         };
         let answers: [f32; 1 << CUES] = std::array::from_fn(answer);

@@ -3,13 +3,14 @@
 use std::ops::RangeInclusive;
 
 use crate::frame::{FRAME_LEN, Frame, SampleIndex, Span};
+use crate::ring::Ring;
 
 /// A ring buffer of playback around the microphone's present. Playback that was never given is silence.
 #[derive(Debug)]
 pub(crate) struct Reference {
-    ring: Box<[f32]>,
+    samples: Box<Ring<f32, RING>>,
     /// Of each frame in the ring buffer, how many samples were given.
-    given: Box<[u8; FRAMES]>,
+    given: Box<Ring<u8, FRAMES>>,
     /// One past the last microphone sample.
     now: u64,
     /// One past the newest sample given.
@@ -39,8 +40,8 @@ pub enum Arrival {
 impl Reference {
     pub(crate) fn new() -> Self {
         Self {
-            ring: vec![0.0; RING].into(),
-            given: Box::new([0; FRAMES]),
+            samples: Box::new(Ring::new(0.0)),
+            given: Box::new(Ring::new(0)),
             now: 0,
             end: 0,
             sounding_until: None,
@@ -61,7 +62,7 @@ impl Reference {
         let end = at.0 + FRAME_LEN as u64;
         self.late[0] = self.late[0].max(late);
         for (at, &sample) in (at.0..).zip(frame.samples()) {
-            self.ring[index(at)] = sample;
+            self.samples[at] = sample;
         }
         let in_second = (at.0 % FRAME_LEN as u64) as u8;
         self.count_given(at.0, FRAME_LEN as u8 - in_second);
@@ -78,8 +79,8 @@ impl Reference {
     pub(crate) fn clear(&mut self, at: SampleIndex) -> Span {
         let taken = Span::new(SampleIndex(at.0.max(self.oldest())), SampleIndex(self.end));
         for at in taken.start.0..taken.end.0 {
-            self.ring[index(at)] = 0.0;
-            let given = &mut self.given[frame_index(at / FRAME_LEN as u64)];
+            self.samples[at] = 0.0;
+            let given = &mut self.given[at / FRAME_LEN as u64];
             *given = (*given).min((at % FRAME_LEN as u64) as u8);
         }
         if !taken.is_empty() {
@@ -94,9 +95,9 @@ impl Reference {
     pub(crate) fn advance(&mut self) {
         let fresh = self.now + AHEAD;
         for at in fresh..fresh + FRAME_LEN as u64 {
-            self.ring[index(at)] = 0.0;
+            self.samples[at] = 0.0;
         }
-        self.given[frame_index(fresh / FRAME_LEN as u64)] = 0;
+        self.given[fresh / FRAME_LEN as u64] = 0;
         self.now += FRAME_LEN as u64;
         if self.now.is_multiple_of(LATE_FOR) {
             self.late = [0, self.late[0]];
@@ -127,7 +128,7 @@ impl Reference {
     /// Whether apparent silence may be a late frame of playback: it was not given, but a frame shortly before it was.
     /// A longer pause is the agent's.
     pub(crate) fn may_yet_come(&self, frame: u64) -> bool {
-        let given = |frame: u64| self.given[frame_index(frame)];
+        let given = |frame: u64| self.given[frame];
         usize::from(given(frame)) < FRAME_LEN
             && (frame.saturating_sub(LONGEST_HOLE)..frame).any(|before| given(before) > 0)
     }
@@ -136,12 +137,12 @@ impl Reference {
     pub(crate) fn read(&self, start: i64, out: &mut [f32]) {
         let (kept, given) = (self.oldest() as i64, self.end as i64);
         for (at, out) in (start..).zip(out) {
-            *out = if at >= kept && at < given { self.ring[index(at as u64)] } else { 0.0 };
+            *out = if at >= kept && at < given { self.samples[at as u64] } else { 0.0 };
         }
     }
 
     pub(crate) fn reset(&mut self) {
-        self.ring.fill(0.0);
+        self.samples.fill(0.0);
         self.given.fill(0);
         (self.now, self.end, self.sounding_until, self.late, self.changed) = (0, 0, None, [0; 2], None);
     }
@@ -153,7 +154,7 @@ impl Reference {
 
     /// Counts `samples` more as given in the frame that holds the sample `at`.
     fn count_given(&mut self, at: u64, samples: u8) {
-        let given = &mut self.given[frame_index(at / FRAME_LEN as u64)];
+        let given = &mut self.given[at / FRAME_LEN as u64];
         *given = given.saturating_add(samples).min(FRAME_LEN as u8);
     }
 
@@ -162,14 +163,6 @@ impl Reference {
         self.changed =
             Some(self.changed.map_or((first, last), |(oldest, newest)| (oldest.min(first), newest.max(last))));
     }
-}
-
-fn index(at: u64) -> usize {
-    at as usize & (RING - 1)
-}
-
-fn frame_index(frame: u64) -> usize {
-    frame as usize & (FRAMES - 1)
 }
 
 /// 2 s: the greatest lateness of a frame, the longest delay, and the filter's length.

@@ -15,15 +15,16 @@ use super::plans::two_frames;
 use super::reference::Reference;
 use crate::fft::{Forward, Inverse, hann};
 use crate::frame::FRAME_LEN;
+use crate::ring::Ring;
 
 /// Spectra of the playback around the microphone's present.
 pub(crate) struct Spectra {
     whitener: Whitener,
     forward: Forward,
     /// The rectangular spectra, each with its frame number.
-    plain: Box<[(Option<i64>, Plain); NEAR]>,
+    plain: Box<Ring<(Option<i64>, Plain), NEAR>>,
     /// The whitened spectra, each with its frame number.
-    white: Box<[(Option<u64>, White)]>,
+    white: Box<Ring<(Option<u64>, White), KEPT>>,
     /// Whitened spectra before this frame are computed, if they are needed.
     next: u64,
     /// One past the last frame that is not silent.
@@ -35,8 +36,8 @@ impl Spectra {
         Self {
             whitener: Whitener::new(),
             forward: two_frames(),
-            plain: Box::new([(None, Plain::SILENT); NEAR]),
-            white: vec![(None, White::SILENT); KEPT].into(),
+            plain: Box::new(Ring::new((None, Plain::SILENT))),
+            white: Box::new(Ring::new((None, White::SILENT))),
             next: 0,
             sounding_until: 0,
         }
@@ -63,7 +64,7 @@ impl Spectra {
     /// Computes the rectangular spectra of the frames from `first` on.
     pub(crate) fn prepare(&mut self, first: i64, reference: &Reference) {
         for frame in first..first + PARTS as i64 {
-            let (of, plain) = &mut self.plain[near_index(frame)];
+            let (of, plain) = &mut self.plain[frame];
             if *of != Some(frame) {
                 reference.read((frame - 1) * FRAME_LEN as i64, &mut self.forward.time);
                 let silent = self.forward.time.iter().all(|x| x.abs() < INAUDIBLE);
@@ -76,7 +77,7 @@ impl Spectra {
     /// The rectangular spectrum of a frame that is [prepared](Self::prepare).
     #[inline(always)]
     pub(crate) fn plain(&self, frame: i64) -> &Plain {
-        let (of, plain) = &self.plain[near_index(frame)];
+        let (of, plain) = &self.plain[frame];
         debug_assert_eq!(*of, Some(frame));
         plain
     }
@@ -85,7 +86,7 @@ impl Spectra {
     #[inline(always)]
     pub(crate) fn white(&self, frame: Option<u64>) -> &White {
         let Some(frame) = frame else { return &White::SILENT };
-        let (of, white) = &self.white[frame as usize % KEPT];
+        let (of, white) = &self.white[frame];
         if *of == Some(frame) { white } else { &White::SILENT }
     }
 
@@ -95,8 +96,8 @@ impl Spectra {
     }
 
     pub(crate) fn reset(&mut self) {
-        self.plain.iter_mut().for_each(|(of, _)| *of = None);
-        self.white.iter_mut().for_each(|(of, _)| *of = None);
+        self.plain.slots_mut().iter_mut().for_each(|(of, _)| *of = None);
+        self.white.slots_mut().iter_mut().for_each(|(of, _)| *of = None);
         (self.next, self.sounding_until) = (0, 0);
     }
 
@@ -104,17 +105,17 @@ impl Spectra {
     fn forget(&mut self, changed: RangeInclusive<u64>) {
         let (first, last) = (*changed.start(), changed.end() + 1);
         let is_stale = |of: u64| (first..=last).contains(&of);
-        for (of, _) in self.plain.iter_mut() {
+        for (of, _) in self.plain.slots_mut().iter_mut() {
             *of = of.filter(|of| !u64::try_from(*of).is_ok_and(is_stale));
         }
-        for (of, _) in self.white.iter_mut() {
+        for (of, _) in self.white.slots_mut().iter_mut() {
             *of = of.filter(|of| !is_stale(*of));
         }
         self.next = self.next.min(first);
     }
 
     fn is_made(&self, frame: u64) -> bool {
-        self.white[frame as usize % KEPT].0 == Some(frame)
+        self.white[frame].0 == Some(frame)
     }
 
     /// Whether there was anything to transform.
@@ -125,7 +126,7 @@ impl Spectra {
             self.sounding_until = self.sounding_until.max(frame + 1);
         }
         let white = if sounds { self.whitener.run() } else { White::SILENT };
-        self.white[frame as usize % KEPT] = (Some(frame), white);
+        self.white[frame] = (Some(frame), white);
         sounds
     }
 }
@@ -208,10 +209,6 @@ impl std::fmt::Debug for Spectra {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Spectra").field("next", &self.next).finish_non_exhaustive()
     }
-}
-
-fn near_index(frame: i64) -> usize {
-    frame.rem_euclid(NEAR as i64) as usize
 }
 
 /// 161 of them hold something.
