@@ -34,6 +34,7 @@ pub struct Decision {
 /// What to do with the audio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "callers handle each")]
 pub enum Verdict {
     /// Send this span on now. It ends with the frame, and reaches back over the pre-roll when the
     /// gate has just opened. No sample is ever handed out twice.

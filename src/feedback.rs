@@ -8,6 +8,7 @@ use voxgate_base::misfire::Heard;
 
 /// A final result of speech-to-text about audio that the gate forwarded.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "callers make it")]
 pub struct SttResult<'a> {
     /// Its text; empty if nothing was understood.
     pub text: &'a str,

@@ -168,14 +168,14 @@ impl Forwarder {
         if self.policy != ForwardPolicy::Keepalive || self.connection == Connection::Closed {
             return;
         }
-        let silent = self.close_after.is_some_and(|limit| now - self.last_audio >= limit);
+        let silent = self.close_after.is_some_and(|limit| now.since(self.last_audio) >= limit);
         // The transcript of a segment arrives on the connection that its audio was sent over.
         if silent && self.segment == Segment::Over {
             self.connection = Connection::Closed;
             send(SttInput::Close);
             return;
         }
-        let idle = now - self.last_contact;
+        let idle = now.since(self.last_contact);
         match self.profile.keep_alive {
             KeepAlive::Message { every } if idle >= samples_in(every) => send(SttInput::KeepAlive),
             KeepAlive::Zeros { every, length } if idle >= samples_in(every) => {
@@ -215,6 +215,7 @@ impl ProviderProfile {
 
 /// What gating saves at a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "callers handle each")]
 pub enum Saving {
     /// Nothing: it bills the open connection, or the zeros that were sent.
     Nothing,

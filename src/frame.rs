@@ -1,6 +1,6 @@
 //! Frames of 10 ms at 16 kHz, and the sample clock: time counted in samples.
 
-use std::ops::{Add, Sub};
+use std::ops::Add;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -69,6 +69,7 @@ impl Frame {
 /// A sample out of range.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error("sample {index} is {value}, expected a number from -1 to 1; scale it, or use Intake, which repairs and counts")]
+#[non_exhaustive]
 pub struct NotInRange {
     /// Which of the 160 samples.
     pub index: usize,
@@ -78,6 +79,7 @@ pub struct NotInRange {
 
 /// An instant on the sample clock: how many 16 kHz samples came before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[expect(clippy::exhaustive_structs, reason = "callers make it")]
 pub struct SampleIndex(pub u64);
 
 impl SampleIndex {
@@ -89,6 +91,11 @@ impl SampleIndex {
     /// This instant less `samples`, but not before the start.
     pub fn back(self, samples: u64) -> Self {
         Self(self.0.saturating_sub(samples))
+    }
+
+    /// Samples from `earlier` to this instant; 0 if `earlier` is later.
+    pub fn since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
     }
 
     /// The start of the frame that this instant lies in.
@@ -111,16 +118,9 @@ impl Add<u64> for SampleIndex {
     }
 }
 
-impl Sub for SampleIndex {
-    type Output = u64;
-    /// Samples from `earlier` to `self`; 0 if `earlier` is later.
-    fn sub(self, earlier: Self) -> u64 {
-        self.0.saturating_sub(earlier.0)
-    }
-}
-
 /// A half-open interval of time: `start` included, `end` not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[expect(clippy::exhaustive_structs, reason = "callers make it")]
 pub struct Span {
     /// Its first sample.
     pub start: SampleIndex,
@@ -136,7 +136,7 @@ impl Span {
 
     /// Its length in samples.
     pub fn len(self) -> u64 {
-        self.end - self.start
+        self.end.since(self.start)
     }
 
     /// Whether it holds no sample.

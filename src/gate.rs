@@ -6,10 +6,10 @@ use crate::artefact::ArtefactDetector;
 use crate::burst::{Judges, Phase, Sound, SoundTracker, StormStep};
 use crate::config::{GateConfig, refuse_outside};
 use crate::decision::{Decision, Evidence};
-use crate::echo::{Arrival, Cue, Echo, EchoRuling, Weight};
+use crate::echo::{Arrival, Echo, EchoRuling, Explanation};
 use crate::error::{ConfigError, ReconfigureError};
 use crate::feedback::{SttResult, SttRuling};
-use crate::frame::{Frame, SampleIndex, Span, samples_in};
+use crate::frame::{Frame, SampleIndex, Span, duration_of, samples_in};
 use crate::history::History;
 use crate::level::{FloorUpdate, Level};
 use crate::reason::Reason;
@@ -235,7 +235,7 @@ impl Gate {
     ///
     /// # Real-time
     /// Never allocates, frees, locks or blocks, but runs the net some 6,000 times: milliseconds.
-    pub fn explain_echo(&self) -> Option<[Weight; Cue::ALL.len()]> {
+    pub fn explain_echo(&self) -> Option<Explanation> {
         self.echo.as_ref()?.detector.explain()
     }
 
@@ -250,10 +250,16 @@ impl Gate {
         self.state.release.settled()
     }
 
+    /// The longest that audio is held before it is forwarded or dropped: how late a decision on it can be, pre-roll
+    /// included. 3.4 s with the default settings.
+    pub fn longest_hold(&self) -> Duration {
+        duration_of(longest_reach(&self.turn, &self.judges, self.echo.as_ref()))
+    }
+
     /// How far back, at most, audio is kept, in samples.
     #[cfg(feature = "stage")]
     pub(crate) fn reach(&self) -> u64 {
-        self.history.end() - self.history.start()
+        self.history.end().since(self.history.start())
     }
 
     /// The weights that the scores of this gate come from; `None` if its detector has none.

@@ -10,14 +10,14 @@ pub(crate) struct History {
     ring: Fixed<Vec<f32>>,
     /// The part of the ring buffer in use, in samples.
     len: u64,
-    heard: u64,
+    recorded: u64,
 }
 
 impl History {
     /// Room for the frame being pushed and `reach` samples before it.
     pub(crate) fn new(reach: u64) -> Self {
         let len = reach + FRAME_LEN as u64;
-        Self { ring: Fixed::from(vec![0.0; len as usize]), len, heard: 0 }
+        Self { ring: Fixed::from(vec![0.0; len as usize]), len, recorded: 0 }
     }
 
     /// Grows the ring buffer to `reach` samples before the frame being pushed, if it is smaller; kept samples stay.
@@ -37,7 +37,7 @@ impl History {
         for &sample in samples {
             self.ring.push(sample);
         }
-        self.heard += FRAME_LEN as u64;
+        self.recorded += FRAME_LEN as u64;
         Span::new(start, self.end())
     }
 
@@ -48,7 +48,7 @@ impl History {
 
     /// One past the newest.
     pub(crate) fn end(&self) -> SampleIndex {
-        SampleIndex(self.heard)
+        SampleIndex(self.recorded)
     }
 
     pub(crate) fn audio(&self, span: Span) -> Option<(&[f32], &[f32])> {
@@ -56,7 +56,7 @@ impl History {
             return None;
         }
         let (old, new) = self.ring.slices();
-        let last = self.ring.len() - (self.end() - span.end) as usize;
+        let last = self.ring.len() - self.end().since(span.end) as usize;
         let first = last - span.len() as usize;
         let part = |slice: &'_ [f32], from: usize| {
             (first.saturating_sub(from).min(slice.len()), last.saturating_sub(from).min(slice.len()))
@@ -68,7 +68,7 @@ impl History {
     /// Sets the clock to zero, as a new one of `reach`, which is at most the longest it had; old samples can no longer
     /// be read.
     pub(crate) fn reset(&mut self, reach: u64) {
-        (self.heard, self.len) = (0, (reach + FRAME_LEN as u64).min(self.ring.len() as u64));
+        (self.recorded, self.len) = (0, (reach + FRAME_LEN as u64).min(self.ring.len() as u64));
     }
 }
 

@@ -46,6 +46,7 @@ pub struct Intake {
 
 /// How often audio is sampled, and in how many channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_structs, reason = "callers make it")]
 pub struct AudioFormat {
     /// Sample frames per second, in Hz: 8,000 to 192,000.
     pub sample_rate: u32,
@@ -67,6 +68,7 @@ impl AudioFormat {
 
 /// A chunk of interleaved audio and its format.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "callers make it")]
 pub struct Chunk<'a> {
     /// The samples, interleaved by channel.
     pub samples: Samples<'a>,

@@ -49,8 +49,8 @@ impl Level {
         let power = frame.power();
         match floor_update {
             FloorUpdate::Freeze => {}
-            FloorUpdate::Full => self.hear(power, FULL / FRAMES_PER_MINIMUM),
-            FloorUpdate::Slow => self.hear(power, FULL / FRAMES_PER_MINIMUM / SPEECH_SLOWS),
+            FloorUpdate::Full => self.update(power, FULL / FRAMES_PER_MINIMUM),
+            FloorUpdate::Slow => self.update(power, FULL / FRAMES_PER_MINIMUM / SPEECH_SLOWS),
         }
         let quietest = self.minima.iter().copied().fold(f32::INFINITY, f32::min);
         LevelStep {
@@ -60,7 +60,7 @@ impl Level {
         }
     }
 
-    fn hear(&mut self, power: f32, fills: u32) {
+    fn update(&mut self, power: f32, fills: u32) {
         self.powers[self.frames] = power;
         self.frames += 1;
         if self.in_newest >= FULL {

@@ -63,7 +63,7 @@ impl TimeMap {
         let next = self.pieces.partition_point(|piece| piece.gated <= gated);
         match next.checked_sub(1).and_then(|i| self.pieces.get(i)) {
             Some(piece) => {
-                piece.mic + if piece.kind == Kind::Padded { 0 } else { (gated - piece.gated).min(piece.len) }
+                piece.mic + if piece.kind == Kind::Padded { 0 } else { gated.since(piece.gated).min(piece.len) }
             }
             None => self.pieces.front().map_or(gated, |piece| piece.mic),
         }
@@ -74,7 +74,7 @@ impl TimeMap {
     pub fn gated(&self, mic: SampleIndex) -> Option<SampleIndex> {
         let next = self.pieces.partition_point(|piece| piece.mic <= mic);
         let sent = self.pieces.range(..next).rev().find(|piece| piece.kind != Kind::Padded)?;
-        let offset = mic - sent.mic;
+        let offset = mic.since(sent.mic);
         (sent.kind == Kind::Sent && offset < sent.len).then(|| sent.gated + offset)
     }
 

@@ -27,7 +27,7 @@ pub(crate) struct Turn {
 struct State {
     phase: Phase,
     /// End of the last segment: no later segment begins before it.
-    told_until: SampleIndex,
+    last_segment_end: SampleIndex,
     /// The last run of artefacts: gaps and repetitions.
     hole: Span,
     /// Since when the input is the near-end probability; `None` while it is the VAD's score.
@@ -104,7 +104,7 @@ impl Turn {
             .advance(frame, ruling, judges)
             .or_else(|| self.weigh(frame, ruling, &context.sound, judges))
             .or_else(|| self.expire(frame, judges));
-        self.listen(frame, ruling, &context.level);
+        self.follow_tail(frame, ruling, &context.level);
         TurnStep {
             state: self.state(),
             edge,
@@ -123,7 +123,7 @@ impl Turn {
             }
             Phase::Starting(waiting) => Some(self.abandon(waiting, judges)),
             Phase::Speaking(segment) | Phase::Stopping { segment, .. } => {
-                judges.forget();
+                judges.end_candidate();
                 Some(self.close(segment, EndCause::StreamEnd, Phase::Quiet))
             }
         }
@@ -172,7 +172,7 @@ impl Turn {
 
     /// The transitions by a newly scored window: hysteresis between the activation and the deactivation threshold.
     fn advance(&mut self, frame: Span, ruling: &EchoRuling, judges: &mut Judges) -> Option<Edge> {
-        let State { phase, told_until, hole, .. } = &mut self.state;
+        let State { phase, last_segment_end, hole, .. } = &mut self.state;
         if let Phase::Cut = phase {
             *phase = Phase::Speaking(Segment { speech: frame, voiced: 0 });
             return Some(Edge::SpeechStart { speech: frame.start });
@@ -187,10 +187,10 @@ impl Turn {
             Phase::Starting(_) | Phase::Speaking(_) if down && torn => {}
             Phase::Quiet if up => {
                 let mut waiting = Waiting::default();
-                waiting.rise(later(window, *told_until, frame), frame, score, sure);
+                waiting.rise(later(window, *last_segment_end, frame), frame, score, sure);
                 *phase = Phase::Starting(waiting);
             }
-            Phase::Starting(waiting) if up => waiting.rise(later(window, *told_until, frame), frame, score, sure),
+            Phase::Starting(waiting) if up => waiting.rise(later(window, *last_segment_end, frame), frame, score, sure),
             Phase::Stopping { segment, again, .. } if up => {
                 again.get_or_insert_default().rise(later(window, segment.speech.end, frame), frame, score, sure);
             }
@@ -200,11 +200,11 @@ impl Turn {
             }
             Phase::Stopping { again, .. } if down => {
                 *again = None;
-                judges.forget();
+                judges.end_candidate();
             }
             Phase::Speaking(segment) if down || ruling.admission == Admission::Reject => {
                 *phase = Phase::Stopping { segment: *segment, again: None, tail: Tail::Sounding };
-                judges.forget();
+                judges.end_candidate();
             }
             Phase::Speaking(segment) => segment.go_on(later(window, segment.speech.end, frame), up),
             Phase::Quiet | Phase::Starting(_) | Phase::Stopping { .. } | Phase::Cut => {}
@@ -219,7 +219,7 @@ impl Turn {
         let waiting = self.state.phase.waiting_mut()?;
         let candidate = waiting.candidate;
         let (enough, since) = near_end_since.map_or((1, candidate.span.start), |since| (NEAR_END_SURE, since));
-        let lasted = candidate.span.end - candidate.span.start.max(since);
+        let lasted = candidate.span.end.since(candidate.span.start.max(since));
         if candidate.sure < enough && lasted < self.rules.min_speech {
             return None;
         }
@@ -232,7 +232,7 @@ impl Turn {
             waiting.doubt = Some(doubt);
             return None;
         }
-        judges.forget();
+        judges.end_candidate();
         let (segment, edge) = match self.state.phase {
             Phase::Stopping { segment, .. } => (segment.resumed(&candidate), None),
             _ => (Segment::of(&candidate), Some(Edge::SpeechStart { speech: candidate.span.start })),
@@ -244,14 +244,14 @@ impl Turn {
     /// The transitions by timeout.
     fn expire(&mut self, frame: Span, judges: &mut Judges) -> Option<Edge> {
         match self.state.phase {
-            Phase::Starting(waiting) if frame.end - waiting.fed >= self.rules.patience => {
+            Phase::Starting(waiting) if frame.end.since(waiting.fed) >= self.rules.patience => {
                 Some(self.abandon(waiting, judges))
             }
-            Phase::Stopping { segment, again, .. } if frame.end - segment.speech.end >= self.rules.min_silence => {
+            Phase::Stopping { segment, again, .. } if frame.end.since(segment.speech.end) >= self.rules.min_silence => {
                 // The candidate that would have resumed this turn may begin the next.
                 Some(self.close(segment, EndCause::Silence, again.map_or(Phase::Quiet, Phase::Starting)))
             }
-            Phase::Speaking(segment) if frame.end - segment.speech.start >= self.rules.max_speech => {
+            Phase::Speaking(segment) if frame.end.since(segment.speech.start) >= self.rules.max_speech => {
                 Some(self.close(segment, EndCause::MaxSpeech, Phase::Cut))
             }
             _ => None,
@@ -259,23 +259,23 @@ impl Turn {
     }
 
     fn close(&mut self, segment: Segment, cause: EndCause, then: Phase) -> Edge {
-        (self.state.phase, self.state.told_until) = (then, segment.speech.end);
+        (self.state.phase, self.state.last_segment_end) = (then, segment.speech.end);
         Edge::SpeechEnd { speech: segment.speech, voiced: segment.voiced, cause }
     }
 
     fn abandon(&mut self, waiting: Waiting, judges: &mut Judges) -> Edge {
         self.state.phase = Phase::Quiet;
-        judges.forget();
+        judges.end_candidate();
         let Waiting { candidate, doubt, .. } = waiting;
         Edge::Abandoned { candidate: candidate.span, peak: candidate.peak, doubt }
     }
 
     /// Follows the tail: the sound of a word whose score has fallen, until the first quiet frame after the hangover.
-    fn listen(&mut self, frame: Span, ruling: &EchoRuling, level: &LevelStep) {
+    fn follow_tail(&mut self, frame: Span, ruling: &EchoRuling, level: &LevelStep) {
         let hangover = self.rules.hangover(&ruling.input);
         let has_tail = ruling.admission == Admission::Open && matches!(ruling.input, Input::Speech(_));
         if let Phase::Stopping { segment, tail, .. } = &mut self.state.phase {
-            let since = frame.end - segment.speech.end;
+            let since = frame.end.since(segment.speech.end);
             let quiet = level.mean_dbfs <= level.floor_dbfs + self.rules.tail_above_floor_db;
             if since > hangover && (quiet || !has_tail || since > self.rules.tail) {
                 *tail = Tail::Broken;
@@ -288,7 +288,7 @@ impl Turn {
         let segment = match &self.state.phase {
             Phase::Speaking(segment) => segment,
             Phase::Stopping { segment, tail, .. } => {
-                let hangs_over = frame.start - segment.speech.end < self.rules.hangover(&ruling.input);
+                let hangs_over = frame.start.since(segment.speech.end) < self.rules.hangover(&ruling.input);
                 (hangs_over || *tail == Tail::Sounding).then_some(segment)?
             }
             Phase::Cut => return Some(frame.start),

@@ -11,6 +11,7 @@ use voxgate_base::Probability;
 /// The state of the user's turn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "callers handle each")]
 pub enum TurnState {
     /// No speech.
     #[default]
@@ -44,6 +45,7 @@ impl fmt::Display for TurnState {
 /// What began or ended with a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "callers handle each")]
 pub enum Edge {
     /// Speech is confirmed: it began at `speech`; the forwarded span begins earlier, with the
     /// pre-roll.

@@ -27,7 +27,7 @@ fn the_counter_counts() {
 #[test]
 fn push_and_reset_never_allocate() {
     for vad in [VadChoice::Silero, VadChoice::Webrtc, VadChoice::Both] {
-        for preset in Preset::ALL {
+        for &preset in Preset::ALL {
             let config = GateConfig { vad, ..GateConfig::preset(preset) };
             let mut gate = Gate::new(&config).unwrap();
             let (frames, mut forwarded) = (frames(), 0);
@@ -99,7 +99,7 @@ fn playback_never_allocates() {
             }
             let echo = &frames[n.saturating_sub(if n < frames.len() / 2 { 7 } else { 30 })];
             let decision = gate.push(if n % 41 == 0 { &lost } else { echo });
-            found += usize::from(decision.evidence.echo.is_some_and(|echo| echo.delay.is_some()));
+            found += usize::from(decision.evidence.echo.is_some_and(|echo| echo.delay_samples.is_some()));
         }
         gate.reset();
     });

@@ -203,7 +203,7 @@ fn what_decided_can_be_asked() {
     for (n, (mic, playback)) in frames_of(&scene.mic).zip(frames_of(&scene.playback)).enumerate() {
         gate.playback(&playback, SampleIndex((n * FRAME_LEN) as u64));
         gate.push(&mic);
-        let said = || gate.explain_echo().unwrap().iter().map(|weight| weight.log_odds).sum();
+        let said = || gate.explain_echo().unwrap().weights().iter().map(|weight| weight.log_odds).sum();
         match n as u64 * 10 {
             ms if ms == user_ms => user = said(),
             2_500 => agent = said(),

@@ -97,7 +97,7 @@ impl Call {
     /// Milliseconds of the stretch that were sent.
     fn sent_ms(&self, from_ms: u64, to_ms: u64) -> u64 {
         let stretch = ms(from_ms, to_ms);
-        let shared = |span: Span| span.end.min(stretch.end) - span.start.max(stretch.start);
+        let shared = |span: Span| span.end.min(stretch.end).since(span.start.max(stretch.start));
         let spans = self.decisions.iter().filter_map(|d| match d.verdict {
             Verdict::Forward(span) => Some(shared(span)),
             _ => None,

@@ -194,7 +194,7 @@ fn a_detector_of_ones_own_scores_by_itself() {
 fn configs() -> Vec<GateConfig> {
     let vads = [VadChoice::Silero, VadChoice::Silero, VadChoice::Webrtc, VadChoice::Both];
     let mut configs: Vec<_> = vads.map(|vad| GateConfig { vad, ..GateConfig::default() }).into();
-    configs.extend(Preset::ALL.map(GateConfig::preset));
+    configs.extend(Preset::ALL.iter().copied().map(GateConfig::preset));
     configs
 }
 

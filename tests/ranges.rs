@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use voxgate::{
     ConfigError, Decision, Edge, FRAME_LEN, ForwardPolicy, Forwarder, Frame, Gate, GateConfig, SampleIndex, SttInput,
-    VadChoice, Verdict, samples_in,
+    VadChoice, Verdict, duration_of, samples_in,
 };
 
 #[test]
@@ -75,8 +75,9 @@ fn check(config: &GateConfig, name: &str) {
             sent_until = span.end;
         }
         settled = decision.settled;
-        let held = decision.frame.end - settled;
+        let held = decision.frame.end.since(settled);
         assert!(held <= longest_held(config), "{name}: {held} samples are held at {:?}", decision.frame);
+        assert!(duration_of(held) <= gate.longest_hold(), "{name}: longer than the gate states");
     }
     let ended = forwarder.finish(&mut gate, |_| ());
     assert!(starts > 0 && sent > 16_000, "{name}: it opens");

@@ -13,7 +13,7 @@ use voxgate::{
 fn configs() -> Vec<GateConfig> {
     let vads = [VadChoice::Silero, VadChoice::Webrtc, VadChoice::Both];
     let mut configs: Vec<_> = vads.map(|vad| GateConfig { vad, ..GateConfig::default() }).into();
-    configs.extend(Preset::ALL.map(GateConfig::preset));
+    configs.extend(Preset::ALL.iter().copied().map(GateConfig::preset));
     configs
 }
 

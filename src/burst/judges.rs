@@ -35,9 +35,9 @@ impl Judges {
     }
 
     /// Ends the candidate: the next one is judged anew.
-    pub(crate) fn forget(&mut self) {
-        self.burst.forget();
-        self.storm.iter_mut().for_each(Storm::forget);
+    pub(crate) fn end_candidate(&mut self) {
+        self.burst.end_candidate();
+        self.storm.iter_mut().for_each(Storm::end_candidate);
     }
 
     /// The longest wait of a candidate that opens the gate in the end, in samples.

@@ -33,9 +33,9 @@ pub(crate) struct Judge {
 #[derive(Clone, Copy, Debug, Default)]
 struct State {
     /// Since when the score would open for this candidate.
-    asked: Option<SampleIndex>,
+    waits_since: Option<SampleIndex>,
     /// The start of the last sound that the score responded to near its onset, if only briefly.
-    answered: Option<SampleIndex>,
+    responded: Option<SampleIndex>,
 }
 
 impl Judge {
@@ -51,14 +51,14 @@ impl Judge {
 
     /// The doubt about `candidate`, whose score would open the gate at `now`.
     pub(crate) fn doubt(&mut self, candidate: &Candidate, sound: &Sound, now: SampleIndex) -> Option<Doubt> {
-        let asked = *self.state.asked.get_or_insert(now);
-        let patient = self.rules.filter(|rules| now - asked < rules.longest_wait);
-        patient.and_then(|rules| rules.doubt(candidate, sound, self.state.answered))
+        let waits_since = *self.state.waits_since.get_or_insert(now);
+        let patient = self.rules.filter(|rules| now.since(waits_since) < rules.longest_wait);
+        patient.and_then(|rules| rules.doubt(candidate, sound, self.state.responded))
     }
 
     /// Ends the candidate: the next one is judged anew.
-    pub(crate) fn forget(&mut self) {
-        self.state.asked = None;
+    pub(crate) fn end_candidate(&mut self) {
+        self.state.waits_since = None;
     }
 
     /// Takes the turn's edge, and the sound.
@@ -67,7 +67,7 @@ impl Judge {
             && sound.age_at(candidate.start) < rules.prompt
             && candidate.end > sound.span.start
         {
-            self.state.answered = Some(sound.span.start);
+            self.state.responded = Some(sound.span.start);
         }
     }
 
@@ -102,7 +102,7 @@ impl Rules {
         }
     }
 
-    fn doubt(&self, candidate: &Candidate, sound: &Sound, answered: Option<SampleIndex>) -> Option<Doubt> {
+    fn doubt(&self, candidate: &Candidate, sound: &Sound, responded: Option<SampleIndex>) -> Option<Doubt> {
         let heard = !sound.span.is_empty() && sound.span.end + HEARD_LATELY >= candidate.span.start;
         if !heard {
             return None; // speech that hardly rises above the noise: only the score can tell
@@ -110,8 +110,8 @@ impl Rules {
         let short = sound.fresh() < self.least_sound;
         let abrupt = sound.attack_db >= self.abrupt_attack_db;
         // After an earlier response the score need only stay up for as long, not be sure.
-        let answers = if answered == Some(sound.span.start) { candidate.span.len() } else { candidate.sure };
-        let late = sound.age_at(candidate.span.start) >= self.prompt && answers < self.late_sure;
+        let up = if responded == Some(sound.span.start) { candidate.span.len() } else { candidate.sure };
+        let late = sound.age_at(candidate.span.start) >= self.prompt && up < self.late_sure;
         match sound.phase {
             Phase::Over if short => Some(Doubt::Over),
             _ if abrupt && (short || candidate.sure == 0) => Some(Doubt::Abrupt),

@@ -54,7 +54,7 @@ impl SoundTracker {
         let floor = power_of(level.floor_dbfs);
         for (i, step) in mic.samples().chunks_exact(STEP).enumerate() {
             let power = step.iter().map(|x| x * x).sum::<f32>() / STEP as f32;
-            self.hear(at + (i * STEP) as u64, power, floor);
+            self.step_sound(at + (i * STEP) as u64, power, floor);
         }
         if artefact == Some(Artefact::Repeat) && self.sound.phase == Phase::Sounding {
             self.sound.repeated += FRAME_LEN as u64;
@@ -62,7 +62,7 @@ impl SoundTracker {
         &self.sound
     }
 
-    fn hear(&mut self, at: SampleIndex, power: f32, floor: f32) {
+    fn step_sound(&mut self, at: SampleIndex, power: f32, floor: f32) {
         let end = at + STEP as u64;
         if let Some(before) = self.before.take() {
             self.sound.attack_db = ratio_db((self.last[1] + power) / 2.0, before.max(floor));
@@ -95,7 +95,7 @@ impl Default for SoundTracker {
 impl Sound {
     /// The age of the sound at `start`, counted from where the VAD was awake.
     pub(crate) fn age_at(&self, start: SampleIndex) -> u64 {
-        start - self.span.start.max(self.scored_from)
+        start.since(self.span.start.max(self.scored_from))
     }
 
     /// Samples of it that are not repetitions.

@@ -41,7 +41,7 @@ struct State {
     /// Openings that ended since the last STT result.
     unheard: u32,
     /// Since when the candidate waits.
-    asked: Option<SampleIndex>,
+    waits_since: Option<SampleIndex>,
     level: StormLevel,
     step: Option<StormStep>,
 }
@@ -100,15 +100,15 @@ impl Storm {
     /// Whether `candidate` is clear speech: sure for half as long again as the longest misfire, or up for twice as
     /// long. Continued speech always passes.
     fn is_clear(&mut self, candidate: &Candidate, now: SampleIndex) -> bool {
-        let waited = now - *self.state.asked.get_or_insert(now);
+        let waited = now.since(*self.state.waits_since.get_or_insert(now));
         let sure = self.rules.clear_sure.max(self.state.longest_misfire * 3 / 2);
         candidate.sure >= sure && candidate.peak >= self.rules.clear_score
             || waited >= self.rules.longest_wait.max(2 * self.state.longest_misfire)
     }
 
     /// Ends the candidate.
-    pub(crate) fn forget(&mut self) {
-        self.state.asked = None;
+    pub(crate) fn end_candidate(&mut self) {
+        self.state.waits_since = None;
     }
 
     /// Takes the turn's edge at `now`, and the score; returns the step of the bar since the last call.
@@ -209,7 +209,7 @@ impl Storm {
 
     /// Expires old misfires.
     fn calm(&mut self, now: SampleIndex) {
-        while self.state.raised > 0 && now - self.state.misfires[0] >= self.rules.window {
+        while self.state.raised > 0 && now.since(self.state.misfires[0]) >= self.rules.window {
             self.state.misfires.rotate_left(1);
             self.state.raised -= 1;
         }
@@ -250,7 +250,7 @@ impl Storm {
         let shared = |n: &u64| {
             let speech = self.state.openings[*n].speech;
             let end = if speech.is_empty() { SampleIndex(u64::MAX) } else { speech.end };
-            end.min(span.end) - speech.start.max(span.start)
+            end.min(span.end).since(speech.start.max(span.start))
         };
         kept.into_iter().filter(|n| shared(n) > 0).max_by_key(shared)
     }
@@ -268,7 +268,7 @@ impl Default for State {
             cautious_until: SampleIndex::default(),
             cautious_at_most: SampleIndex::default(),
             unheard: MISSING,
-            asked: None,
+            waits_since: None,
             level: StormLevel::Calm,
             step: None,
         }

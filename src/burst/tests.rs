@@ -127,7 +127,7 @@ fn no_candidate_waits_longer_than_the_config_says() {
         room.judge(&sound, 2, 0) != Opinion::Speech
     });
     assert_eq!(waited.count(), 16, "160 ms of doubt");
-    room.judges.forget();
+    room.judges.end_candidate();
     room.play(10, |_| 0.001, None);
     let sound = room.play(2, cut, None);
     assert_eq!(room.judge(&sound, 1, 1), Opinion::Wait(Doubt::Abrupt), "the next candidate is judged anew");
@@ -161,7 +161,7 @@ fn a_sound_that_the_score_answered_while_it_was_new_need_not_be_sure_later() {
     let sound = room.play(30, cut, None);
     assert_eq!(room.judge(&sound, 2, 0), Opinion::Wait(Doubt::Late));
     assert_eq!(room.judge(&sound, 3, 0), Opinion::Speech, "up for 96 ms, and never sure");
-    room.judges.forget();
+    room.judges.end_candidate();
     room.play(10, |_| 0.001, None);
     let sound = room.play(50, spoken, None);
     assert_eq!(room.judge(&sound, 3, 0), Opinion::Wait(Doubt::Late), "the next sound is another");

@@ -11,6 +11,7 @@ use voxgate_base::duration_text;
 /// Which candidates are doubted as transients though their score would open the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "settings are written as literals")]
 pub struct BurstConfig {
     /// A sound whose level rises by this much within its first 5 ms (its attack), in dB, is abrupt: it has to last for
     /// `min_sound_duration`.

@@ -12,6 +12,7 @@ use voxgate_base::duration_text;
 /// Barge-in while the agent's playback is in the room. Without playback it has no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "settings are written as literals")]
 pub struct EchoConfig {
     /// The gate opens over playback (barge-in) at this probability of near-end speech (the user) in two frames, 20 ms.
     pub barge_in_threshold: Probability,

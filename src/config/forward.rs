@@ -11,6 +11,7 @@ use voxgate_base::duration_text;
 /// What is sent to speech-to-text (STT).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "settings are written as literals")]
 pub struct ForwardConfig {
     /// What is sent in place of audio that was not forwarded.
     pub policy: ForwardPolicy,
@@ -25,6 +26,7 @@ pub struct ForwardConfig {
 /// What is sent in place of audio that was not forwarded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[expect(clippy::exhaustive_enums, reason = "callers handle each")]
 pub enum ForwardPolicy {
     /// Nothing; a [`TimeMap`](crate::TimeMap) corrects the transcript's timestamps.
     #[default]

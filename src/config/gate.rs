@@ -29,6 +29,7 @@ use crate::error::ConfigError;
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "settings are written as literals")]
 pub struct GateConfig {
     /// Which detector scores the audio.
     pub vad: VadChoice,

@@ -23,7 +23,7 @@ pub enum Preset {
 
 impl Preset {
     /// Every preset, in the order of the help text.
-    pub const ALL: [Self; 4] = [Self::Default, Self::LowLatency, Self::OpenOffice, Self::Telephony];
+    pub const ALL: &[Self] = &[Self::Default, Self::LowLatency, Self::OpenOffice, Self::Telephony];
 
     /// Its name in the command line.
     pub const fn as_str(self) -> &'static str {

@@ -23,6 +23,7 @@ use voxgate_base::duration_text;
 ///   `window_duration` (60 s), but never longer than `longest_retry_duration`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "settings are written as literals")]
 pub struct StormConfig {
     /// A misfire raises the bar for this long. 1 s to a day.
     #[serde(with = "duration_text")]

@@ -12,7 +12,7 @@ fn the_commented_text_is_the_default() {
 
 #[test]
 fn every_preset_is_a_valid_config() {
-    for preset in Preset::ALL {
+    for &preset in Preset::ALL {
         GateConfig::preset(preset).refuse_contradictions().unwrap();
     }
 }

@@ -16,6 +16,7 @@ use voxgate_base::duration_text;
 /// ([`Gate::model`](crate::Gate::model)), and choose them anew for other weights.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "settings are written as literals")]
 pub struct TurnConfig {
     /// A score at or above this may be speech; it is once it has lasted for `min_speech_duration`.
     pub activation_threshold: Probability,

@@ -29,6 +29,7 @@ pub enum VadChoice {
 /// The Silero detector.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "settings are written as literals")]
 pub struct SileroConfig {
     /// When the recurrent state is cleared.
     pub reset: SileroReset,
@@ -92,6 +93,7 @@ impl<'de> Deserialize<'de> for SileroReset {
 /// The WebRTC detector, alone (`both` has its own way of using it).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "settings are written as literals")]
 pub struct WebRtcConfig {
     /// Its aggressiveness, 0 to 3.
     pub mode: WebRtcMode,
@@ -122,6 +124,7 @@ impl WebRtcConfig {
 /// WebRTC's aggressiveness; in TOML its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
+#[expect(clippy::exhaustive_enums, reason = "callers handle each")]
 pub enum WebRtcMode {
     /// 0: lets the most through.
     Quality,
@@ -160,6 +163,7 @@ impl From<WebRtcMode> for u8 {
 
 /// The window length of the WebRTC VAD; in TOML `"10ms"`, `"20ms"` or `"30ms"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_enums, reason = "callers handle each")]
 pub enum WebRtcWindow {
     /// 10 ms.
     #[serde(rename = "10ms")]
@@ -191,6 +195,7 @@ impl WebRtcWindow {
 /// The ONNX detector, for other releases of Silero. Its memory is cleared as [`SileroConfig::reset`] says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "settings are written as literals")]
 pub struct OnnxConfig {
     /// The file; in TOML `""` is none.
     #[serde(with = "path_or_none")]

@@ -57,7 +57,7 @@ impl BargeIn {
 
     /// Rules on the VAD's score by the evidence of echo.
     pub(crate) fn step(&mut self, now: &Now, echo: &EchoEvidence) -> EchoRuling {
-        self.hear(now.score);
+        self.hold_voice(now.score);
         let ruling = if echo.quality == DelayQuality::Locked {
             (self.state.waited, self.state.refuted) = (0, false);
             self.judge(now, echo)
@@ -70,7 +70,7 @@ impl BargeIn {
 
     /// The ruling without playback in the room; playback that arrives late may still be heard.
     pub(crate) fn pass_unless_late(&mut self, now: &Now) -> EchoRuling {
-        self.hear(now.score);
+        self.hold_voice(now.score);
         self.state.before = None;
         let speech = now.score.speech >= self.rules.activation;
         let len = now.score.window.map_or(0, Span::len);
@@ -83,7 +83,7 @@ impl BargeIn {
 
     /// The ruling without evidence about this frame: nothing opens, and an open turn stays open.
     pub(crate) fn suspend(&mut self, now: &Now) -> EchoRuling {
-        self.hear(now.score);
+        self.hold_voice(now.score);
         let no_window = Input::Speech(Score { window: None, ..now.score });
         self.rule(now, no_window, Admission::Unknown, Some(Reason::Echo))
     }
@@ -91,7 +91,7 @@ impl BargeIn {
     /// The ruling on a gap, which holds no evidence: the previous ruling stays until no voice is heard.
     pub(crate) fn hold(&mut self, now: &Now, frame: Span) -> EchoRuling {
         let Some(before) = self.state.before else { return self.suspend(now) };
-        self.hear(now.score);
+        self.hold_voice(now.score);
         let input = match before.input {
             Input::Speech(_) => Input::Speech(now.score),
             Input::NearEnd(near) if self.is_voiced() => Input::NearEnd(Score { window: None, ..near }),
@@ -109,7 +109,7 @@ impl BargeIn {
         self.state = State::default();
     }
 
-    fn hear(&mut self, score: Score) {
+    fn hold_voice(&mut self, score: Score) {
         self.state.voice = (self.state.voice * VOICE_KEPT).max(score.speech.get());
     }
 
@@ -121,9 +121,9 @@ impl BargeIn {
     /// The delay is known: only near-end speech counts as speech.
     fn judge(&mut self, now: &Now, echo: &EchoEvidence) -> EchoRuling {
         let near = if self.is_voiced() { echo.near } else { echo.near.least(now.score.speech) };
-        let agent = near < self.rules.agent && echo.likelihood.get() > AGENT_HEARD;
+        let agent = near < self.rules.agent && echo.likelihood.get() > LEAST_FAR_END;
         if agent {
-            self.hear_agent(echo, self.rules.reaction);
+            self.note_far_end(echo, self.rules.reaction);
         }
         let input = Input::NearEnd(Score { speech: near, window: Some(echo.frame) });
         self.rule(now, input, Admission::Open, agent.then_some(Reason::Echo))
@@ -145,16 +145,16 @@ impl BargeIn {
         }
         if likely_echo {
             // The hold is bounded by the audio in the ring buffer.
-            self.hear_agent(echo, self.longest_wait().saturating_sub(now.behind));
+            self.note_far_end(echo, self.longest_wait().saturating_sub(now.behind));
         }
         let admission = if agent { Admission::Reject } else { Admission::Hold };
         self.rule(now, Input::Speech(score), admission, speech.then_some(Reason::Echo))
     }
 
-    /// Notes far-end single talk: audio before it, but for the last `spared` samples, is never sent. Frames are sent
+    /// Notes far-end single talk: audio before it, but for the last `kept` samples, is never sent. Frames are sent
     /// whole.
-    fn hear_agent(&mut self, echo: &EchoEvidence, spared: u64) {
-        let until = echo.frame.end.back(spared.next_multiple_of(FRAME_LEN as u64));
+    fn note_far_end(&mut self, echo: &EchoEvidence, kept: u64) {
+        let until = echo.frame.end.back(kept.next_multiple_of(FRAME_LEN as u64));
         self.state.agent_until = self.state.agent_until.max(until);
     }
 
@@ -205,7 +205,7 @@ const VOICE_KEPT: f32 = 0.955;
 /// Longest pause within held speech: 0.5 s.
 const LONGEST_PAUSE: u64 = 8_000;
 /// Least likelihood of far-end single talk at which audio before it is dropped.
-const AGENT_HEARD: f32 = 0.3;
+const LEAST_FAR_END: f32 = 0.3;
 
 #[cfg(test)]
 mod properties;

@@ -64,7 +64,7 @@ impl Canceller {
         playback.prepare(newest - PARTS as i64 + 1, reference);
         let parts = std::array::from_fn(|part| playback.plain(newest - part as i64));
         let residual = self.subtract(mic.frame.samples(), &parts);
-        if change.teaches() && parts.iter().any(|part| !part.is_silent()) {
+        if change.may_adapt() && parts.iter().any(|part| !part.is_silent()) {
             self.learn(&residual, &parts);
         }
         residual

@@ -27,7 +27,9 @@ pub enum Cue {
 
 impl Cue {
     /// All of them.
-    pub const ALL: [Self; 7] =
+    pub const ALL: &[Self] = &Self::EACH;
+
+    pub(super) const EACH: [Self; 7] =
         [Self::Unexplained, Self::Cancelled, Self::Speech, Self::Level, Self::Playback, Self::Delay, Self::Before];
 
     /// What it weighs, in a few words for people.

@@ -1,13 +1,13 @@
 //! The echo detector: from a frame of the microphone to the evidence of echo, step by step.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::backlog::{Backlog, MicWindow};
 use super::canceller::Canceller;
-use super::cue::Cue;
 use super::delay::DelayEstimator;
 use super::evidence::EchoEvidence;
-use super::explain::{Recent, Weight};
+use super::explain::{Explanation, Recent};
 use super::features::{DelayContext, Features, FrameSignals, Meter};
 use super::net::{EchoModel, Memory};
 use super::path::{Capture, PathChange, PathWatch};
@@ -57,6 +57,14 @@ pub struct EchoDetector {
 }
 
 impl EchoDetector {
+    /// The longest that playback can be given ahead of the microphone: 200 ms. Later playback is [`Arrival::Full`].
+    pub const LONGEST_LEAD: Duration = Duration::from_millis(200);
+    /// The longest that playback can be given after the microphone recorded it: 500 ms, then it is [`Arrival::Late`].
+    /// The evidence is then as late: see [`EchoEvidence::frame`].
+    pub const LONGEST_LATENESS: Duration = Duration::from_millis(500);
+    /// The longest echo delay that is found, from the playback's start to its echo.
+    pub const LONGEST_DELAY: Duration = Duration::from_millis(1_050);
+
     /// A detector that shares its weights with every other.
     ///
     /// # Errors
@@ -189,7 +197,7 @@ impl EchoDetector {
             frame,
             near,
             likelihood: Probability::nearest((1.0 - near.get()) * self.meter.audible()),
-            delay: staged.delay,
+            delay_samples: staged.delay,
             quality: self.delay.lock().quality(),
             cancelled_db: self.meter.cancelled_db(),
         };
@@ -233,7 +241,7 @@ impl EchoDetector {
     ///
     /// # Real-time
     /// Never allocates, frees, locks or blocks, but runs the net some 6,000 times: milliseconds.
-    pub fn explain(&self) -> Option<[Weight; Cue::ALL.len()]> {
+    pub fn explain(&self) -> Option<Explanation> {
         self.features.and_then(|_| self.recent.weigh(&self.model))
     }
 

@@ -17,9 +17,9 @@ pub struct EchoEvidence {
     pub near: Probability,
     /// Probability of far-end single talk (the agent's echo alone): low in double talk and in silence.
     pub likelihood: Probability,
-    /// The echo delay: by how many samples (at 16 kHz) the echo is later than the playback; `None` while unknown, an
+    /// The echo delay: by how many samples, at 16 kHz, the echo is later than the playback; `None` while unknown, an
     /// estimate while `quality` is not [`DelayQuality::Locked`].
-    pub delay: Option<i32>,
+    pub delay_samples: Option<i32>,
     /// The confidence of the delay.
     pub quality: DelayQuality,
     /// Echo return loss enhancement (ERLE): by how many dB the canceller lowered the level over the last 50 ms.
@@ -27,9 +27,9 @@ pub struct EchoEvidence {
 }
 
 impl EchoEvidence {
-    /// By how many milliseconds the echo is later than the playback: [`delay`](Self::delay) in another unit.
+    /// By how many milliseconds the echo is later than the playback: [`delay_samples`](Self::delay_samples) in another unit.
     pub fn delay_ms(&self) -> Option<f64> {
-        self.delay.map(|samples| f64::from(samples) * 1000.0 / f64::from(SAMPLE_RATE))
+        self.delay_samples.map(|samples| f64::from(samples) * 1000.0 / f64::from(SAMPLE_RATE))
     }
 }
 

@@ -18,8 +18,20 @@ pub struct Weight {
     /// The kind of evidence.
     pub cue: Cue,
     /// By how much it moved the log-odds of near-end speech, in nats: above zero for the user, below for the agent
-    /// alone. All of them add up to the difference between this frame and an average one.
+    /// alone.
     pub log_odds: f32,
+}
+
+/// The weight of every kind of evidence in a frame: all add up to the difference between this frame and an average one.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Explanation([Weight; CUES]);
+
+impl Explanation {
+    /// One weight for each of [`Cue::ALL`], in that order.
+    pub fn weights(&self) -> &[Weight] {
+        &self.0
+    }
 }
 
 /// The net's inputs in the last half second.
@@ -46,17 +58,17 @@ impl Recent {
     }
 
     /// The weight of each cue in the last frame; `None` if there was none.
-    pub(super) fn weigh(&self, model: &EchoModel) -> Option<[Weight; CUES]> {
+    pub(super) fn weigh(&self, model: &EchoModel) -> Option<Explanation> {
         let oldest = self.noted.saturating_sub(FRAMES as u64);
         let start = (oldest..self.noted).next().map(|n| self.inputs[n].0)?;
-        let answer = |told: usize| {
-            let is_told = |cue: Cue| told & (1 << cue as usize) != 0;
-            let mut memory = if is_told(Cue::Before) { start } else { Memory::EMPTY };
-            let frames = (oldest..self.noted).map(|n| self.inputs[n].1.only(is_told, model.usual()));
+        let answer = |known: usize| {
+            let is_known = |cue: Cue| known & (1 << cue as usize) != 0;
+            let mut memory = if is_known(Cue::Before) { start } else { Memory::EMPTY };
+            let frames = (oldest..self.noted).map(|n| self.inputs[n].1.only(is_known, model.usual()));
             frames.fold(Probability::default(), |_, features| model.step(&mut memory, &features)).log_odds()
         };
         let answers: [f32; 1 << CUES] = std::array::from_fn(answer);
-        Some(Cue::ALL.map(|cue| Weight { cue, log_odds: shapley(&answers, cue as usize) }))
+        Some(Explanation(Cue::EACH.map(|cue| Weight { cue, log_odds: shapley(&answers, cue as usize) })))
     }
 }
 
@@ -64,10 +76,10 @@ impl Recent {
 fn shapley(answers: &[f32; 1 << CUES], cue: usize) -> f32 {
     let factorial = |n: u32| (1..=n).product::<u32>() as f32;
     let orders = |others: u32| factorial(others) * factorial(CUES as u32 - 1 - others) / factorial(CUES as u32);
-    let without = (0..answers.len()).filter(|told| told & (1 << cue) == 0);
-    without.map(|told| orders(told.count_ones()) * (answers[told | 1 << cue] - answers[told])).sum()
+    let without = (0..answers.len()).filter(|known| known & (1 << cue) == 0);
+    without.map(|known| orders(known.count_ones()) * (answers[known | 1 << cue] - answers[known])).sum()
 }
 
-const CUES: usize = Cue::ALL.len();
+const CUES: usize = Cue::EACH.len();
 /// Half a second: what lies further back is [`Cue::Before`].
 const FRAMES: usize = 50;

@@ -4,8 +4,8 @@ use super::backlog::MicWindow;
 use super::bands::{BANDS, Filterbank, Levels};
 use super::cue::Cue;
 use super::evidence::DelayQuality;
-use super::leak::{Leak, settle, smear};
 use super::path::{DelayChange, PathChange};
+use super::return_loss::{ReturnLoss, reverberate, track_floor};
 use crate::frame::FRAME_LEN;
 use voxgate_base::Probability;
 
@@ -64,24 +64,24 @@ impl Meter {
     }
 
     /// Takes the next frame.
-    pub(crate) fn step(&mut self, heard: &FrameSignals<'_>) -> Features {
-        let change = heard.change;
+    pub(crate) fn step(&mut self, signals: &FrameSignals<'_>) -> Features {
+        let change = signals.change;
         if change.delay == DelayChange::New {
-            self.forget_leak();
+            self.reset_return_loss();
         }
         let residual_before = self.residual_before.filter(|_| change.skipped == 0);
-        let mic = self.filterbank.levels(heard.mic.before.as_ref(), heard.mic.frame.samples());
-        let residual = self.filterbank.levels(residual_before.as_ref(), heard.residual);
-        let playback = self.pass_over(heard.playback);
-        self.residual_before = Some(*heard.residual);
-        self.mean.step(heard.mic, heard.residual, residual_before.as_ref());
-        if change.teaches() {
-            settle(&mut self.mic.floor, &mic);
-            settle(&mut self.residual.floor, &residual);
+        let mic = self.filterbank.levels(signals.mic.before.as_ref(), signals.mic.frame.samples());
+        let residual = self.filterbank.levels(residual_before.as_ref(), signals.residual);
+        let playback = self.pass_over(signals.playback);
+        self.residual_before = Some(*signals.residual);
+        self.mean.step(signals.mic, signals.residual, residual_before.as_ref());
+        if change.may_adapt() {
+            track_floor(&mut self.mic.floor, &mic);
+            track_floor(&mut self.residual.floor, &residual);
         }
         self.audible = (above(&mic, &self.mic.floor) / AUDIBLE_DB).min(1.0);
         let DelayContext { strength: (height, clarity), frames_since_lock, frames_of_playback, quality } =
-            heard.delay_context;
+            signals.delay_context;
         let mut out = Writer::new();
         if frames_since_lock.is_some() {
             out.levels(&self.mic.excess(&mic, &self.spread, change));
@@ -90,8 +90,8 @@ impl Meter {
         } else {
             (0..3).for_each(|_| out.levels(&[0.0; BANDS]));
         }
-        out.one(heard.mic_speech.log_odds() / 4.0);
-        out.one(heard.residual_speech.log_odds() / 4.0);
+        out.one(signals.mic_speech.log_odds() / 4.0);
+        out.one(signals.residual_speech.log_odds() / 4.0);
         out.one(above(&mic, &self.mic.floor) / 10.0);
         out.one(above(&residual, &self.residual.floor) / 10.0);
         out.one(mean_of(&self.spread) / 20.0);
@@ -114,7 +114,7 @@ impl Meter {
     pub(crate) fn pass_over(&mut self, playback: &[f32; 2 * FRAME_LEN]) -> Levels {
         self.residual_before = None;
         let levels = self.filterbank.levels_of(playback.iter());
-        smear(&mut self.spread, &levels);
+        reverberate(&mut self.spread, &levels);
         levels
     }
 
@@ -129,9 +129,9 @@ impl Meter {
     }
 
     /// Resets the echo return loss after a change of delay: it was learnt from the wrong playback.
-    fn forget_leak(&mut self) {
-        self.mic.leak = Leak::new();
-        self.residual.leak = Leak::new();
+    fn reset_return_loss(&mut self) {
+        self.mic.return_loss = ReturnLoss::new();
+        self.residual.return_loss = ReturnLoss::new();
         self.spread = [SILENT_DB; BANDS];
     }
 
@@ -152,9 +152,9 @@ impl Features {
         &self.0
     }
 
-    /// The same, with the cues that `is_told` leaves out set to the average, `usual`.
-    pub(super) fn only(&self, is_told: impl Fn(Cue) -> bool, usual: &[f32; FEATURES]) -> Self {
-        Self(std::array::from_fn(|i| if is_told(cue_of(i)) { self.0[i] } else { usual[i] }))
+    /// The same, with the cues that `is_known` leaves out set to the average, `usual`.
+    pub(super) fn only(&self, is_known: impl Fn(Cue) -> bool, usual: &[f32; FEATURES]) -> Self {
+        Self(std::array::from_fn(|i| if is_known(cue_of(i)) { self.0[i] } else { usual[i] }))
     }
 }
 
@@ -174,19 +174,19 @@ fn cue_of(index: usize) -> Cue {
 #[derive(Clone, Copy, Debug)]
 struct Signal {
     floor: Levels,
-    leak: Leak,
+    return_loss: ReturnLoss,
 }
 
 impl Signal {
     const fn new() -> Self {
-        Self { floor: [0.0; BANDS], leak: Leak::new() }
+        Self { floor: [0.0; BANDS], return_loss: ReturnLoss::new() }
     }
 
     /// How far `levels` lie above the expected echo, in dB.
     fn excess(&mut self, levels: &Levels, spread: &Levels, change: PathChange) -> Levels {
-        let excess = self.leak.excess(levels, spread, &self.floor);
-        if change.teaches() {
-            self.leak.learn(levels, spread, &self.floor, &excess);
+        let excess = self.return_loss.excess(levels, spread, &self.floor);
+        if change.may_adapt() {
+            self.return_loss.learn(levels, spread, &self.floor, &excess);
         }
         excess
     }
@@ -202,10 +202,10 @@ struct Means {
 }
 
 impl Means {
-    fn step(&mut self, heard: &MicWindow, residual: &[f32; FRAME_LEN], residual_before: Option<&[f32; FRAME_LEN]>) {
-        let mic = heard.frame.samples();
+    fn step(&mut self, window: &MicWindow, residual: &[f32; FRAME_LEN], residual_before: Option<&[f32; FRAME_LEN]>) {
+        let mic = window.frame.samples();
         // Without a frame before, pre-emphasis must not see a step at the first sample.
-        let mut last = match (&heard.before, residual_before) {
+        let mut last = match (&window.before, residual_before) {
             (Some(mic), Some(residual)) => (mic[FRAME_LEN - 1], residual[FRAME_LEN - 1]),
             _ => (mic[0], residual[0]),
         };

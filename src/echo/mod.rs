@@ -20,12 +20,12 @@ mod explain;
 mod extent;
 mod features;
 mod gating;
-mod leak;
 mod lock;
 mod net;
 mod path;
 mod plans;
 mod reference;
+mod return_loss;
 mod ruling;
 mod spectra;
 mod sweep;
@@ -33,7 +33,7 @@ mod sweep;
 pub use cue::Cue;
 pub use detector::EchoDetector;
 pub use evidence::{DelayQuality, EchoEvidence};
-pub use explain::Weight;
+pub use explain::{Explanation, Weight};
 /// Internal: the net's training reads them.
 #[doc(hidden)]
 pub use features::Features;

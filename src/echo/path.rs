@@ -46,7 +46,7 @@ pub(crate) enum Delivery {
 
 impl PathChange {
     /// Whether the filters may adapt on the frame.
-    pub(crate) fn teaches(&self) -> bool {
+    pub(crate) fn may_adapt(&self) -> bool {
         self.mic == Capture::Whole && self.playback == Delivery::Complete
     }
 }

@@ -119,7 +119,7 @@ impl EventWriter {
     /// Hands out audio that no gate decided on.
     pub(super) fn pass(&mut self, at: SampleIndex, frame: &Frame) {
         let from = at.max(self.handed);
-        self.audio(from, frame.samples().get((from - at) as usize..).unwrap_or(&[]), &[], Passage::Ungated);
+        self.audio(from, frame.samples().get(from.since(at) as usize..).unwrap_or(&[]), &[], Passage::Ungated);
         self.totals.ungated += FRAME_LEN as u64;
         self.settled = self.settled.max(self.handed);
     }
@@ -128,7 +128,7 @@ impl EventWriter {
     pub(super) fn pass_held(&mut self, gate: &Gate, end: SampleIndex, passage: Passage) {
         let longest = gate.reach();
         let from = self.handed.max(later(gate.settled(), self.origin)).max(end.back(longest)).max(self.origin);
-        let held = Span::new(SampleIndex(from - self.origin), SampleIndex(end - self.origin));
+        let held = Span::new(SampleIndex(from.since(self.origin)), SampleIndex(end.since(self.origin)));
         if let Some((first, second)) = gate.audio(held).filter(|_| !held.is_empty()) {
             self.audio(from, first, second, passage);
         }
@@ -223,7 +223,7 @@ impl EventWriter {
         let Verdict::Forward(span) = decision.verdict else { return };
         // What another mode has handed out already is not sent again.
         let from = later(span.start, self.origin).max(self.handed);
-        let span = Span::new(SampleIndex(from - self.origin), span.end);
+        let span = Span::new(SampleIndex(from.since(self.origin)), span.end);
         let Some((first, second)) = gate.audio(span) else { return };
         match decision.edge {
             Some(Edge::SpeechStart { speech }) => {

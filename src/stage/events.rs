@@ -196,7 +196,7 @@ impl Events {
         let end = start + FRAME_LEN as u64;
         let from = start.max(self.handed);
         if from < end {
-            let samples = mic.frame.samples()[(from - start) as usize..].into();
+            let samples = mic.frame.samples()[from.since(start) as usize..].into();
             self.handed = end;
             self.own.push_back(Event::Audio(Audio { span: Span::new(from, end), samples, passage: Passage::Ungated }));
         }

@@ -242,7 +242,7 @@ impl Stream {
             let origin = start_of(self.origin);
             if let (Path::Gate, Some(id)) = (self.path, self.gate)
                 && at >= origin
-                && pool.playback(id, &frame, SampleIndex(at - origin)) == Ok(Arrival::Late)
+                && pool.playback(id, &frame, SampleIndex(at.since(origin))) == Ok(Arrival::Late)
             {
                 self.late_playback += 1;
             }
@@ -316,7 +316,7 @@ impl Stream {
         let (dropped, at) = self.unplayed.interrupt(from);
         self.shared.unplayed_frames.fetch_sub(dropped, Ordering::AcqRel);
         if let (Some(id), Some(at)) = (self.gate, at) {
-            _ = pool.playback_clear(id, SampleIndex(at - start_of(self.origin)));
+            _ = pool.playback_clear(id, SampleIndex(at.since(start_of(self.origin))));
         }
     }
 
@@ -326,7 +326,7 @@ impl Stream {
             self.writer.heard_words(span);
         }
         let origin = start_of(self.origin);
-        let gates = |at: SampleIndex| SampleIndex(at - origin);
+        let gates = |at: SampleIndex| SampleIndex(at.since(origin));
         let span = result.span.map(|span| Span::new(gates(span.start), gates(span.end)));
         let result = SttResult { text: &result.text, confidence: result.confidence, span };
         self.gate_of(pool).map_or(SttRuling::Unmatched, |gate| gate.feedback(&result))

@@ -57,7 +57,7 @@ impl Unplayed {
             }
             None => fitted,
         };
-        if at - now > AHEAD - FRAME_LEN as u64 {
+        if at.since(now) > AHEAD - FRAME_LEN as u64 {
             return None;
         }
         self.last = Some((next.at, at));

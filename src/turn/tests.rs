@@ -182,7 +182,7 @@ fn nothing_is_reached_that_was_settled() {
             if let Some(from) = step.open_from {
                 let first_unsent = from.max(sent);
                 assert!(first_unsent >= given_up, "frame {i}: from {first_unsent:?}, {given_up:?} was settled");
-                assert!(at(bench.frames) - first_unsent <= bench.turn.reach(0) + FRAME_LEN as u64);
+                assert!(at(bench.frames).since(first_unsent) <= bench.turn.reach(0) + FRAME_LEN as u64);
                 openings += u32::from(first_unsent > sent);
                 sent = at(bench.frames);
             }

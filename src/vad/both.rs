@@ -27,7 +27,7 @@ pub struct Both {
     drowsy_below: Probability,
     /// Frames since WebRTC last heard a voice.
     unvoiced: u32,
-    heard: u64,
+    samples: u64,
     awake_since: SampleIndex,
 }
 
@@ -39,7 +39,7 @@ impl Both {
             webrtc: WebRtc::new(LOOK),
             drowsy_below: DROWSY_BELOW,
             unvoiced: u32::MAX,
-            heard: 0,
+            samples: 0,
             awake_since: SampleIndex::default(),
         }
     }
@@ -49,9 +49,9 @@ impl Both {
         self.webrtc.score(frame);
         self.unvoiced = if self.webrtc.voiced() { 0 } else { self.unvoiced.saturating_add(1) };
         let asleep = self.unvoiced >= PATIENCE_FRAMES && self.silero.speech() < self.drowsy_below;
-        self.heard += FRAME_LEN as u64;
+        self.samples += FRAME_LEN as u64;
         if asleep {
-            self.awake_since = SampleIndex(self.heard);
+            self.awake_since = SampleIndex(self.samples);
         }
         self.silero.stage(frame, if asleep { Attention::Asleep } else { Attention::Awake });
     }
@@ -84,7 +84,7 @@ impl Vad for Both {
     fn reset(&mut self) {
         self.silero.reset();
         self.webrtc.reset();
-        (self.unvoiced, self.heard, self.awake_since) = (u32::MAX, 0, SampleIndex::default());
+        (self.unvoiced, self.samples, self.awake_since) = (u32::MAX, 0, SampleIndex::default());
     }
 
     fn set_turn(&mut self, turn: &TurnConfig) {

@@ -3,11 +3,11 @@
 #[cfg(feature = "webrtc")]
 mod both;
 mod detector;
-mod forget;
 #[cfg(feature = "onnx")]
 mod onnx;
 mod score;
 mod silero;
+mod state_reset;
 #[cfg(feature = "webrtc")]
 mod webrtc;
 mod window;

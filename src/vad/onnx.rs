@@ -9,7 +9,7 @@ use ort::logging::LogLevel;
 use ort::session::{Session, SessionInputValue};
 use ort::value::TensorRef;
 
-use super::forget::Forgetting;
+use super::state_reset::StateReset;
 use super::window::Window;
 use super::{ModelId, Score, Vad};
 use crate::config::{SileroConfig, TurnConfig};
@@ -38,7 +38,7 @@ pub struct OnnxVad {
     /// v4: h, then c.
     state: Vec<f32>,
     speech: Probability,
-    forgetting: Forgetting,
+    state_reset: StateReset,
     failed_windows: u64,
 }
 
@@ -70,7 +70,7 @@ impl OnnxVad {
             heard: 0,
             state: vec![0.0; STATE],
             speech: Probability::default(),
-            forgetting: Forgetting::new(config.reset),
+            state_reset: StateReset::new(config.reset),
             failed_windows: 0,
         };
         // A file with the right inputs can still have other sizes: fail at loading, not in a stream.
@@ -126,7 +126,7 @@ impl Vad for OnnxVad {
             Err(_) => self.failed_windows += 1,
         }
         self.input.copy_within(WINDOW.., 0);
-        if self.forgetting.due(self.speech, WINDOW as u64) {
+        if self.state_reset.due(self.speech, WINDOW as u64) {
             self.clear();
         }
         let end = SampleIndex(self.heard - self.window.advance() as u64);
@@ -139,14 +139,14 @@ impl Vad for OnnxVad {
 
     fn reset(&mut self) {
         self.clear();
-        self.forgetting.clear();
+        self.state_reset.clear();
         self.window.empty();
         (self.heard, self.failed_windows) = (0, 0);
         self.speech = Probability::default();
     }
 
     fn set_turn(&mut self, turn: &TurnConfig) {
-        self.forgetting.set_turn(turn);
+        self.state_reset.set_turn(turn);
     }
 
     fn model(&self) -> Option<ModelId> {

@@ -45,6 +45,7 @@ pub trait Vad: Send {
 
 /// The score of a [`Vad`] after a frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "detectors make it")]
 pub struct Score {
     /// The probability that the last scored window is speech; 0 before the first.
     pub speech: Probability,

@@ -139,7 +139,7 @@ fn with_aligned_playback(mic: &[i16], tts: &[i16]) -> Vec<Span> {
 }
 
 fn common(a: Span, b: Span) -> u64 {
-    a.end.min(b.end) - a.start.max(b.start)
+    a.end.min(b.end).since(a.start.max(b.start))
 }
 
 fn total(spans: &[Span]) -> u64 {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use voxgate::echo::{Cue, EchoEvidence, Weight};
+use voxgate::echo::{EchoEvidence, Explanation, Weight};
 use voxgate::{Decision, Gate, Span, Verdict};
 
 use crate::paint::{BOLD, DIM, paint};
@@ -51,7 +51,7 @@ pub(crate) fn parse_instant_ms(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "expected milliseconds such as 6900, or a time such as 6.9s or 2m 3s".to_owned())
 }
 
-fn explain(decision: &Decision, weights: Option<&[Weight; Cue::ALL.len()]>) -> String {
+fn explain(decision: &Decision, explanation: Option<&Explanation>) -> String {
     let evidence = &decision.evidence;
     let mut text = String::new();
     let (at, turn) = (decision.frame.start.as_ms(), decision.turn.as_str());
@@ -66,13 +66,13 @@ fn explain(decision: &Decision, weights: Option<&[Weight; Cue::ALL.len()]>) -> S
         _ = writeln!(text, "  artefact  {}", artefact.as_str());
     }
     if let Some(echo) = &evidence.echo {
-        text += &echo_of(echo, decision, weights);
+        text += &echo_of(echo, decision, explanation);
     }
     text.push('\n');
     text
 }
 
-fn echo_of(echo: &EchoEvidence, decision: &Decision, weights: Option<&[Weight; Cue::ALL.len()]>) -> String {
+fn echo_of(echo: &EchoEvidence, decision: &Decision, explanation: Option<&Explanation>) -> String {
     let mut text = String::new();
     let delay = echo.delay_ms().map_or("unknown".to_owned(), |ms| format!("{ms:.1} ms ({})", echo.quality.as_str()));
     let (near, agent) = (echo.near.get(), echo.likelihood.get());
@@ -81,7 +81,7 @@ fn echo_of(echo: &EchoEvidence, decision: &Decision, weights: Option<&[Weight; C
         let late = decision.frame.end.as_ms() - echo.frame.end.as_ms();
         _ = writeln!(text, "            that is of {late:.0} ms ago: the playback comes late");
     }
-    for Weight { cue, log_odds, .. } in sorted(weights) {
+    for Weight { cue, log_odds, .. } in sorted(explanation) {
         let side = if log_odds > 0.0 { "user" } else { "agent" };
         let says = paint(DIM, cue.meaning());
         _ = writeln!(text, "    {:<12}{log_odds:>+6.1}  {side:<6} {says}", cue.as_str());
@@ -90,8 +90,8 @@ fn echo_of(echo: &EchoEvidence, decision: &Decision, weights: Option<&[Weight; C
 }
 
 /// The loudest voice first.
-fn sorted(weights: Option<&[Weight; Cue::ALL.len()]>) -> Vec<Weight> {
-    let mut weights = weights.map_or(Vec::new(), |weights| weights.to_vec());
+fn sorted(explanation: Option<&Explanation>) -> Vec<Weight> {
+    let mut weights = explanation.map_or(Vec::new(), |explanation| explanation.weights().to_vec());
     weights.sort_by(|a, b| b.log_odds.abs().total_cmp(&a.log_odds.abs()));
     weights
 }

@@ -248,7 +248,7 @@ impl Stream {
         let now_settled = self.parts.release.settled();
         assert!(now_settled >= settled && now_settled <= frame.end, "{now_settled:?} after {settled:?}");
         if self.unchanged {
-            assert!(frame.end - now_settled <= self.parts.reach(), "{} are held", frame.end - now_settled);
+            assert!(frame.end.since(now_settled) <= self.parts.reach(), "{} are held", frame.end.since(now_settled));
         }
         if let Some(Edge::SpeechStart { .. }) = step.edge {
             assert!(matches!(verdict, Verdict::Forward(_)), "a start without audio");
@@ -258,7 +258,7 @@ impl Stream {
         assert!(span.start >= self.sent_until, "sent twice");
         self.sent_until = span.end;
         let due = step.open_from.unwrap().max(settled).max(ruling.not_before);
-        assert!(span.start == due || !self.unchanged, "{} samples are lost", span.start - due);
+        assert!(span.start == due || !self.unchanged, "{} samples are lost", span.start.since(due));
     }
 }
 
@@ -269,7 +269,7 @@ fn evidence(echo: Known, number: u64) -> Option<EchoEvidence> {
         frame: Span::new(start, start + FRAME_LEN as u64),
         near: Probability::nearest(near),
         likelihood: Probability::nearest(1.0 - near),
-        delay: Some(0),
+        delay_samples: Some(0),
         quality,
         cancelled_db: 0.0,
     })

@@ -6,7 +6,7 @@ use crate::frame::FRAME_LEN;
 
 #[test]
 fn whatever_may_be_speech_waits_as_long_and_no_longer() {
-    let mut turns = Preset::ALL.map(|preset| GateConfig::preset(preset).turn).to_vec();
+    let mut turns = Preset::ALL.iter().map(|preset| GateConfig::preset(*preset).turn).collect::<Vec<_>>();
     for threshold in [0.0, 0.1, 0.5, 0.9, 1.0] {
         let threshold = Probability::nearest(threshold);
         let sure_threshold = Probability::ONE;
@@ -53,7 +53,7 @@ fn a_frame_that_is_the_agents_can_still_be_sent_itself() {
         let agent = EchoEvidence { near: Probability::nearest(0.01), quality: DelayQuality::Locked, ..unknown(500) };
         let score = Score { speech: Probability::nearest(0.9), window: Some(agent.frame) };
         let ruling = barge_in.step(&Now { score, behind: 0, turn: TurnState::Stopping }, &agent);
-        let kept = agent.frame.end - ruling.not_before;
+        let kept = agent.frame.end.since(ruling.not_before);
         let expected = (ms.max(1)).next_multiple_of(10) * 16;
         assert_eq!(kept, expected, "{ms} ms: whole frames, one at least");
     }
@@ -66,7 +66,7 @@ fn unknown(n: u64) -> EchoEvidence {
         frame: Span::new(start, start + FRAME_LEN as u64),
         near: Probability::nearest(0.5),
         likelihood: Probability::nearest(0.5),
-        delay: None,
+        delay_samples: None,
         quality: DelayQuality::None,
         cancelled_db: 0.0,
     }

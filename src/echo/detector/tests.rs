@@ -6,10 +6,13 @@ mod continuity;
 use super::*;
 use crate::config::{EchoConfig, TurnConfig};
 use crate::echo::barge_in::{BargeIn, Now};
+use crate::echo::cue::Cue;
 use crate::echo::evidence::DelayQuality;
+use crate::echo::extent::{BLOCKS, LEAD};
 use crate::echo::features::FEATURES;
 use crate::echo::path::{DelayChange, Delivery};
 use crate::echo::ruling::{Admission, Input};
+use crate::frame::samples_in;
 use crate::reason::Reason;
 use crate::turn_state::TurnState;
 use crate::vad::Score;
@@ -195,6 +198,21 @@ fn frames_are_assessed_once_however_late_their_playback() {
 }
 
 #[test]
+fn playback_is_taken_in_the_stated_range() {
+    let mut detector = EchoDetector::new().unwrap();
+    let arrival = |detector: &mut EchoDetector, at: u64| detector.playback(&Frame::gap(), SampleIndex(at));
+    let lead = samples_in(EchoDetector::LONGEST_LEAD);
+    assert_eq!(arrival(&mut detector, lead - FRAME_LEN as u64), Arrival::Accepted);
+    assert_eq!(arrival(&mut detector, lead), Arrival::Full);
+    (0..100).for_each(|_| _ = detector.assess(&Frame::gap(), Probability::default()));
+    let latest = 100 * FRAME_LEN as u64 - samples_in(EchoDetector::LONGEST_LATENESS);
+    assert_eq!(arrival(&mut detector, latest), Arrival::Accepted);
+    assert_eq!(arrival(&mut detector, latest - 1), Arrival::Late);
+    let searched = (BLOCKS as u64 - LEAD) * FRAME_LEN as u64;
+    assert_eq!(samples_in(EchoDetector::LONGEST_DELAY), searched);
+}
+
+#[test]
 fn the_agent_is_not_sent_with_the_users_first_word() {
     let mut barge_in = BargeIn::new(&EchoConfig::default(), &TurnConfig::default());
     let agent = barge_in.step(&now(heard(0.9), TurnState::Quiet), &evidence(100, 0.05));
@@ -209,7 +227,7 @@ fn the_agent_is_not_sent_with_the_users_first_word() {
 #[test]
 fn speech_waits_for_the_delay_but_not_for_good() {
     let mut barge_in = BargeIn::new(&EchoConfig::default(), &TurnConfig::default());
-    let unknown = |n: u64| EchoEvidence { quality: DelayQuality::None, delay: None, ..evidence(n, 0.5) };
+    let unknown = |n: u64| EchoEvidence { quality: DelayQuality::None, delay_samples: None, ..evidence(n, 0.5) };
     let passes = |n: u64, barge_in: &mut BargeIn| barge_in.step(&now(heard_at(n, 0.9), TurnState::Quiet), &unknown(n));
     let waited = (0..200).find(|n| passes(*n, &mut barge_in).admission == Admission::Open).unwrap();
     assert_eq!(waited, 69, "700 ms of speech");
@@ -249,7 +267,7 @@ fn what_the_cues_say_adds_up() {
         recent.note(&memory, &features);
         near = model.step(&mut memory, &features);
     }
-    let said: f32 = recent.weigh(&model).unwrap().iter().map(|weight| weight.log_odds).sum();
+    let said: f32 = recent.weigh(&model).unwrap().weights().iter().map(|weight| weight.log_odds).sum();
     let (mut blank, usual) = (Memory::EMPTY, Features(*model.usual()));
     let unsaid = (0..50).map(|_| model.step(&mut blank, &usual)).last().unwrap();
     assert!((said - (near.log_odds() - unsaid.log_odds())).abs() < 1e-3);
@@ -261,7 +279,7 @@ fn every_feature_belongs_to_the_cue_that_it_is_listed_under() {
         let one = Features([1.0; FEATURES]).only(|other| other == cue, &[0.0; FEATURES]);
         one.values().iter().filter(|x| **x == 1.0).count()
     };
-    assert_eq!(Cue::ALL.map(told), [32, 18, 2, 2, 3, 4, 0]);
+    assert_eq!(Cue::EACH.map(told), [32, 18, 2, 2, 3, 4, 0]);
 }
 
 /// White noise that is played, and comes back at half its level so many samples later.
@@ -409,7 +427,7 @@ fn evidence(n: u64, near: f32) -> EchoEvidence {
         frame: Span::new(SampleIndex(n * 160), SampleIndex((n + 1) * 160)),
         near: Probability::new(near).unwrap(),
         likelihood: Probability::new(1.0 - near).unwrap(),
-        delay: Some(1_600),
+        delay_samples: Some(1_600),
         quality: DelayQuality::Locked,
         cancelled_db: 0.0,
     }

@@ -116,6 +116,7 @@ pub struct SileroStreamId {
 /// The stream is not, or no longer, in this batch: join again and use the new id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the stream is not in this batch, or has left it; join again and use the new id")]
+#[expect(clippy::exhaustive_structs, reason = "it has nothing to add")]
 pub struct StreamLeft;
 
 impl std::fmt::Debug for SileroBatch {

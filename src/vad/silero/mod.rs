@@ -20,7 +20,7 @@ pub use stream::{SileroRate, SileroStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::forget::Forgetting;
+use super::state_reset::StateReset;
 use super::window::Window;
 use super::{ModelId, Score, Vad};
 use crate::config::{SileroConfig, TurnConfig};
@@ -38,7 +38,7 @@ pub struct Silero {
     heard: u64,
     speech: Probability,
     attention: Attention,
-    forgetting: Forgetting,
+    state_reset: StateReset,
 }
 
 impl Silero {
@@ -52,7 +52,7 @@ impl Silero {
             heard: 0,
             speech: Probability::default(),
             attention: Attention::Awake,
-            forgetting: Forgetting::new(config.reset),
+            state_reset: StateReset::new(config.reset),
         }
     }
 
@@ -87,7 +87,7 @@ impl Silero {
             self.speech = Probability::default();
         }
         let len = self.window.len() as u64;
-        if self.forgetting.due(self.speech, len) {
+        if self.state_reset.due(self.speech, len) {
             self.memory.clear();
         }
         let end = SampleIndex(self.heard - self.window.advance() as u64);
@@ -108,14 +108,14 @@ impl Vad for Silero {
 
     fn reset(&mut self) {
         self.memory.clear();
-        self.forgetting.clear();
+        self.state_reset.clear();
         self.window.empty();
         self.heard = 0;
         self.speech = Probability::default();
     }
 
     fn set_turn(&mut self, turn: &TurnConfig) {
-        self.forgetting.set_turn(turn);
+        self.state_reset.set_turn(turn);
     }
 
     fn model(&self) -> Option<ModelId> {

@@ -58,6 +58,7 @@ impl std::fmt::Debug for SileroStream {
 
 /// Sample rates that the model was trained for; other audio must be resampled first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "callers handle each")]
 pub enum SileroRate {
     /// Telephone audio: windows of 256 samples.
     Hz8000,

@@ -55,7 +55,7 @@ pub enum SavedCause {
 
 impl SavedCause {
     /// Every cause, in the order of reports.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: &[Self] = &[
         Self::Silence,
         Self::Echo,
         Self::Burst,

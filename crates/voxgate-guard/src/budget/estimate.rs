@@ -182,7 +182,7 @@ impl Scenario {
         estimate.with_guards = estimate.lines.iter().map(|line| line.with_guards).sum();
         let saved =
             |(cause, (without, with)): (SavedCause, (Usd, Usd))| Saved { cause, usd: without.saturating_sub(with) };
-        estimate.saved = SavedCause::ALL.into_iter().zip(by_cause).map(saved).collect();
+        estimate.saved = SavedCause::ALL.iter().copied().zip(by_cause).map(saved).collect();
         estimate.notes = self.notes(&book)?;
         Ok(estimate)
     }

@@ -211,7 +211,7 @@ impl Meter {
         let line = |line: &Line| BillLine {
             item: line.name.clone(),
             spent: line.spent,
-            saved: SavedCause::ALL.into_iter().zip(line.saved).filter(|(_, saved)| *saved > Usd::ZERO).collect(),
+            saved: SavedCause::ALL.iter().copied().zip(line.saved).filter(|(_, saved)| *saved > Usd::ZERO).collect(),
             unsent_but_billed_s: line.unsent_but_billed.as_secs_f64(),
         };
         Bill {

@@ -57,7 +57,7 @@ pub enum SharedBy {
 
 impl Plan {
     /// Every plan.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: &[Self] = &[
         Self::LivekitBuild,
         Self::DeepgramPayAsYouGo,
         Self::AssemblyAiFree,
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn every_plan_has_limits_and_a_source() {
-        for plan in Plan::ALL {
+        for &plan in Plan::ALL {
             let limits = plan.limits().unwrap();
             assert!(limits.concurrent.len() + limits.rates.len() > 0, "{plan:?}");
             assert!(plan.source().starts_with("https://"));

@@ -6,14 +6,14 @@ use voxgate_base::Probability;
 
 /// Counts the time since the state was last cleared, or since the score was last above `silent_below`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Forgetting {
+pub(super) struct StateReset {
     policy: SileroReset,
     /// A score below this is silence: the turn's deactivation threshold.
     silent_below: Probability,
     idle: u64,
 }
 
-impl Forgetting {
+impl StateReset {
     pub(super) fn new(policy: SileroReset) -> Self {
         Self { policy, silent_below: TurnConfig::default().deactivation_threshold, idle: 0 }
     }
@@ -51,10 +51,11 @@ mod tests {
     fn silence_is_what_the_turn_takes_for_it() {
         let second = SileroReset::Silence(Duration::from_secs(1));
         let due =
-            |forgetting: &mut Forgetting, speech| (0..100).any(|_| forgetting.due(Probability::nearest(speech), 512));
-        let mut forgetting = Forgetting::new(second);
-        assert_eq!([0.34, 0.36].map(|speech| due(&mut forgetting, speech)), [true, false]);
-        forgetting.set_turn(&TurnConfig { deactivation_threshold: Probability::nearest(0.2), ..TurnConfig::default() });
-        assert_eq!([0.19, 0.25].map(|speech| due(&mut forgetting, speech)), [true, false], "a quiet speaker is heard");
+            |state_reset: &mut StateReset, speech| (0..100).any(|_| state_reset.due(Probability::nearest(speech), 512));
+        let mut state_reset = StateReset::new(second);
+        assert_eq!([0.34, 0.36].map(|speech| due(&mut state_reset, speech)), [true, false]);
+        state_reset
+            .set_turn(&TurnConfig { deactivation_threshold: Probability::nearest(0.2), ..TurnConfig::default() });
+        assert_eq!([0.19, 0.25].map(|speech| due(&mut state_reset, speech)), [true, false], "a quiet speaker is heard");
     }
 }
