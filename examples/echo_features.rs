@@ -1,7 +1,7 @@
 //! What the echo detector measures in scenes, for `models/echo/train.py`:
 //! `cargo run --release --example echo_features -- OUT_FOLDER SCENE_FOLDER...`
 //!
-//! A scene folder holds `mic.wav` and `playback.wav` (16 kHz, mono). `OUT_FOLDER/FAMILY__NAME.f32` gets a
+//! A scene folder holds `mic.wav` and `playback.wav` (mono, any rate: they are resampled as a gate does it). `OUT_FOLDER/FAMILY__NAME.f32` gets a
 //! record of 32-bit floats for every 10 ms: 1 if playback can be heard, the detector's speech score, and
 //! the features.
 
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use voxgate::echo::{EchoDetector, Features};
 use voxgate::vad::{Silero, SileroModel, Vad};
-use voxgate::{FRAME_LEN, Frame, SAMPLE_RATE, SampleIndex, SileroConfig};
+use voxgate::{AudioFormat, Chunk, FRAME_LEN, Frame, Intake, SampleIndex, Samples, SileroConfig};
 
 fn main() -> anyhow::Result<()> {
     let mut folders = std::env::args_os().skip(1).map(PathBuf::from);
@@ -52,10 +52,13 @@ fn read(path: &Path) -> anyhow::Result<Vec<Frame>> {
     let name = path.display();
     let mut wav = hound::WavReader::open(path).with_context(|| format!("cannot open {name}"))?;
     let spec = wav.spec();
-    if (spec.sample_rate, spec.channels, spec.bits_per_sample) != (SAMPLE_RATE, 1, 16) {
-        bail!("{name} is not 16 kHz, mono, 16 bits; convert it with `sox IN -r 16000 -c 1 -b 16 OUT`");
+    if (spec.channels, spec.bits_per_sample) != (1, 16) {
+        bail!("{name} is not mono with 16 bits; convert it with `sox IN -c 1 -b 16 OUT`");
     }
     let samples: Vec<i16> = wav.samples().collect::<Result<_, _>>().with_context(|| name.to_string())?;
-    let frame = |chunk: &[i16]| Frame::new(std::array::from_fn(|i| f32::from(chunk[i]) / 32_768.0));
-    Ok(samples.chunks_exact(FRAME_LEN).map(frame).collect::<Result<_, _>>()?)
+    let format = AudioFormat::mono(spec.sample_rate);
+    let (mut intake, mut frames) = (Intake::new(format)?, Vec::new());
+    intake.push(Chunk::new(Samples::I16(&samples), format), |frame| frames.push(*frame))?;
+    intake.finish(|frame| frames.push(*frame));
+    Ok(frames)
 }

@@ -6,7 +6,7 @@
 
 The first run fetches the recordings (585 MB of Debian packages, listed in sources.py) and makes a bank of voices
 from them; later ones start at once. The same seed makes the same scenes, whatever --processes is. A scene is a folder
-OUT/FAMILY/NNN with mic.wav and playback.wav (16 kHz, 16 bit, aligned), truth.csv (a row every 10 ms: does the user
+OUT/FAMILY/NNN with mic.wav and playback.wav (16 kHz, one in six 8 kHz; 16 bit, aligned), truth.csv (a row every 10 ms: does the user
 speak, is the echo audible) and meta.json (every parameter drawn; delay_ms is the echo's delay against the reference).
 """
 
@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from scipy.signal import resample_poly
 
 import scenes
 import sources
@@ -63,21 +64,31 @@ def make_one(job):
     scene = scenes.make(rng, bank, options.split, family)
     folder = root / family / f"{number:03d}"
     folder.mkdir(parents=True)
-    write_wav(folder / "mic.wav", scene["mic"])
-    write_wav(folder / "playback.wav", scene["playback"])
+    rate = recorded_rate(options, number)
+    write_wav(folder / "mic.wav", scene["mic"], rate)
+    write_wav(folder / "playback.wav", scene["playback"], rate)
     if options.parts:
         write_wav(folder / "near.wav", scene["parts"].near)
         write_wav(folder / "echo.wav", scene["parts"].echo)
     rows = (f"{int(near)},{int(echo)}\n" for near, echo in zip(scene["near"], scene["echo"]))
     (folder / "truth.csv").write_text("near,echo\n" + "".join(rows))
-    meta = dict(scene["meta"], seed=options.seed, number=number)
+    meta = dict(scene["meta"], seed=options.seed, number=number, rate=rate)
     (folder / "meta.json").write_text(json.dumps(meta, indent=1, default=np.generic.item) + "\n")
     return meta
 
 
-def write_wav(path, samples):
+def recorded_rate(options, number):
+    """8 kHz for one scene in six, as on a telephone line: both files have nothing above 4 kHz then."""
+    rng = np.random.default_rng([options.seed, SPLITS.index(options.split), number, RATE])
+    return RATE // 2 if rng.random() < 1 / 6 else RATE
+
+
+def write_wav(path, samples, rate=RATE):
+    samples = samples[:len(samples) // HOP * HOP]
+    if rate != RATE:
+        samples = resample_poly(samples, rate, RATE)
     rounded = np.round(np.clip(samples, -1, 1) * 32_767).astype(np.int16)
-    soundfile.write(path, rounded[:len(rounded) // HOP * HOP], RATE, subtype="PCM_16")
+    soundfile.write(path, rounded, rate, subtype="PCM_16")
 
 
 def report(metas):
