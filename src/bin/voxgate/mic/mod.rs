@@ -20,6 +20,7 @@ mod price;
 mod recorder;
 mod reference;
 mod report;
+mod rulings;
 mod screen;
 mod session;
 mod side;
@@ -169,11 +170,8 @@ fn last_words(mut finished: Finished, transcriber: Option<Transcriber>) -> Finis
     let Some(transcriber) = transcriber else { return finished };
     let at_s = finished.totals.seconds;
     while let Some(transcript) = finished.next_transcript(&transcriber) {
-        let what = match transcript.text {
-            Ok(text) => EventKind::Heard { text, took_s: transcript.took.as_secs_f64() },
-            Err(why) => EventKind::SttFailed { why },
-        };
-        finished.reporter.event(at_s, what);
+        let ruling = if finished.recorded { None } else { finished.session.feedback(&transcript) };
+        finished.reporter.event(at_s, EventKind::of_transcript(transcript, ruling));
     }
     finished
 }
@@ -190,6 +188,7 @@ fn text_of(finished: &Finished, config: &GateConfig) -> String {
     text +=
         &format!("  from callback to decision: {p50:.2} ms at the median, {p99:.2} ms at p99, {worst:.1} at most\n");
     text += &format!("  audio lost: {xruns} overruns in the audio system, {overflows} blocks in voxgate\n");
+    text += &finished.session.rulings.text().unwrap_or_default();
     for replay in &finished.replays {
         text += &format!("  replay: {replay}\n");
     }

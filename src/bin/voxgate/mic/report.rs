@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::sync::mpsc::SyncSender;
 
 use voxgate::budget::Usd;
-use voxgate::{Decision, EndCause, PerReason, Span, StormStep, Suppressed};
+use voxgate::guard::Heard;
+use voxgate::{Decision, EndCause, PerReason, Span, StormStep, SttRuling, Suppressed};
 
+use crate::mic::command::Transcript;
 use crate::mic::latency::LatencyReport;
 use crate::mic::side::Side;
 
@@ -65,10 +67,11 @@ pub(crate) enum EventKind {
     Overflow {
         lost_s: f64,
     },
-    /// Speech-to-text understood this, in so many seconds.
+    /// Speech-to-text understood this, in so many seconds; how the gate counted it, if it was told.
     Heard {
         text: String,
         took_s: f64,
+        ruling: Option<SttRuling>,
     },
     /// It did not.
     SttFailed {
@@ -156,6 +159,14 @@ pub(crate) enum Tone {
 }
 
 impl EventKind {
+    /// What speech-to-text made of a segment, and how the gate counted it.
+    pub(crate) fn of_transcript(transcript: Transcript, ruling: Option<SttRuling>) -> Self {
+        match transcript.text {
+            Ok(text) => Self::Heard { text, took_s: transcript.took.as_secs_f64(), ruling },
+            Err(why) => Self::SttFailed { why },
+        }
+    }
+
     pub(crate) fn line(&self) -> Line {
         let line = |word, rest, tone| Line { word, rest, tone };
         match self {
@@ -196,10 +207,13 @@ impl EventKind {
                 let rest = format!("{:.0} ms of audio were lost: the machine was too busy", lost_s * 1e3);
                 line("health", rest, Tone::Bad)
             }
-            Self::Heard { text, took_s } if text.is_empty() => {
-                line("heard", format!("nothing ({took_s:.1} s)"), Tone::Quiet)
+            Self::Heard { text, took_s, ruling } => {
+                let (said, tone) = match text.is_empty() {
+                    true => ("nothing".to_owned(), Tone::Quiet),
+                    false => (format!("“{text}”"), Tone::Plain),
+                };
+                line("heard", format!("{said} ({took_s:.1} s){}", misfire_of(*ruling)), tone)
             }
-            Self::Heard { text, took_s } => line("heard", format!("“{text}” ({took_s:.1} s)"), Tone::Plain),
             Self::SttFailed { why } => line("health", format!("--stt: {why}"), Tone::Bad),
             Self::Paused => line("paused", "nothing is heard until it goes on".into(), Tone::Quiet),
             Self::Resumed => line("goes on", "as a new stream".into(), Tone::Quiet),
@@ -210,6 +224,13 @@ impl EventKind {
             }
             Self::RecordFailed { why } => line("health", format!("the recording is over: {why}"), Tone::Bad),
         }
+    }
+}
+
+fn misfire_of(ruling: Option<SttRuling>) -> String {
+    match ruling {
+        Some(SttRuling::Counted(Heard::Misfire(misfire))) => format!("; a misfire ({})", misfire.as_str()),
+        _ => String::new(),
     }
 }
 

@@ -2,11 +2,13 @@
 
 use voxgate::{
     ConfigError, Decision, Edge, Forwarder, Frame, Gate, GateConfig, Ledger, SampleIndex, Span, SttInput, SttResult,
-    Suppressed, Verdict,
+    SttRuling, Suppressed, Verdict,
 };
 
+use crate::mic::command::Transcript;
 use crate::mic::kept_out::KeptOut;
 use crate::mic::report::EventKind;
+use crate::mic::rulings::RulingCounts;
 use crate::summary::Summary;
 
 /// A gate, its forwarder and the totals. Streams follow each other in it: after a pause, or for a recording, the gate
@@ -18,6 +20,7 @@ pub(crate) struct Session {
     ledger: Ledger,
     kept_out: KeptOut,
     pub(crate) summary: Summary,
+    pub(crate) rulings: RulingCounts,
     /// Which stream this is.
     pub(crate) stream: u32,
     /// Samples that were heard before it.
@@ -37,6 +40,7 @@ impl Session {
             ledger: Ledger::new(),
             kept_out: KeptOut::default(),
             summary: Summary::default(),
+            rulings: RulingCounts::default(),
             stream: 0,
             base: 0,
             len: 0,
@@ -119,9 +123,13 @@ impl Session {
         self.gate.audio(span)
     }
 
-    /// Tells the gate what speech-to-text made of a segment.
-    pub(crate) fn feedback(&mut self, text: &str, span: Span) {
-        self.gate.feedback(&SttResult { text, confidence: None, span: Some(span) });
+    /// Tells the gate what speech-to-text made of a segment, and counts how the gate rules; `None` if the segment has
+    /// no text, or is of a stream before.
+    pub(crate) fn feedback(&mut self, transcript: &Transcript) -> Option<SttRuling> {
+        let text = transcript.text.as_deref().ok().filter(|_| transcript.stream == self.stream)?;
+        let ruling = self.gate.feedback(&SttResult { text, confidence: None, span: Some(transcript.span) });
+        self.rulings.note(ruling);
+        Some(ruling)
     }
 
     /// Ends the stream: what was held is dropped. `skipped` samples are not gated, then the next begins.

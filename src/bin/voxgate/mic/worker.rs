@@ -196,16 +196,8 @@ impl Worker {
 
     /// What speech-to-text made of a segment. Not while recording: a replay has no transcripts.
     fn read(&mut self, transcript: Transcript) {
-        let Transcript { stream, span, text, took } = transcript;
-        match text {
-            Ok(text) => {
-                if stream == self.session.stream && self.recorder.is_none() {
-                    self.session.feedback(&text, span);
-                }
-                self.tell(EventKind::Heard { text, took_s: took.as_secs_f64() });
-            }
-            Err(why) => self.tell(EventKind::SttFailed { why }),
-        }
+        let ruling = if self.recorder.is_none() { self.session.feedback(&transcript) } else { None };
+        self.tell(EventKind::of_transcript(transcript, ruling));
     }
 
     fn toggle_pause(&mut self) {
@@ -268,6 +260,7 @@ impl Worker {
 
     /// The run is over: what is held is dropped, the last turn ends.
     fn finish(mut self) -> Finished {
+        let recorded = self.recorder.is_some();
         if let Some(recorder) = self.recorder.take() {
             self.end_recording(recorder, None);
         }
@@ -279,6 +272,7 @@ impl Worker {
         Finished {
             session: self.session,
             totals,
+            recorded,
             replays: self.replays,
             commands: self.commands,
             reporter: self.reporter,
@@ -310,6 +304,8 @@ impl Worker {
 pub(crate) struct Finished {
     pub(crate) session: Session,
     pub(crate) totals: Totals,
+    /// Whether its last stream was recorded.
+    pub(crate) recorded: bool,
     /// The commands that decide the recordings again.
     pub(crate) replays: Vec<String>,
     pub(crate) commands: Receiver<Command>,

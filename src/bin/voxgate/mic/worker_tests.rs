@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use clap::Parser;
 use tempfile::TempDir;
-use voxgate::{GateConfig, Reason};
+use voxgate::guard::{Heard, Misfire};
+use voxgate::{GateConfig, Reason, SttRuling};
 
 use super::*;
 use crate::mic::link::{Feed, link};
@@ -237,7 +238,10 @@ fn transcripts_reach_the_gate_unless_it_is_recorded() {
         let (text, took) = (Ok(String::new()), Duration::from_secs(1));
         bench.command(Command::Transcript(Transcript { stream, span: spoken.unwrap(), text, took }));
         bench.hear(&[0.0; 1_600], &[]);
-        assert_eq!(bench.told(|what| matches!(what, EventKind::Heard { .. })), 1);
+        let empty = (!recorded).then_some(SttRuling::Counted(Heard::Misfire(Misfire::Empty)));
+        assert_eq!(bench.told(|what| matches!(what, EventKind::Heard { ruling, .. } if *ruling == empty)), 1);
         assert_eq!(bench.told(|what| matches!(what, EventKind::Storm(_))), steps, "recorded: {recorded}");
+        let counted = bench.end().0.session.rulings.text();
+        assert_eq!(counted.is_some_and(|text| text.contains("0 openings brought words, 1 was a misfire")), !recorded);
     }
 }
