@@ -150,6 +150,14 @@ impl Span {
     }
 }
 
+impl Add<u64> for Span {
+    type Output = Self;
+    /// So many samples later, saturating at the last instant.
+    fn add(self, samples: u64) -> Self {
+        Self::new(self.start + samples, self.end + samples)
+    }
+}
+
 /// A mean square as a level in dBFS, [`FLOOR_DBFS`] at the least.
 pub(crate) fn dbfs(power: f32) -> f32 {
     (10.0 * power.max(f32::MIN_POSITIVE).log10()).max(FLOOR_DBFS)

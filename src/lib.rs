@@ -110,6 +110,7 @@ mod per_reason;
 mod pool;
 mod reason;
 mod release;
+mod shift;
 #[cfg(feature = "stage")]
 pub mod stage;
 mod time_map;

@@ -19,6 +19,7 @@ mod playback;
 mod release_command;
 mod slot;
 mod source;
+mod speech_edge;
 mod stdout;
 mod store_source;
 mod summary;

@@ -103,11 +103,7 @@ impl Outputs {
             SttInput::Zeros(samples) => out.write_zeros(samples),
             _ => Ok(()),
         });
-        self.summary.stt_samples += match input {
-            SttInput::Audio(samples) => samples.len() as u64,
-            SttInput::Zeros(samples) => samples,
-            _ => 0,
-        };
+        self.summary.note_stt(&input);
         self.note(done);
     }
 

@@ -5,11 +5,12 @@ use std::sync::mpsc::SyncSender;
 
 use voxgate::budget::Usd;
 use voxgate::guard::Heard;
-use voxgate::{Decision, EndCause, PerReason, Span, StormStep, SttRuling, Suppressed};
+use voxgate::{Decision, PerReason, Span, StormStep, SttRuling, Suppressed};
 
 use crate::mic::command::Transcript;
 use crate::mic::latency::LatencyReport;
 use crate::mic::side::Side;
+use crate::speech_edge::{SpeechEnd, SpeechStart};
 
 /// One thing to show.
 #[derive(Debug)]
@@ -47,18 +48,10 @@ pub(crate) enum EventKind {
         side: Side,
         why: String,
     },
-    /// Speech began; it and the audio that is sent with it, in seconds like `at_s`.
-    SpeechStart {
-        speech_s: f64,
-        audio_s: f64,
-    },
+    /// Speech began.
+    SpeechStart(SpeechStart),
     /// The turn is over.
-    SpeechEnd {
-        speech: Span,
-        voiced_s: f64,
-        cause: EndCause,
-        misfire: bool,
-    },
+    SpeechEnd(SpeechEnd),
     /// Something was kept out.
     KeptOut(Suppressed),
     /// Misfires, or what came after them, changed the level of the storm.
@@ -180,11 +173,12 @@ impl EventKind {
             Self::Waiting { side, why } => {
                 line("health", format!("the {} is not back yet: {why}", side.noun()), Tone::Warn)
             }
-            Self::SpeechStart { speech_s, audio_s } => {
+            Self::SpeechStart(SpeechStart { speech, audio }) => {
+                let (speech_s, audio_s) = (speech.as_ms() / 1e3, audio.start.as_ms() / 1e3);
                 line("speech", format!("from {speech_s:.2} s; sent from {audio_s:.2} s"), Tone::Good)
             }
-            Self::SpeechEnd { speech, voiced_s, cause, misfire } => {
-                let (start, end) = seconds_of(*speech);
+            Self::SpeechEnd(SpeechEnd { speech, voiced, cause, misfire }) => {
+                let ((start, end), voiced_s) = (seconds_of(*speech), voiced.as_ms() / 1e3);
                 let misfire = if *misfire { "; a misfire: hardly any speech" } else { "" };
                 let rest = format!("{start:.2} to {end:.2} s, voiced {voiced_s:.2} s ({}){misfire}", cause.as_str());
                 line("end", rest, Tone::Good)

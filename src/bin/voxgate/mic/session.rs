@@ -1,14 +1,15 @@
 //! One gate on what is heard, with its forwarder and its totals.
 
 use voxgate::{
-    ConfigError, Decision, Edge, Forwarder, Frame, Gate, GateConfig, Ledger, SampleIndex, Span, SttInput, SttResult,
-    SttRuling, Suppressed, Verdict,
+    ConfigError, Decision, Edge, Forwarder, Frame, Gate, GateConfig, Ledger, SampleIndex, Span, SttResult, SttRuling,
+    Suppressed,
 };
 
 use crate::mic::command::Transcript;
 use crate::mic::kept_out::KeptOut;
 use crate::mic::report::EventKind;
 use crate::mic::rulings::RulingCounts;
+use crate::speech_edge::{SpeechEnd, SpeechStart};
 use crate::summary::Summary;
 
 /// A gate, its forwarder and the totals. Streams follow each other in it: after a pause, or for a recording, the gate
@@ -57,7 +58,7 @@ impl Session {
         let decision = self.gate.push(mic);
         self.len = decision.frame.end.0;
         let summary = &mut self.summary;
-        self.forwarder.push(&decision, &self.gate, |input| count(summary, input));
+        self.forwarder.push(&decision, &self.gate, |input| summary.note_stt(&input));
         // This map is not read: the transcripts of `--stt` are of whole segments.
         let sent = SampleIndex(self.forwarder.time_map().len());
         self.forwarder.time_map_mut().forget_before(sent);
@@ -96,26 +97,7 @@ impl Session {
 
     /// The same decision on the clock that counts from the first sample that was heard.
     pub(crate) fn shown(&self, decision: &Decision) -> Decision {
-        let at = |at: SampleIndex| at + self.base;
-        let span = |span: Span| Span::new(at(span.start), at(span.end));
-        let mut shown = *decision;
-        (shown.frame, shown.settled) = (span(decision.frame), at(decision.settled));
-        if let Verdict::Forward(audio) = &mut shown.verdict {
-            *audio = span(*audio);
-        }
-        shown.edge = decision.edge.map(|edge| match edge {
-            Edge::SpeechStart { speech } => Edge::SpeechStart { speech: at(speech) },
-            Edge::SpeechEnd { speech, voiced, cause } => Edge::SpeechEnd { speech: span(speech), voiced, cause },
-            Edge::Abandoned { candidate, peak, doubt } => Edge::Abandoned { candidate: span(candidate), peak, doubt },
-        });
-        shown.evidence.window = decision.evidence.window.map(span);
-        if let Some(echo) = &mut shown.evidence.echo {
-            echo.frame = span(echo.frame);
-        }
-        if let Some(storm) = &mut shown.storm {
-            storm.at = at(storm.at);
-        }
-        shown
+        decision.shifted(self.base)
     }
 
     /// The audio of a span of this stream, if the gate still has it.
@@ -155,13 +137,10 @@ impl Session {
     /// The stream is over.
     pub(crate) fn finish(&mut self, mut tell: impl FnMut(EventKind)) -> Option<Edge> {
         let summary = &mut self.summary;
-        let edge = self.forwarder.finish(&mut self.gate, |input| count(summary, input));
-        let base = SampleIndex(self.base);
-        if let Some(Edge::SpeechEnd { speech, voiced, cause }) = edge {
-            let speech = Span::new(speech.start + base.0, speech.end + base.0);
-            let ended = Edge::SpeechEnd { speech, voiced, cause };
-            self.summary.note_end(&ended);
-            end_of(&ended).into_iter().for_each(&mut tell);
+        let edge = self.forwarder.finish(&mut self.gate, |input| summary.note_stt(&input));
+        if let Some(shown) = edge.map(|edge| edge.shifted(self.base)) {
+            self.summary.note_end(&shown);
+            SpeechEnd::of(&shown).map(EventKind::SpeechEnd).into_iter().for_each(&mut tell);
         }
         let mut over = Vec::new();
         let last = self.ledger.finish(|row, ended| {
@@ -183,27 +162,8 @@ impl Session {
     }
 }
 
-fn count(summary: &mut Summary, input: SttInput<'_>) {
-    summary.stt_samples += match input {
-        SttInput::Audio(samples) => samples.len() as u64,
-        SttInput::Zeros(samples) => samples,
-        _ => 0,
-    };
-}
-
 fn edges(decision: &Decision) -> Vec<EventKind> {
-    let start = match (decision.edge, decision.verdict) {
-        (Some(Edge::SpeechStart { speech }), Verdict::Forward(audio)) => {
-            Some(EventKind::SpeechStart { speech_s: speech.as_ms() / 1e3, audio_s: audio.start.as_ms() / 1e3 })
-        }
-        _ => None,
-    };
-    let end = decision.edge.as_ref().and_then(end_of);
+    let start = SpeechStart::of(decision).map(EventKind::SpeechStart);
+    let end = decision.edge.as_ref().and_then(SpeechEnd::of).map(EventKind::SpeechEnd);
     start.into_iter().chain(end).chain(decision.storm.map(EventKind::Storm)).collect()
-}
-
-fn end_of(edge: &Edge) -> Option<EventKind> {
-    let Edge::SpeechEnd { speech, voiced, cause } = *edge else { return None };
-    let voiced_s = SampleIndex(voiced).as_ms() / 1e3;
-    Some(EventKind::SpeechEnd { speech, voiced_s, cause, misfire: edge.is_misfire() })
 }

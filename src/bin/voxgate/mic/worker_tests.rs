@@ -127,7 +127,7 @@ fn a_recording_with_playback_replays_to_the_same_decisions() {
     bench.command(Command::ToggleRecording);
     bench.hear(&[0.0; 4_000], &[]);
     assert_eq!(bench.told(|what| matches!(what, EventKind::KeptOut(run) if run.reason == Reason::Echo)), 1);
-    assert_eq!(bench.told(|what| matches!(what, EventKind::SpeechStart { .. })), 2);
+    assert_eq!(bench.told(|what| matches!(what, EventKind::SpeechStart(_))), 2);
     assert_replays(&bench.end().0);
 }
 
@@ -169,16 +169,16 @@ fn a_turn_ends_when_the_microphone_goes_away() {
     let folder = TempDir::new().unwrap();
     let mut bench = Bench::new(16_000, folder.path(), false);
     bench.hear(&sample("clean_turn")[..32_000], &[]);
-    assert_eq!(bench.told(|what| matches!(what, EventKind::SpeechStart { .. })), 1);
+    assert_eq!(bench.told(|what| matches!(what, EventKind::SpeechStart(_))), 1);
     bench.command(Command::Lost { side: Side::Mic, why: "unplugged".into() });
     bench.worker.heard.missing = Some((Instant::now() - Duration::from_secs(2), 0));
     bench.work();
-    assert_eq!(bench.told(|what| matches!(what, EventKind::SpeechEnd { .. })), 1);
+    assert_eq!(bench.told(|what| matches!(what, EventKind::SpeechEnd(_))), 1);
     let (feed, heard) = link(48_000, Arc::default());
     (bench.mic, bench.sample_rate) = (feed, 48_000);
     bench.command(source(Side::Mic, heard));
     bench.hear(&sample("keyboard"), &[]);
-    assert_eq!(bench.told(|what| matches!(what, EventKind::SpeechStart { .. })), 3);
+    assert_eq!(bench.told(|what| matches!(what, EventKind::SpeechStart(_))), 3);
     let heard_s = bench.end().0.totals.seconds;
     assert!((heard_s - (2.0 + 2.0 + 8.2)).abs() < 0.1, "{heard_s} s");
 }
@@ -190,13 +190,13 @@ fn a_pause_hears_nothing_and_what_follows_is_a_new_stream() {
     let audio = sample("clean_turn");
     bench.hear(&audio[..32_000], &[]);
     bench.command(Command::TogglePause);
-    assert_eq!(bench.told(|what| matches!(what, EventKind::SpeechEnd { .. })), 1, "the turn ends with the stream");
+    assert_eq!(bench.told(|what| matches!(what, EventKind::SpeechEnd(_))), 1, "the turn ends with the stream");
     bench.hear(&audio[32_000..], &[]);
     bench.command(Command::TogglePause);
     bench.hear(&audio, &[]);
     let (finished, told) = bench.end();
     let starts = told.iter().filter_map(|event| match event.what {
-        EventKind::SpeechStart { speech_s, .. } => Some(speech_s),
+        EventKind::SpeechStart(start) => Some(start.speech.as_ms() / 1e3),
         _ => None,
     });
     let all_s = audio.len() as f64 / 16_000.0;
@@ -231,7 +231,7 @@ fn transcripts_reach_the_gate_unless_it_is_recorded() {
         }
         bench.hear(&sample("clean_turn")[..70_000], &[]);
         let spoken = bench.told.iter().find_map(|event| match event.what {
-            EventKind::SpeechEnd { speech, .. } => Some(speech),
+            EventKind::SpeechEnd(end) => Some(end.speech),
             _ => None,
         });
         let stream = bench.worker.session.stream;
