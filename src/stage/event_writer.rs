@@ -128,7 +128,7 @@ impl EventWriter {
     pub(super) fn pass_held(&mut self, gate: &Gate, end: SampleIndex, passage: Passage) {
         let longest = gate.reach();
         let from = self.handed.max(gate.settled() + self.origin.0).max(end.back(longest)).max(self.origin);
-        let held = self.in_gate_time(Span { start: from, end });
+        let held = Span { start: from, end }.back(self.origin.0);
         if let Some((first, second)) = gate.audio(held).filter(|_| !held.is_empty()) {
             self.audio(from, first, second, passage);
         }
@@ -199,7 +199,7 @@ impl EventWriter {
     pub(super) fn back(&mut self, takeover: u32, from: u64) {
         self.publish();
         self.speaking = None;
-        self.handed = SampleIndex(from * FRAME_LEN as u64);
+        self.handed = SampleIndex::of_frame(from);
         self.settled = self.handed;
         _ = self.events.try_send(Message::Back { takeover, from });
     }
@@ -222,7 +222,7 @@ impl EventWriter {
         let Verdict::Forward(span) = decision.verdict else { return };
         // What another mode has handed out already is not sent again.
         let from = span.start.max(self.handed);
-        let Some((first, second)) = gate.audio(self.in_gate_time(Span { start: from, ..span })) else { return };
+        let Some((first, second)) = gate.audio(Span { start: from, ..span }.back(self.origin.0)) else { return };
         match decision.edge {
             Some(Edge::SpeechStart { speech }) => {
                 let audio = self.hand_out(from, first, second, Passage::Gated);
@@ -330,11 +330,6 @@ impl EventWriter {
                 self.event(Event::WouldLose { words });
             }
         }
-    }
-
-    /// A span of the stream's time in the gate's.
-    fn in_gate_time(&self, span: Span) -> Span {
-        Span::new(SampleIndex(span.start - self.origin), SampleIndex(span.end - self.origin))
     }
 
     fn event(&mut self, event: Event) {

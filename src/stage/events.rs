@@ -192,7 +192,7 @@ impl Events {
     /// Hands out the next frame of the microphone, if there is one.
     fn pass_one(&mut self) -> bool {
         let Ok(mic) = self.tap.pop() else { return false };
-        let start = SampleIndex(mic.number * FRAME_LEN as u64);
+        let start = SampleIndex::of_frame(mic.number);
         let end = start + FRAME_LEN as u64;
         let from = start.max(self.handed);
         if from < end {
@@ -206,7 +206,7 @@ impl Events {
     /// Drops the frames that are settled, and not handed out again.
     fn forget_until(&mut self, settled: u64) {
         self.handed = self.handed.max(SampleIndex(settled));
-        let over = |mic: &MicFrame| (mic.number + 1) * FRAME_LEN as u64 <= settled;
+        let over = |mic: &MicFrame| SampleIndex::of_frame(mic.number + 1).0 <= settled;
         while self.tap.peek().is_ok_and(over) {
             _ = self.tap.pop();
         }

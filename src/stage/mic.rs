@@ -8,7 +8,7 @@ use rtrb::Producer;
 
 use super::shared::{MicFrame, Shared, Worker};
 use crate::error::InputError;
-use crate::frame::{FRAME_LEN, Frame, duration_of};
+use crate::frame::{Frame, duration_of_frames};
 use crate::intake::{Chunk, Intake};
 use voxgate_base::Moment;
 
@@ -68,7 +68,7 @@ impl MicIn {
 
     /// How much found no room.
     pub fn lost(&self) -> Duration {
-        duration_of(self.lane.shared.lost_frames.load(Ordering::Acquire) * FRAME_LEN as u64)
+        duration_of_frames(self.lane.shared.lost_frames.load(Ordering::Acquire))
     }
 
     /// Ends the stream, as dropping does.
@@ -122,7 +122,7 @@ impl std::fmt::Debug for MicIn {
 
 /// The number of the frame that begins nearest to `at`, if frame 0 began at `origin_ns`.
 fn frame_at(at: Duration, origin_ns: i128) -> u64 {
-    let frame_ns = duration_of(FRAME_LEN as u64).as_nanos() as i128;
+    let frame_ns = duration_of_frames(1).as_nanos() as i128;
     // Timestamps are bounded, so this is far from what the numbers hold.
     ((at.as_nanos() as i128 - origin_ns + frame_ns / 2) / frame_ns).max(0) as u64
 }

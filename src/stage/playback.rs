@@ -10,7 +10,7 @@ use super::command::{Command, NotTaken};
 use super::shared::{Shared, Worker};
 use super::unplayed::Playing;
 use crate::error::InputError;
-use crate::frame::{FRAME_LEN, duration_of, samples_in};
+use crate::frame::{duration_of_frames, frames_in};
 use crate::intake::{Chunk, Intake};
 use voxgate_base::Moment;
 
@@ -95,7 +95,7 @@ impl PlaybackIn {
         channel: u16,
         most: Duration,
     ) -> Self {
-        let most_unplayed_frames = samples_in(most) / FRAME_LEN as u64;
+        let most_unplayed_frames = frames_in(most);
         Self { commands, shared, worker, channel, most_unplayed_frames, run: None, interrupts: 0 }
     }
 
@@ -127,9 +127,8 @@ impl PlaybackIn {
 
     /// What is not played yet, this chunk with it, is bounded in length and in time.
     fn refuse_what_is_not_kept(&self, chunk: &Chunk<'_>, at: PlayAt, now: Moment) -> Result<(), PlaybackError> {
-        let frames_last = |frames: u64| duration_of(frames * FRAME_LEN as u64);
-        let unplayed = frames_last(self.shared.unplayed_frames.load(Ordering::Acquire));
-        let (given, limit) = (length(chunk), frames_last(self.most_unplayed_frames));
+        let unplayed = duration_of_frames(self.shared.unplayed_frames.load(Ordering::Acquire));
+        let (given, limit) = (length(chunk), duration_of_frames(self.most_unplayed_frames));
         if given > limit {
             return Err(PlaybackError::TooLong { given, limit });
         }

@@ -20,7 +20,7 @@ use super::watch::Watch;
 use crate::echo::Arrival;
 use crate::error::ModelError;
 use crate::feedback::{SttResult, SttRuling};
-use crate::frame::{FRAME_LEN, Frame, SampleIndex, Span};
+use crate::frame::{FRAME_LEN, Frame, SampleIndex};
 use crate::gate::Gate;
 use crate::pool::{GateId, GatePool};
 use crate::turn_state::TurnState;
@@ -183,11 +183,11 @@ impl Stream {
     }
 
     fn hear(&mut self, mic: &MicFrame, pool: &mut GatePool, now: Moment) -> Step {
-        let (number, at) = (mic.number, start_of(mic.number));
+        let (number, at) = (mic.number, SampleIndex::of_frame(mic.number));
         let writer = &mut self.writer;
         self.watch.frame(number, &mic.frame, mic.arrived, &mut |health| writer.health(health));
         if mic.frame != Frame::gap() {
-            self.unplayed.heard(start_of(number + 1), mic.arrived);
+            self.unplayed.heard(SampleIndex::of_frame(number + 1), mic.arrived);
         }
         self.play(pool, at);
         let waited = now.since(mic.arrived.max(self.reader_slow_until.unwrap_or_default()));
@@ -237,12 +237,12 @@ impl Stream {
     fn play(&mut self, pool: &mut GatePool, now: SampleIndex) {
         while let Some((frame, at)) = self.unplayed.next_due(now) {
             self.shared.unplayed_frames.fetch_sub(1, Ordering::AcqRel);
-            let (writer, number) = (&mut self.writer, now.0 / FRAME_LEN as u64);
+            let (writer, number) = (&mut self.writer, now.frame_number());
             self.watch.played(&frame, number, &mut |health| writer.health(health));
-            let origin = start_of(self.origin);
+            let origin = SampleIndex::of_frame(self.origin);
             if let (Path::Gate, Some(id)) = (self.path, self.gate)
                 && at >= origin
-                && pool.playback(id, &frame, SampleIndex(at - origin)) == Ok(Arrival::Late)
+                && pool.playback(id, &frame, at.back(origin.0)) == Ok(Arrival::Late)
             {
                 self.late_playback += 1;
             }
@@ -316,7 +316,7 @@ impl Stream {
         let (dropped, at) = self.unplayed.interrupt(from);
         self.shared.unplayed_frames.fetch_sub(dropped, Ordering::AcqRel);
         if let (Some(id), Some(at)) = (self.gate, at) {
-            _ = pool.playback_clear(id, SampleIndex(at - start_of(self.origin)));
+            _ = pool.playback_clear(id, at.back(SampleIndex::of_frame(self.origin).0));
         }
     }
 
@@ -325,9 +325,8 @@ impl Stream {
         if let (Mode::Shadow, true, Some(span)) = (self.options.mode, has_words, result.span) {
             self.writer.heard_words(span);
         }
-        let origin = start_of(self.origin);
-        let gates = |at: SampleIndex| SampleIndex(at - origin);
-        let span = result.span.map(|span| Span::new(gates(span.start), gates(span.end)));
+        let origin = SampleIndex::of_frame(self.origin);
+        let span = result.span.map(|span| span.back(origin.0));
         let result = SttResult { text: &result.text, confidence: result.confidence, span };
         self.gate_of(pool).map_or(SttRuling::Unmatched, |gate| gate.feedback(&result))
     }
@@ -352,10 +351,6 @@ impl Stream {
         self.shared.finished.store(true, Ordering::Release);
         Step::Over
     }
-}
-
-fn start_of(frame: u64) -> SampleIndex {
-    SampleIndex(frame * FRAME_LEN as u64)
 }
 
 /// 2 s of frames, a cooldown: a worker that was overloaded is not given the gate's work again at once.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::frame::{FRAME_LEN, Frame, SampleIndex, duration_of, samples_in};
+use crate::frame::{FRAME_LEN, Frame, SampleIndex, duration_of, duration_of_frames, samples_in};
 use voxgate_base::Moment;
 
 /// A frame of playback, and when it is played.
@@ -15,7 +15,7 @@ pub(super) struct Playing {
 
 impl Playing {
     pub(super) fn nth(start: Moment, frames: &mut u64, frame: &Frame) -> Self {
-        let at = start + duration_of(*frames * FRAME_LEN as u64);
+        let at = start + duration_of_frames(*frames);
         *frames += 1;
         Self { at, frame: *frame }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::command::Agent;
 use super::event::{Health, MicCondition, Queue};
-use crate::frame::{FLOOR_DBFS, FRAME_LEN, Frame, duration_of, samples_in};
+use crate::frame::{FLOOR_DBFS, Frame, duration_of_frames, frames_in};
 use voxgate_base::Moment;
 
 /// Turns what it is told into health reports, each once.
@@ -38,7 +38,7 @@ struct Playback {
 
 impl Watch {
     pub(super) fn new(idle_timeout: Duration, missing_after: Duration, now: Moment) -> Self {
-        let missing_after = samples_in(missing_after) / FRAME_LEN as u64;
+        let missing_after = frames_in(missing_after);
         Self {
             condition: MicCondition::Flowing,
             zeros: 0,
@@ -91,7 +91,7 @@ impl Watch {
     pub(super) fn queue(&mut self, frames: usize, capacity: usize, full: Queue, tell: &mut impl FnMut(Health)) {
         if self.growing.is_none() && frames * 2 > capacity {
             self.growing = Some(full);
-            let waiting = duration_of((frames * FRAME_LEN) as u64);
+            let waiting = duration_of_frames(frames as u64);
             tell(Health::QueueGrowing { queue: full, waiting });
         } else if self.growing.is_some() && frames == 0 {
             self.growing = None;
@@ -106,7 +106,7 @@ impl Watch {
         }
         let new = lost - self.lost_frames;
         if new > 0 {
-            tell(Health::MicOverflow { lost: duration_of(new * FRAME_LEN as u64) });
+            tell(Health::MicOverflow { lost: duration_of_frames(new) });
         }
         if late > self.late_playback {
             tell(Health::PlaybackLate { frames: late - self.late_playback });

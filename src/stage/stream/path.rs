@@ -2,7 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{Path, Stream, start_of};
+use super::{Path, Stream};
+use crate::frame::SampleIndex;
 use crate::gate::Gate;
 use crate::pool::GatePool;
 use crate::stage::contain::contained;
@@ -38,13 +39,13 @@ impl Stream {
             return self.lose_gate(pool, self.next);
         }
         (self.path, self.origin, self.turn) = (Path::Gate, self.next, TurnState::Quiet);
-        self.writer.gate_begins(start_of(self.origin));
-        self.writer.health(Health::Gating { from: start_of(self.origin) });
+        self.writer.gate_begins(SampleIndex::of_frame(self.origin));
+        self.writer.health(Health::Gating { from: SampleIndex::of_frame(self.origin) });
     }
 
     fn pass_held(&mut self, pool: &GatePool, next: u64, passage: Passage) {
         if let Some(gate) = self.gate.and_then(|id| pool.gate(id).ok()) {
-            self.writer.pass_held(gate, start_of(next), passage);
+            self.writer.pass_held(gate, SampleIndex::of_frame(next), passage);
         }
     }
 

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use voxgate::Span;
 
-use crate::mic::link::Link;
+use crate::mic::block_ring::BlockConsumer;
 use crate::mic::side::Side;
 
 /// What the worker is told, by devices, speech-to-text and the keyboard.
 pub(crate) enum Command {
     /// A device runs.
-    Source { side: Side, link: Box<Link>, about: String },
+    Source { side: Side, blocks: Box<BlockConsumer>, about: String },
     /// A device is gone.
     Lost { side: Side, why: String },
     /// It cannot be opened yet.

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use crate::mic::block_ring::DeviceCounters;
 use crate::mic::command::Command;
 use crate::mic::device::{DeviceEvent, Opened};
-use crate::mic::link::Health;
 use crate::mic::side::Side;
 
 /// A device that is kept open.
@@ -24,15 +24,15 @@ pub(crate) struct Keeper {
 /// Those of the first opening. Later ones are told and tried again.
 pub(crate) fn keep(
     side: Side,
-    open: impl FnMut(Arc<Health>, Sender<DeviceEvent>) -> anyhow::Result<Opened> + Send + 'static,
+    open: impl FnMut(Arc<DeviceCounters>, Sender<DeviceEvent>) -> anyhow::Result<Opened> + Send + 'static,
     commands: Sender<Command>,
 ) -> anyhow::Result<Keeper> {
     let (events, received) = mpsc::channel();
     let (ready, first) = mpsc::channel();
-    let health = Arc::<Health>::default();
-    let mut watch = Watch { side, open, health, events: events.clone(), received, commands };
+    let counters = Arc::<DeviceCounters>::default();
+    let mut watch = Watch { side, open, counters, events: events.clone(), received, commands };
     let thread = std::thread::Builder::new().name(format!("keeper of the {}", side.noun())).spawn(move || {
-        let opened = (watch.open)(watch.health.clone(), watch.events.clone());
+        let opened = (watch.open)(watch.counters.clone(), watch.events.clone());
         let (opened, told) = match opened {
             Ok(opened) => (Some(opened), Ok(())),
             Err(error) => (None, Err(error)),
@@ -58,17 +58,17 @@ impl Drop for Keeper {
 struct Watch<F> {
     side: Side,
     open: F,
-    health: Arc<Health>,
+    counters: Arc<DeviceCounters>,
     events: Sender<DeviceEvent>,
     received: Receiver<DeviceEvent>,
     commands: Sender<Command>,
 }
 
-impl<F: FnMut(Arc<Health>, Sender<DeviceEvent>) -> anyhow::Result<Opened>> Watch<F> {
+impl<F: FnMut(Arc<DeviceCounters>, Sender<DeviceEvent>) -> anyhow::Result<Opened>> Watch<F> {
     fn run(mut self, mut opened: Opened) {
         loop {
-            let Opened { stream, link, about, host, entry } = opened;
-            let _ = self.commands.send(Command::Source { side: self.side, link: Box::new(link), about });
+            let Opened { stream, blocks, about, host, entry } = opened;
+            let _ = self.commands.send(Command::Source { side: self.side, blocks: Box::new(blocks), about });
             let Some(why) = self.until_lost(|| entry.was_replaced(&host, self.side)) else { return };
             drop(stream);
             let _ = self.commands.send(Command::Lost { side: self.side, why });
@@ -88,7 +88,7 @@ impl<F: FnMut(Arc<Health>, Sender<DeviceEvent>) -> anyhow::Result<Opened>> Watch
                 Ok(DeviceEvent::Stop) | Err(RecvTimeoutError::Disconnected) => return None,
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            let now = Health::read(&self.health.blocks);
+            let now = DeviceCounters::read(&self.counters.blocks);
             idle = if now == blocks { idle + LOOK } else { Duration::ZERO };
             blocks = now;
             if idle >= STALLED {
@@ -109,7 +109,7 @@ impl<F: FnMut(Arc<Health>, Sender<DeviceEvent>) -> anyhow::Result<Opened>> Watch
             if let Ok(DeviceEvent::Stop) | Err(RecvTimeoutError::Disconnected) = self.received.recv_timeout(RETRY) {
                 return None;
             }
-            match (self.open)(self.health.clone(), self.events.clone()) {
+            match (self.open)(self.counters.clone(), self.events.clone()) {
                 Ok(opened) => return Some(opened),
                 Err(error) => {
                     let why = format!("{error:#}");

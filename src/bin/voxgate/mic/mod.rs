@@ -3,22 +3,23 @@
 //! A device's callback pushes samples into a lock-free ring and does nothing else; one worker owns the gate;
 //! keepers open the devices, and open them again; this thread shows what the worker tells.
 
+mod block_resampler;
+mod block_ring;
 mod chart;
+mod clock_fit;
 mod command;
 mod control;
 mod device;
 mod devices;
-mod fit;
-mod heard;
 mod keeper;
 mod kept_out;
 mod latency;
-mod link;
+mod mic_input;
 mod palette;
 mod plain;
+mod playback_aligner;
 mod price;
 mod recorder;
-mod reference;
 mod report;
 mod rulings;
 mod screen;
@@ -148,18 +149,18 @@ fn open_devices(args: &MicArgs, worker: &mut Worker, commands: &Sender<Command>)
         let voice = Voice::open(path)?;
         worker.voice_paused = Some(voice.paused.clone());
         let (host, wanted) = (args.host.clone(), args.output_device.clone());
-        let open = move |health, events| {
+        let open = move |counters, events| {
             let host = devices::host(host.as_deref())?;
             let entry = devices::choose(&host, Side::Speaker, wanted.as_deref())?;
-            streams::open_speaker(host, entry, &voice, health, events)
+            streams::open_speaker(host, entry, &voice, counters, events)
         };
         keepers.push(keep(Side::Speaker, open, commands.clone())?);
     }
     let (host, wanted, channel) = (args.host.clone(), args.device.clone(), args.channel);
-    let open = move |health, events| {
+    let open = move |counters, events| {
         let host = devices::host(host.as_deref())?;
         let entry = devices::choose(&host, Side::Mic, wanted.as_deref())?;
-        streams::open_mic(host, entry, channel, health, events)
+        streams::open_mic(host, entry, channel, counters, events)
     };
     keepers.push(keep(Side::Mic, open, commands.clone())?);
     Ok(keepers)

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use voxgate::{Decision, Edge, FRAME_LEN, GateConfig, Reason, SampleIndex, Verdict};
+use voxgate::{Decision, Edge, GateConfig, Reason, Verdict};
 
 use crate::mic::report::{Event, EventKind, Report, Totals};
 use crate::mic::side::Side;
@@ -87,7 +87,7 @@ impl Screen {
             Verdict::Hold(_) => Fate::Held,
             Verdict::Suppress(reason) => Fate::KeptOut(reason),
         };
-        let number = number_of(decision.frame.start);
+        let number = decision.frame.start.frame_number();
         self.points.push_back(Point { number, speech: decision.evidence.speech.get(), fate });
         self.rewrite(decision);
         self.peak_dbfs = (self.peak_dbfs - PEAK_FALLS_DB).max(decision.evidence.level_dbfs);
@@ -97,15 +97,15 @@ impl Screen {
     /// What was held may turn out as pre-roll, or as a burst.
     fn rewrite(&mut self, decision: &Decision) {
         if let Verdict::Forward(span) = decision.verdict {
-            let from = number_of(span.start);
+            let from = span.start.frame_number();
             self.points.iter_mut().rev().take_while(|p| p.number >= from).for_each(|p| p.fate = Fate::Forwarded);
         }
         if let Some(Edge::Abandoned { candidate, doubt, .. }) = decision.edge {
-            let (from, reason) = (number_of(candidate.start), Reason::of_rejected(doubt));
+            let (from, reason) = (candidate.start.frame_number(), Reason::of_rejected(doubt));
             let burst = self.points.iter_mut().rev().take_while(|p| p.number >= from);
             burst.filter(|p| p.fate == Fate::Held).for_each(|p| p.fate = Fate::KeptOut(reason));
         }
-        let settled = number_of(decision.settled);
+        let settled = decision.settled.frame_number();
         let dropped = self.points.iter_mut().rev().filter(|p| p.fate == Fate::Held && p.number < settled);
         dropped.for_each(|p| p.fate = Fate::KeptOut(Reason::Silence));
     }
@@ -134,10 +134,6 @@ impl Screen {
         }
         self.log.push_back(event);
     }
-}
-
-fn number_of(at: SampleIndex) -> u64 {
-    at.0 / FRAME_LEN as u64
 }
 
 /// Ten seconds.

@@ -12,9 +12,9 @@ use cpal::{
     SizedSample, Stream, StreamConfig, SupportedBufferSize, SupportedStreamConfig,
 };
 
+use crate::mic::block_ring::{BlockProducer, DeviceCounters, block_ring};
 use crate::mic::device::{DeviceEvent, Opened};
 use crate::mic::devices::{Entry, form};
-use crate::mic::link::{Feed, Health, link};
 use crate::mic::side::Side;
 use crate::mic::voice::Voice;
 use crate::paint::Usage;
@@ -27,7 +27,7 @@ pub(crate) fn open_mic(
     host: Host,
     entry: Entry,
     channel: u16,
-    health: Arc<Health>,
+    counters: Arc<DeviceCounters>,
     events: Sender<DeviceEvent>,
 ) -> anyhow::Result<Opened> {
     let supported = entry.config(Side::Mic)?;
@@ -36,14 +36,14 @@ pub(crate) fn open_mic(
         bail!(Usage(format!("--channel {channel} is none of {}, which has {channels} (counted from 0)", entry.name)));
     }
     let about = refuse_rate(&entry, &supported)?;
-    let (feed, link) = link(supported.sample_rate(), health.clone());
-    let capture = Capture { feed, channel: usize::from(channel), channels: usize::from(channels) };
-    let stream = capture.open(&entry, &supported, on_fault(health, events))?;
+    let (producer, blocks) = block_ring(supported.sample_rate(), counters.clone());
+    let capture = Capture { producer, channel: usize::from(channel), channels: usize::from(channels) };
+    let stream = capture.open(&entry, &supported, on_fault(counters, events))?;
     stream.play().with_context(|| format!("cannot start {about}"))?;
-    Ok(Opened { stream, link, about, host, entry })
+    Ok(Opened { stream, blocks, about, host, entry })
 }
 
-/// Opens a loudspeaker and plays the voice on all its channels; what it is handed comes back by the link.
+/// Opens a loudspeaker and plays the voice on all its channels; what it is handed comes back as blocks.
 ///
 /// # Errors
 /// What the audio system says.
@@ -51,23 +51,23 @@ pub(crate) fn open_speaker(
     host: Host,
     entry: Entry,
     voice: &Voice,
-    health: Arc<Health>,
+    counters: Arc<DeviceCounters>,
     events: Sender<DeviceEvent>,
 ) -> anyhow::Result<Opened> {
     let supported = entry.config(Side::Speaker)?;
     let about = refuse_rate(&entry, &supported)?;
-    let (feed, link) = link(supported.sample_rate(), health.clone());
+    let (producer, blocks) = block_ring(supported.sample_rate(), counters.clone());
     let samples = voice.at_rate(supported.sample_rate())?;
     let play = Play {
-        feed,
+        producer,
         channels: usize::from(supported.channels()),
         samples,
         next: voice.next.clone(),
         paused: voice.paused.clone(),
     };
-    let stream = play.open(&entry, &supported, on_fault(health, events))?;
+    let stream = play.open(&entry, &supported, on_fault(counters, events))?;
     stream.play().with_context(|| format!("cannot start {about}"))?;
-    Ok(Opened { stream, link, about, host, entry })
+    Ok(Opened { stream, blocks, about, host, entry })
 }
 
 /// What a device calls, with samples of whatever format it has.
@@ -101,7 +101,7 @@ trait Callback: Sized {
 
 /// The microphone's callback.
 struct Capture {
-    feed: Feed,
+    producer: BlockProducer,
     channel: usize,
     channels: usize,
 }
@@ -133,13 +133,13 @@ impl Capture {
         let stamp = info.timestamp();
         let sounded = called - stamp.callback.duration_since(stamp.capture).min(MOST_BUFFERED);
         let samples = data.chunks_exact(self.channels).map(|frame| f32::from_sample(frame[self.channel]));
-        self.feed.push(samples, called, sounded);
+        self.producer.push(samples, called, sounded);
     }
 }
 
 /// The loudspeaker's callback.
 struct Play {
-    feed: Feed,
+    producer: BlockProducer,
     channels: usize,
     samples: Arc<[f32]>,
     /// How far it is, in samples of this device: kept when it is opened again.
@@ -179,7 +179,7 @@ impl Play {
             frame.fill(T::from_sample(*sample));
         }
         let played = (0..frames).map(|i| voice.get(i).copied().unwrap_or(0.0));
-        self.feed.push(played, called, sounded);
+        self.producer.push(played, called, sounded);
     }
 }
 
@@ -202,10 +202,10 @@ fn with_blocks(length: Duration, config: &SupportedStreamConfig) -> StreamConfig
 }
 
 /// Overruns are counted; what ends a stream is told.
-fn on_fault(health: Arc<Health>, events: Sender<DeviceEvent>) -> OnFault {
+fn on_fault(counters: Arc<DeviceCounters>, events: Sender<DeviceEvent>) -> OnFault {
     Box::new(move |error| match error.kind() {
         ErrorKind::Xrun => {
-            health.xruns.fetch_add(1, Ordering::Relaxed);
+            counters.xruns.fetch_add(1, Ordering::Relaxed);
         }
         ErrorKind::RealtimeDenied | ErrorKind::DeviceChanged => {}
         // The receiver is gone: the device is being closed.

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use voxgate::{FRAME_LEN, Frame, SAMPLE_RATE};
 
+use crate::mic::block_ring::{BlockConsumer, DeviceCounters};
 use crate::mic::command::{Command, Transcript};
-use crate::mic::heard::Heard;
 use crate::mic::latency::Latency;
-use crate::mic::link::{Health, Link};
+use crate::mic::mic_input::MicInput;
+use crate::mic::playback_aligner::PlaybackAligner;
 use crate::mic::price::MicPrice;
 use crate::mic::recorder::Recorder;
-use crate::mic::reference::Reference;
 use crate::mic::report::{EventKind, Report, Reporter, Totals};
 use crate::mic::session::Session;
 use crate::mic::side::Side;
@@ -31,8 +31,8 @@ pub(crate) struct Worker {
     /// Whether the loudspeaker plays something of ours; it is told to stop in a pause.
     pub(crate) voice_paused: Option<Arc<AtomicBool>>,
     pub(crate) segments: Option<Segments>,
-    heard: Heard,
-    reference: Option<Reference>,
+    mic: MicInput,
+    playback: Option<PlaybackAligner>,
     recorder: Option<Recorder>,
     replays: Vec<String>,
     latency: Latency,
@@ -70,8 +70,8 @@ impl Worker {
             folder,
             voice_paused: None,
             segments: None,
-            heard: Heard::new(),
-            reference: None,
+            mic: MicInput::new(),
+            playback: None,
             recorder: None,
             replays: Vec::new(),
             latency: Latency::new(),
@@ -100,15 +100,15 @@ impl Worker {
                 Err(TryRecvError::Empty) => break,
             }
         }
-        if let Some(reference) = &mut self.reference {
-            reference.drain();
+        if let Some(aligner) = &mut self.playback {
+            aligner.drain();
         }
         self.hear()
     }
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::Source { side, link, about } => self.connect(side, link, about),
+            Command::Source { side, blocks, about } => self.connect(side, blocks, about),
             Command::Lost { side, why } => self.disconnect(side, why),
             Command::Waiting { side, why } => self.tell(EventKind::Waiting { side, why }),
             Command::Transcript(transcript) => self.read(transcript),
@@ -121,10 +121,10 @@ impl Worker {
         }
     }
 
-    fn connect(&mut self, side: Side, link: Box<Link>, about: String) {
+    fn connect(&mut self, side: Side, blocks: Box<BlockConsumer>, about: String) {
         let fits = match side {
-            Side::Mic => self.heard.connect(link, self.session.heard()),
-            Side::Speaker => Reference::new(*link, self.heard.epoch).map(|reference| self.reference = Some(reference)),
+            Side::Mic => self.mic.connect(*blocks, self.session.heard()),
+            Side::Speaker => PlaybackAligner::new(*blocks, self.mic.epoch).map(|aligner| self.playback = Some(aligner)),
         };
         self.tell(match fits {
             Ok(()) => EventKind::Opened { side, about },
@@ -134,20 +134,20 @@ impl Worker {
 
     fn disconnect(&mut self, side: Side, why: String) {
         match side {
-            Side::Mic => self.heard.disconnect(),
-            Side::Speaker => self.reference = None,
+            Side::Mic => self.mic.disconnect(),
+            Side::Speaker => self.playback = None,
         }
         self.tell(EventKind::Lost { side, why });
     }
 
     /// Takes a block of the microphone. While there is none, time goes on in gaps: a turn that is under way ends.
     fn hear(&mut self) -> Work {
-        if self.heard.gap_is_due() {
+        if self.mic.gap_is_due() {
             self.step(&Frame::gap());
             return Work::Done;
         }
         let mut frames = std::mem::take(&mut self.frames);
-        let block = self.heard.pop(self.session.heard(), &mut frames);
+        let block = self.mic.pop(self.session.heard(), &mut frames);
         if let Some(lost_s) = block.as_ref().map(|block| block.lost_s).filter(|lost_s| *lost_s > 0.0) {
             self.tell(EventKind::Overflow { lost_s });
         }
@@ -172,8 +172,8 @@ impl Worker {
         {
             self.end_recording(recorder, Some("because audio was lost, which no file can tell from silence".into()));
         }
-        let playback = self.voice_paused.is_some().then(|| match &mut self.reference {
-            Some(reference) => reference.frame(&mut self.heard.fit, at),
+        let playback = self.voice_paused.is_some().then(|| match &mut self.playback {
+            Some(aligner) => aligner.frame(&mut self.mic.fit, at),
             None => Frame::new([0.0; FRAME_LEN]).unwrap_or(Frame::gap()),
         });
         let (reporter, at_s) = (&mut self.reporter, seconds(at + FRAME_LEN as u64));
@@ -281,15 +281,15 @@ impl Worker {
 
     fn totals(&self) -> Totals {
         let summary = &self.session.summary;
-        let health = |counter: fn(&Health) -> u64| self.heard.health.as_deref().map_or(0, counter);
+        let counters = |counter: fn(&DeviceCounters) -> u64| self.mic.counters.as_deref().map_or(0, counter);
         let (seconds, stt_s) = (summary.seconds(), summary.stt_samples as f64 / f64::from(SAMPLE_RATE));
         Totals {
             seconds,
             forwarded_s: summary.forwarded_s(),
             suppressed_s: summary.suppressed_s(),
             saved: self.price.saved(seconds, stt_s),
-            xruns: health(|health| Health::read(&health.xruns)),
-            overflows: health(|health| Health::read(&health.overflows)),
+            xruns: counters(|counters| DeviceCounters::read(&counters.xruns)),
+            overflows: counters(|counters| DeviceCounters::read(&counters.overflows)),
             latency: self.latency.report(),
             unshown: self.reporter.unshown,
         }

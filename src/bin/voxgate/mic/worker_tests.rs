@@ -11,8 +11,8 @@ use voxgate::guard::{Heard, Misfire};
 use voxgate::{GateConfig, Reason, SttRuling};
 
 use super::*;
-use crate::mic::link::{Feed, link};
-use crate::mic::reference::duration_at;
+use crate::mic::block_resampler::duration_at;
+use crate::mic::block_ring::{BlockProducer, block_ring};
 use crate::mic::report::Event;
 
 /// A worker with a microphone, and with a loudspeaker if it is to play something.
@@ -20,8 +20,8 @@ struct Bench {
     worker: Worker,
     commands: mpsc::Sender<Command>,
     reports: Receiver<Report>,
-    mic: Feed,
-    speaker: Option<Feed>,
+    mic: BlockProducer,
+    speaker: Option<BlockProducer>,
     sample_rate: u32,
     /// Samples that the devices had, and when the first was.
     given: u64,
@@ -37,13 +37,13 @@ impl Bench {
         let price = MicPrice::new(None, &config.forward).unwrap();
         let session = Session::new(&config).unwrap();
         let mut worker = Worker::new(obeyed, Reporter::new(reported), session, price, folder.to_owned());
-        let (mic, heard) = link(sample_rate, Arc::default());
+        let (mic, heard) = block_ring(sample_rate, Arc::default());
         commands.send(source(Side::Mic, heard)).unwrap();
         let speaker = plays.then(|| {
             worker.voice_paused = Some(Arc::default());
-            let (feed, played) = link(sample_rate, Arc::default());
+            let (producer, played) = block_ring(sample_rate, Arc::default());
             commands.send(source(Side::Speaker, played)).unwrap();
-            feed
+            producer
         });
         let epoch = Instant::now();
         Self { worker, commands, reports, mic, speaker, sample_rate, given: 0, epoch, told: Vec::new() }
@@ -94,8 +94,8 @@ impl Bench {
     }
 }
 
-fn source(side: Side, link: Link) -> Command {
-    Command::Source { side, link: Box::new(link), about: "a test".into() }
+fn source(side: Side, blocks: BlockConsumer) -> Command {
+    Command::Source { side, blocks: Box::new(blocks), about: "a test".into() }
 }
 
 fn sample(name: &str) -> Vec<f32> {
@@ -171,11 +171,11 @@ fn a_turn_ends_when_the_microphone_goes_away() {
     bench.hear(&sample("clean_turn")[..32_000], &[]);
     assert_eq!(bench.told(|what| matches!(what, EventKind::SpeechStart(_))), 1);
     bench.command(Command::Lost { side: Side::Mic, why: "unplugged".into() });
-    bench.worker.heard.missing = Some((Instant::now() - Duration::from_secs(2), 0));
+    bench.worker.mic.missing = Some((Instant::now() - Duration::from_secs(2), 0));
     bench.work();
     assert_eq!(bench.told(|what| matches!(what, EventKind::SpeechEnd(_))), 1);
-    let (feed, heard) = link(48_000, Arc::default());
-    (bench.mic, bench.sample_rate) = (feed, 48_000);
+    let (producer, heard) = block_ring(48_000, Arc::default());
+    (bench.mic, bench.sample_rate) = (producer, 48_000);
     bench.command(source(Side::Mic, heard));
     bench.hear(&sample("keyboard"), &[]);
     assert_eq!(bench.told(|what| matches!(what, EventKind::SpeechStart(_))), 3);
