@@ -7,7 +7,7 @@ use voxgate::budget::Usd;
 use voxgate::guard::Heard;
 use voxgate::{Decision, PerReason, Span, StormStep, SttRuling, Suppressed};
 
-use crate::mic::command::Transcript;
+use crate::mic::command::SegmentTranscript;
 use crate::mic::latency::LatencyReport;
 use crate::mic::side::Side;
 use crate::speech_edge::{SpeechEnd, SpeechStart};
@@ -18,14 +18,14 @@ pub(crate) enum Report {
     /// A frame was decided on.
     Frame(Decision),
     /// Something happened.
-    Event(Event),
+    Event(MicEvent),
     /// How it stands.
-    Totals(Totals),
+    Totals(RunTotals),
 }
 
 /// Something that happened, so many seconds after the first sample.
 #[derive(Debug)]
-pub(crate) struct Event {
+pub(crate) struct MicEvent {
     pub(crate) at_s: f64,
     pub(crate) what: EventKind,
 }
@@ -53,7 +53,7 @@ pub(crate) enum EventKind {
     /// The turn is over.
     SpeechEnd(SpeechEnd),
     /// Something was kept out.
-    KeptOut(Suppressed),
+    Suppressed(Suppressed),
     /// Misfires, or what came after them, changed the level of the storm.
     Storm(StormStep),
     /// The worker was too slow, or was stopped: so much audio was lost before it.
@@ -61,7 +61,7 @@ pub(crate) enum EventKind {
         lost_s: f64,
     },
     /// Speech-to-text understood this, in so many seconds; how the gate counted it, if it was told.
-    Heard {
+    Transcribed {
         text: String,
         took_s: f64,
         ruling: Option<SttRuling>,
@@ -90,11 +90,11 @@ pub(crate) enum EventKind {
 
 /// Running totals.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Totals {
+pub(crate) struct RunTotals {
     pub(crate) seconds: f64,
     pub(crate) forwarded_s: f64,
     pub(crate) suppressed_s: PerReason<f64>,
-    pub(crate) saved: Saved,
+    pub(crate) bill: BillEstimate,
     pub(crate) xruns: u64,
     pub(crate) overflows: u64,
     pub(crate) latency: LatencyReport,
@@ -104,7 +104,7 @@ pub(crate) struct Totals {
 
 /// What gating saves of the bill.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Saved {
+pub(crate) struct BillEstimate {
     pub(crate) ungated: Usd,
     pub(crate) gated: Usd,
     /// Whose price it is.
@@ -127,16 +127,16 @@ impl Reporter {
     }
 
     pub(crate) fn event(&mut self, at_s: f64, what: EventKind) {
-        self.send(Report::Event(Event { at_s, what }));
+        self.send(Report::Event(MicEvent { at_s, what }));
     }
 }
 
 /// Reports that may wait: ten seconds of frames.
 pub(crate) const MOST_REPORTS: usize = 1_100;
 
-/// How an event reads: a word, the rest, and the colour of the word.
-pub(crate) struct Line {
-    pub(crate) word: &'static str,
+/// How an event reads: a label, the rest, and the tone of the label.
+pub(crate) struct EventLine {
+    pub(crate) label: &'static str,
     pub(crate) rest: String,
     pub(crate) tone: Tone,
 }
@@ -153,15 +153,15 @@ pub(crate) enum Tone {
 
 impl EventKind {
     /// What speech-to-text made of a segment, and how the gate counted it.
-    pub(crate) fn of_transcript(transcript: Transcript, ruling: Option<SttRuling>) -> Self {
+    pub(crate) fn of_transcript(transcript: SegmentTranscript, ruling: Option<SttRuling>) -> Self {
         match transcript.text {
-            Ok(text) => Self::Heard { text, took_s: transcript.took.as_secs_f64(), ruling },
+            Ok(text) => Self::Transcribed { text, took_s: transcript.took.as_secs_f64(), ruling },
             Err(why) => Self::SttFailed { why },
         }
     }
 
-    pub(crate) fn line(&self) -> Line {
-        let line = |word, rest, tone| Line { word, rest, tone };
+    pub(crate) fn line(&self) -> EventLine {
+        let line = |label, rest, tone| EventLine { label, rest, tone };
         match self {
             Self::Opened { side: Side::Mic, about } => line("listening", format!("to {about}"), Tone::Plain),
             Self::Opened { side: Side::Speaker, about } => line("playing", format!("on {about}"), Tone::Plain),
@@ -183,7 +183,7 @@ impl EventKind {
                 let rest = format!("{start:.2} to {end:.2} s, voiced {voiced_s:.2} s ({}){misfire}", cause.as_str());
                 line("end", rest, Tone::Good)
             }
-            Self::KeptOut(run) => {
+            Self::Suppressed(run) => {
                 let (start, end) = seconds_of(run.span);
                 let score = run.peak_speech.get();
                 line(
@@ -201,7 +201,7 @@ impl EventKind {
                 let rest = format!("{:.0} ms of audio were lost: the machine was too busy", lost_s * 1e3);
                 line("health", rest, Tone::Bad)
             }
-            Self::Heard { text, took_s, ruling } => {
+            Self::Transcribed { text, took_s, ruling } => {
                 let (said, tone) = match text.is_empty() {
                     true => ("nothing".to_owned(), Tone::Quiet),
                     false => (format!("“{text}”"), Tone::Plain),

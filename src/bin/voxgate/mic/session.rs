@@ -1,14 +1,14 @@
-//! One gate on what is heard, with its forwarder and its totals.
+//! A session: one gate on the microphone, with its forwarder and its totals.
 
 use voxgate::{
     ConfigError, Decision, Edge, Forwarder, Frame, Gate, GateConfig, Ledger, SampleIndex, Span, SttResult, SttRuling,
     Suppressed,
 };
 
-use crate::mic::command::Transcript;
-use crate::mic::kept_out::KeptOut;
+use crate::mic::command::SegmentTranscript;
 use crate::mic::report::EventKind;
 use crate::mic::rulings::RulingCounts;
+use crate::mic::run_merger::RunMerger;
 use crate::speech_edge::{SpeechEnd, SpeechStart};
 use crate::summary::Summary;
 
@@ -19,12 +19,12 @@ pub(crate) struct Session {
     config: GateConfig,
     forwarder: Forwarder,
     ledger: Ledger,
-    kept_out: KeptOut,
+    merger: RunMerger,
     pub(crate) summary: Summary,
     pub(crate) rulings: RulingCounts,
     /// Which stream this is.
     pub(crate) stream: u32,
-    /// Samples that were heard before it.
+    /// Samples of the run before it.
     base: u64,
     /// Samples of it.
     len: u64,
@@ -39,7 +39,7 @@ impl Session {
             config: config.clone(),
             forwarder: Forwarder::new(&config.forward),
             ledger: Ledger::new(),
-            kept_out: KeptOut::default(),
+            merger: RunMerger::default(),
             summary: Summary::default(),
             rulings: RulingCounts::default(),
             stream: 0,
@@ -53,7 +53,7 @@ impl Session {
     pub(crate) fn step(&mut self, mic: &Frame, playback: Option<&Frame>, mut tell: impl FnMut(EventKind)) -> Decision {
         if let Some(playback) = playback {
             self.gate.playback(playback, SampleIndex(self.len));
-            self.summary.note_playback(playback, SampleIndex(self.heard()));
+            self.summary.note_playback(playback, SampleIndex(self.elapsed()));
         }
         let decision = self.gate.push(mic);
         self.len = decision.frame.end.0;
@@ -77,21 +77,17 @@ impl Session {
         let mut over = Vec::new();
         self.ledger.push(shown, |row, ended| {
             self.summary.count(row);
-            over.extend(ended.and_then(|run| self.kept_out.push(run)));
+            over.extend(ended.and_then(|run| self.merger.push(run)));
         });
         let speaks = matches!(shown.edge, Some(Edge::SpeechStart { .. }));
-        over.extend(if speaks {
-            self.kept_out.finish()
-        } else {
-            self.kept_out.settle(shown.settled, self.ledger.run())
-        });
-        self.tell_kept_out(over, tell);
+        over.extend(if speaks { self.merger.finish() } else { self.merger.settle(shown.settled, self.ledger.run()) });
+        self.report_suppressed(over, tell);
     }
 
-    fn tell_kept_out(&mut self, runs: Vec<Suppressed>, tell: &mut impl FnMut(EventKind)) {
+    fn report_suppressed(&mut self, runs: Vec<Suppressed>, tell: &mut impl FnMut(EventKind)) {
         for run in runs {
             self.summary.note_run(run);
-            tell(EventKind::KeptOut(run));
+            tell(EventKind::Suppressed(run));
         }
     }
 
@@ -107,7 +103,7 @@ impl Session {
 
     /// Tells the gate what speech-to-text made of a segment, and counts how the gate rules; `None` if the segment has
     /// no text, or is of a stream before.
-    pub(crate) fn feedback(&mut self, transcript: &Transcript) -> Option<SttRuling> {
+    pub(crate) fn feedback(&mut self, transcript: &SegmentTranscript) -> Option<SttRuling> {
         let text = transcript.text.as_deref().ok().filter(|_| transcript.stream == self.stream)?;
         let ruling = self.gate.feedback(&SttResult { text, confidence: None, span: Some(transcript.span) });
         self.rulings.note(ruling);
@@ -129,8 +125,8 @@ impl Session {
         self.base += samples;
     }
 
-    /// Samples that were heard.
-    pub(crate) fn heard(&self) -> u64 {
+    /// Samples since the beginning of the run.
+    pub(crate) fn elapsed(&self) -> u64 {
         self.base + self.len
     }
 
@@ -145,11 +141,11 @@ impl Session {
         let mut over = Vec::new();
         let last = self.ledger.finish(|row, ended| {
             self.summary.count(row);
-            over.extend(ended.and_then(|run| self.kept_out.push(run)));
+            over.extend(ended.and_then(|run| self.merger.push(run)));
         });
-        over.extend(last.and_then(|run| self.kept_out.push(run)));
-        over.extend(self.kept_out.finish());
-        self.tell_kept_out(over, &mut tell);
+        over.extend(last.and_then(|run| self.merger.push(run)));
+        over.extend(self.merger.finish());
+        self.report_suppressed(over, &mut tell);
         edge
     }
 

@@ -16,13 +16,13 @@ use crate::mic::block_ring::{BlockProducer, DeviceCounters, block_ring};
 use crate::mic::device::{DeviceEvent, Opened};
 use crate::mic::devices::{Entry, form};
 use crate::mic::side::Side;
-use crate::mic::voice::Voice;
-use crate::paint::Usage;
+use crate::mic::voice::AgentVoice;
+use crate::paint::UsageError;
 
 /// Opens a microphone as it likes to be opened; of its channels, `channel` is heard.
 ///
 /// # Errors
-/// What the audio system says; [`Usage`] if there is no such channel.
+/// What the audio system says; [`UsageError`] if there is no such channel.
 pub(crate) fn open_mic(
     host: Host,
     entry: Entry,
@@ -33,11 +33,14 @@ pub(crate) fn open_mic(
     let supported = entry.config(Side::Mic)?;
     let channels = supported.channels();
     if channel >= channels {
-        bail!(Usage(format!("--channel {channel} is none of {}, which has {channels} (counted from 0)", entry.name)));
+        bail!(UsageError(format!(
+            "--channel {channel} is none of {}, which has {channels} (counted from 0)",
+            entry.name
+        )));
     }
     let about = refuse_rate(&entry, &supported)?;
     let (producer, blocks) = block_ring(supported.sample_rate(), counters.clone());
-    let capture = Capture { producer, channel: usize::from(channel), channels: usize::from(channels) };
+    let capture = CaptureCallback { producer, channel: usize::from(channel), channels: usize::from(channels) };
     let stream = capture.open(&entry, &supported, on_fault(counters, events))?;
     stream.play().with_context(|| format!("cannot start {about}"))?;
     Ok(Opened { stream, blocks, about, host, entry })
@@ -50,7 +53,7 @@ pub(crate) fn open_mic(
 pub(crate) fn open_speaker(
     host: Host,
     entry: Entry,
-    voice: &Voice,
+    voice: &AgentVoice,
     counters: Arc<DeviceCounters>,
     events: Sender<DeviceEvent>,
 ) -> anyhow::Result<Opened> {
@@ -58,7 +61,7 @@ pub(crate) fn open_speaker(
     let about = refuse_rate(&entry, &supported)?;
     let (producer, blocks) = block_ring(supported.sample_rate(), counters.clone());
     let samples = voice.at_rate(supported.sample_rate())?;
-    let play = Play {
+    let play = PlaybackCallback {
         producer,
         channels: usize::from(supported.channels()),
         samples,
@@ -71,7 +74,7 @@ pub(crate) fn open_speaker(
 }
 
 /// What a device calls, with samples of whatever format it has.
-trait Callback: Sized {
+trait DeviceCallback: Sized {
     fn build<T>(self, entry: &Entry, config: &SupportedStreamConfig, on_fault: OnFault) -> anyhow::Result<Stream>
     where
         T: SizedSample + FromSample<f32>,
@@ -100,25 +103,26 @@ trait Callback: Sized {
 }
 
 /// The microphone's callback.
-struct Capture {
+struct CaptureCallback {
     producer: BlockProducer,
     channel: usize,
     channels: usize,
 }
 
-impl Callback for Capture {
+impl DeviceCallback for CaptureCallback {
     fn build<T>(mut self, entry: &Entry, config: &SupportedStreamConfig, on_fault: OnFault) -> anyhow::Result<Stream>
     where
         T: SizedSample,
         f32: FromSample<T>,
     {
-        let heard = move |data: &[T], info: &InputCallbackInfo| self.take(data, info);
-        let stream = entry.device().build_input_stream(with_blocks(MIC_BLOCK, config), heard, on_fault, Some(PATIENCE));
+        let callback = move |data: &[T], info: &InputCallbackInfo| self.take(data, info);
+        let stream =
+            entry.device().build_input_stream(with_blocks(MIC_BLOCK, config), callback, on_fault, Some(PATIENCE));
         stream.with_context(|| format!("cannot open {} ({})", entry.name, form(config)))
     }
 }
 
-impl Capture {
+impl CaptureCallback {
     /// One block.
     ///
     /// # Real-time
@@ -138,7 +142,7 @@ impl Capture {
 }
 
 /// The loudspeaker's callback.
-struct Play {
+struct PlaybackCallback {
     producer: BlockProducer,
     channels: usize,
     samples: Arc<[f32]>,
@@ -147,25 +151,25 @@ struct Play {
     paused: Arc<AtomicBool>,
 }
 
-impl Callback for Play {
+impl DeviceCallback for PlaybackCallback {
     fn build<T>(mut self, entry: &Entry, config: &SupportedStreamConfig, on_fault: OnFault) -> anyhow::Result<Stream>
     where
         T: SizedSample + FromSample<f32>,
     {
-        let spoken = move |data: &mut [T], info: &OutputCallbackInfo| self.give(data, info);
+        let callback = move |data: &mut [T], info: &OutputCallbackInfo| self.fill(data, info);
         let stream =
-            entry.device().build_output_stream(with_blocks(SPEAKER_BLOCK, config), spoken, on_fault, Some(PATIENCE));
+            entry.device().build_output_stream(with_blocks(SPEAKER_BLOCK, config), callback, on_fault, Some(PATIENCE));
         stream.with_context(|| format!("cannot open {} ({})", entry.name, form(config)))
     }
 }
 
-impl Play {
+impl PlaybackCallback {
     /// One block.
     ///
     /// # Real-time
-    /// As [`Capture::take`].
+    /// As [`CaptureCallback::take`].
     #[expect(clippy::disallowed_methods, reason = "the echo's way is timed from here; the gate is handed samples only")]
-    fn give<T: SizedSample + FromSample<f32>>(&mut self, data: &mut [T], info: &OutputCallbackInfo) {
+    fn fill<T: SizedSample + FromSample<f32>>(&mut self, data: &mut [T], info: &OutputCallbackInfo) {
         let called = Instant::now();
         let stamp = info.timestamp();
         let sounded = called + stamp.playback.duration_since(stamp.callback).min(MOST_BUFFERED);
