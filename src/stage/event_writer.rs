@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::event::{Audio, Event, Health, Passage, SttStep, Totals, TurnEnd};
 use super::options::Mode;
-use super::shared::Shared;
+use super::shared::StreamShared;
 use crate::config::ForwardConfig;
 use crate::decision::{Decision, Evidence, Verdict};
 use crate::forward::{Forwarder, SttInput};
@@ -22,7 +22,7 @@ use crate::turn_state::Edge;
 pub(super) struct EventWriter {
     events: mpsc::Sender<Message>,
     totals_out: watch::Sender<Totals>,
-    shared: Arc<Shared>,
+    shared: Arc<StreamShared>,
     forward: ForwardConfig,
     forwarder: Forwarder,
     connection: Connection,
@@ -64,7 +64,7 @@ impl EventWriter {
     pub(super) fn new(
         events: mpsc::Sender<Message>,
         totals_out: watch::Sender<Totals>,
-        shared: Arc<Shared>,
+        shared: Arc<StreamShared>,
         forward: ForwardConfig,
     ) -> Self {
         Self {
@@ -96,13 +96,13 @@ impl EventWriter {
         self.events.is_closed()
     }
 
-    /// Tells of a decision that `gate` has just made on `heard`; it is in the gate's time.
-    pub(super) fn decided(&mut self, gate: &Gate, decision: &Decision, heard: &Frame, mode: Mode) {
+    /// Tells of a decision that `gate` has just made on `recorded`; it is in the gate's time.
+    pub(super) fn decided(&mut self, gate: &Gate, decision: &Decision, recorded: &Frame, mode: Mode) {
         // What was suppressed lies before what is forwarded now.
         self.settle(decision);
         let shifted = decision.shifted(self.origin.0);
         match mode {
-            Mode::Shadow => self.shadow(&shifted, heard),
+            Mode::Shadow => self.shadow(&shifted, recorded),
             Mode::Gate | Mode::Bypass => self.forward(gate, decision, &shifted),
         }
         if let Some(edge @ Edge::SpeechEnd { cause, .. }) = decision.edge {
@@ -112,7 +112,7 @@ impl EventWriter {
             self.event(Event::Storm(storm));
         }
         let settled = shifted.settled.max(self.handed);
-        self.judge_results(settled);
+        self.check_results(settled);
         self.settled = self.settled.max(settled);
     }
 
@@ -175,12 +175,12 @@ impl EventWriter {
         edge.iter().for_each(|edge| self.turn_ended(edge, TurnEnd::Gate(crate::turn_state::EndCause::StreamEnd)));
         steps.into_iter().for_each(|step| self.stt(step));
         self.gate_left();
-        self.judge_results(SampleIndex(u64::MAX));
+        self.check_results(SampleIndex(u64::MAX));
         self.publish();
     }
 
     /// Shadow: speech-to-text found words in `span`.
-    pub(super) fn heard_words(&mut self, span: Span) {
+    pub(super) fn note_words(&mut self, span: Span) {
         if self.results.len() == MOST_RESULTS {
             self.results.pop_front();
         }
@@ -233,10 +233,10 @@ impl EventWriter {
     }
 
     /// Hands the microphone's own frame out: what a gate would forward may be cleaned of echo.
-    fn shadow(&mut self, decision: &Decision, heard: &Frame) {
+    fn shadow(&mut self, decision: &Decision, recorded: &Frame) {
         let at = decision.frame.start;
         if at >= self.handed {
-            self.audio(at, heard.samples(), &[], Passage::Shadowed);
+            self.audio(at, recorded.samples(), &[], Passage::Shadowed);
         }
         if let Verdict::Forward(span) = decision.verdict {
             match self.would_forward.back_mut().filter(|last| last.end == span.start) {
@@ -271,13 +271,13 @@ impl EventWriter {
                 samples.extend(first.iter().chain(second));
             }
             None => {
-                self.tell_audio();
+                self.flush_audio();
                 self.audio = Some((span, [first, second].concat(), passage));
             }
         }
     }
 
-    fn tell_audio(&mut self) {
+    fn flush_audio(&mut self) {
         if let Some((span, samples, passage)) = self.audio.take() {
             self.send(Event::Audio(Audio { span, samples: samples.into(), passage }));
         }
@@ -318,7 +318,7 @@ impl EventWriter {
         self.event(Event::Suppressed(Suppressed { span: run.span + self.origin.0, ..run }));
     }
 
-    fn judge_results(&mut self, settled: SampleIndex) {
+    fn check_results(&mut self, settled: SampleIndex) {
         // Each once, in order: those whose audio is still to come go to the end.
         for _ in 0..self.results.len() {
             let Some(words) = self.results.pop_front() else { return };
@@ -333,7 +333,7 @@ impl EventWriter {
     }
 
     fn event(&mut self, event: Event) {
-        self.tell_audio();
+        self.flush_audio();
         self.send(event);
     }
 
@@ -344,7 +344,7 @@ impl EventWriter {
 
     /// Nothing more comes for now: tells what is about to be told, and says so.
     pub(super) fn publish(&mut self) {
-        self.tell_audio();
+        self.flush_audio();
         self.totals_out.send_replace(self.totals);
         self.shared.settled.store(self.settled.max(self.handed).0, Ordering::Release);
     }

@@ -14,7 +14,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::event::{Audio, Event, Failure, Health, Passage, TurnEnd};
 use super::event_writer::Message;
-use super::shared::{MicFrame, Shared, Worker};
+use super::shared::{MicFrame, StreamShared, WorkerHandle};
 use crate::frame::{FRAME_LEN, SampleIndex, Span};
 
 /// The events of a stream, in order. It ends when the microphone has ended and everything accepted was told.
@@ -26,8 +26,8 @@ use crate::frame::{FRAME_LEN, SampleIndex, Span};
 pub struct Events {
     messages: mpsc::Receiver<Message>,
     tap: Consumer<MicFrame>,
-    shared: Arc<Shared>,
-    worker: Arc<Worker>,
+    shared: Arc<StreamShared>,
+    worker: Arc<WorkerHandle>,
     stuck_after: Duration,
     phase: Phase,
     /// Events of this side's own, which come before the next of the worker.
@@ -57,8 +57,8 @@ impl Events {
     pub(super) fn new(
         messages: mpsc::Receiver<Message>,
         tap: Consumer<MicFrame>,
-        shared: Arc<Shared>,
-        worker: Arc<Worker>,
+        shared: Arc<StreamShared>,
+        worker: Arc<WorkerHandle>,
         stuck_after: Duration,
     ) -> Self {
         Self {
@@ -260,13 +260,13 @@ mod tests {
 
     #[tokio::test]
     async fn of_a_frame_that_was_handed_out_in_part_the_rest_passes() {
-        let (mut lane, tap) = rtrb::RingBuffer::new(1);
+        let (mut sender, tap) = rtrb::RingBuffer::new(1);
         let frame = Frame::new(std::array::from_fn(|i| i as f32 / 160.0)).unwrap();
-        lane.push(MicFrame { number: 0, arrived: Moment::default(), frame }).unwrap();
-        let shared = Arc::new(Shared::default());
+        sender.push(MicFrame { number: 0, arrived: Moment::default(), frame }).unwrap();
+        let shared = Arc::new(StreamShared::default());
         shared.settled.store(100, Ordering::Release);
         shared.mic_ended.store(true, Ordering::Release);
-        let worker = Arc::new(Worker::new(Clock::system(), 1));
+        let worker = Arc::new(WorkerHandle::new(Clock::system(), 1));
         worker.leave();
         let (told, messages) = mpsc::channel(1);
         let mut events = Events::new(messages, tap, shared, worker, Duration::from_secs(1));

@@ -9,7 +9,7 @@ use voxgate_base::Moment;
 
 /// Turns what it is told into health reports, each once.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(super) struct Watchdogs {
     condition: MicCondition,
     /// Frames of exact zeros in a row.
     zeros: u32,
@@ -19,7 +19,7 @@ pub(super) struct Watch {
     /// Input samples that came too late, when the last frame came.
     stale_samples: u64,
     idle_timeout: Duration,
-    playback: Playback,
+    playback: PlaybackWatchdog,
     growing: Option<Queue>,
     lost_frames: u64,
     late_playback: u64,
@@ -29,14 +29,14 @@ pub(super) struct Watch {
 
 /// Whether the agent says that it speaks, and whether it is heard.
 #[derive(Debug)]
-struct Playback {
+struct PlaybackWatchdog {
     /// Since when it has said so and could have been heard, in frames.
     silent_since: Option<u64>,
     missing_after: u64,
     missing: bool,
 }
 
-impl Watch {
+impl Watchdogs {
     pub(super) fn new(idle_timeout: Duration, missing_after: Duration, now: Moment) -> Self {
         let missing_after = frames_in(missing_after);
         Self {
@@ -46,7 +46,7 @@ impl Watch {
             last_arrival: now,
             stale_samples: 0,
             idle_timeout,
-            playback: Playback { silent_since: None, missing_after, missing: false },
+            playback: PlaybackWatchdog { silent_since: None, missing_after, missing: false },
             growing: None,
             lost_frames: 0,
             late_playback: 0,
@@ -144,7 +144,7 @@ impl Watch {
     }
 }
 
-impl Playback {
+impl PlaybackWatchdog {
     fn frame(&mut self, number: u64, tell: &mut impl FnMut(Health)) {
         let silent = self.silent_since.is_some_and(|since| number.saturating_sub(since) >= self.missing_after);
         if silent && !self.missing {
