@@ -12,6 +12,7 @@ pub(super) struct LatenessHistogram {
 
 /// How long frames waited from their arrival to their decision, for all streams of an engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Lateness {
     /// Frames that were decided on.
     pub frames: u64,

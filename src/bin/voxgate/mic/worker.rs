@@ -108,7 +108,7 @@ impl Worker {
 
     fn handle(&mut self, command: WorkerCommand) {
         match command {
-            WorkerCommand::Source { side, blocks, about } => self.connect(side, blocks, about),
+            WorkerCommand::Source { side, blocks, about } => self.connect(side, *blocks, about),
             WorkerCommand::Lost { side, why } => self.disconnect(side, why),
             WorkerCommand::Waiting { side, why } => self.report(EventKind::Waiting { side, why }),
             WorkerCommand::Transcript(transcript) => self.note_transcript(transcript),
@@ -121,10 +121,10 @@ impl Worker {
         }
     }
 
-    fn connect(&mut self, side: Side, blocks: Box<BlockConsumer>, about: String) {
+    fn connect(&mut self, side: Side, blocks: BlockConsumer, about: String) {
         let fits = match side {
-            Side::Mic => self.mic.connect(*blocks, self.session.elapsed()),
-            Side::Speaker => PlaybackAligner::new(*blocks, self.mic.epoch).map(|aligner| self.playback = Some(aligner)),
+            Side::Mic => self.mic.connect(blocks, self.session.elapsed()),
+            Side::Speaker => PlaybackAligner::new(blocks, self.mic.epoch).map(|aligner| self.playback = Some(aligner)),
         };
         self.report(match fits {
             Ok(()) => EventKind::Opened { side, about },
