@@ -29,7 +29,7 @@ use voxgate::guard::{
     TrackRuling, WorkerPolicy,
 };
 use voxgate::stage::{
-    self, Clock, Control, Event, GateStage, Passage, PlayAt, PlaybackIn, StageEngine, StageOptions, SttHeard,
+    self, Clock, Control, Event, GateStage, OwnedSttResult, Passage, PlayAt, PlaybackIn, StageEngine, StageOptions,
 };
 use voxgate::{AudioFormat, Chunk, Reason, SAMPLE_RATE, Samples, Span, duration_of};
 
@@ -173,7 +173,7 @@ impl Agent {
     /// Answers what the user said, if it was words.
     async fn heard(&mut self, transcript: Transcript, span: Span) -> anyhow::Result<()> {
         let Transcript { text, confidence } = transcript;
-        self.control.heard(SttHeard { text: text.clone(), confidence, span: Some(span) })?;
+        self.control.feedback(OwnedSttResult { text: text.clone(), confidence, span: Some(span) })?;
         let result = guard::Transcript { text: &text, confidence, speech: None };
         let (heard, breaker) = self.misfires.judge(&result, self.clock.now());
         breaker.iter().for_each(|event| println!("   [{event:?}]"));

@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let engines = arguments.next().map_or(Ok(1), |n| n.parse())?;
     let report = soak(Duration::from_secs_f64(minutes * 60.0), streams, engines, Pace::real_time())?;
     println!("{streams} streams on {engines} engine(s) for {:.1?}", report.took);
-    for Lateness { frames, p50, p99, p999, longest } in report.lateness {
+    for Lateness { frames, p50, p99, p999, longest, .. } in report.lateness {
         println!("{frames} frames decided; lateness: p50 {p50:?}, p99 {p99:?}, p99.9 {p999:?}, longest {longest:?}");
     }
     let (lost, ungated) = (report.lost.as_secs_f64(), report.ungated.as_secs_f64());

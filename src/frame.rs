@@ -98,6 +98,16 @@ impl SampleIndex {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// The start of frame `number`, counted from 0.
+    pub fn of_frame(number: u64) -> Self {
+        Self(number * FRAME_LEN as u64)
+    }
+
+    /// The number of the frame that this instant lies in, counted from 0.
+    pub fn frame_number(self) -> u64 {
+        self.0 / FRAME_LEN as u64
+    }
+
     /// The start of the frame that this instant lies in.
     pub fn frame_start(self) -> Self {
         Self(self.0 - self.0 % FRAME_LEN as u64)
@@ -144,9 +154,23 @@ impl Span {
         self.len() == 0
     }
 
+    /// This span less `samples`, but not before the start.
+    #[cfg(feature = "stage")]
+    pub(crate) fn back(self, samples: u64) -> Self {
+        Self::new(self.start.back(samples), self.end.back(samples))
+    }
+
     /// Its length as time.
     pub fn duration(self) -> Duration {
         duration_of(self.len())
+    }
+}
+
+impl Add<u64> for Span {
+    type Output = Self;
+    /// So many samples later, saturating at the last instant.
+    fn add(self, samples: u64) -> Self {
+        Self::new(self.start + samples, self.end + samples)
     }
 }
 
@@ -165,6 +189,18 @@ pub fn samples_in(time: Duration) -> u64 {
 pub fn duration_of(samples: u64) -> Duration {
     let whole = Duration::from_secs(samples / u64::from(SAMPLE_RATE));
     whole + Duration::from_nanos(samples % u64::from(SAMPLE_RATE) * 1_000_000_000 / u64::from(SAMPLE_RATE))
+}
+
+/// How long so many frames last.
+#[cfg(feature = "stage")]
+pub(crate) fn duration_of_frames(frames: u64) -> Duration {
+    duration_of(frames * FRAME_LEN as u64)
+}
+
+/// How many whole frames last `time`.
+#[cfg(feature = "stage")]
+pub(crate) fn frames_in(time: Duration) -> u64 {
+    samples_in(time) / FRAME_LEN as u64
 }
 
 /// Samples per second inside the core.
@@ -201,6 +237,7 @@ mod tests {
         assert_eq!(duration_of(4800), Duration::from_millis(300));
         assert_eq!(duration_of(1), Duration::from_nanos(62_500));
         assert_eq!(SampleIndex(500).frame_start(), SampleIndex(480));
+        assert_eq!((SampleIndex(500).frame_number(), SampleIndex::of_frame(3)), (3, SampleIndex(480)));
         assert_eq!(Span::new(SampleIndex(9), SampleIndex(5)).len(), 0);
     }
 }

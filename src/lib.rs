@@ -112,6 +112,7 @@ mod pool;
 mod reason;
 mod release;
 mod ring;
+mod shift;
 #[cfg(feature = "stage")]
 pub mod stage;
 mod time_map;

@@ -3,7 +3,7 @@
 use tokio::sync::{mpsc, oneshot};
 
 use super::options::Mode;
-use super::unplayed::Playing;
+use super::playback_queue::TimedFrame;
 use crate::config::GateConfig;
 use crate::error::ReconfigureError;
 use crate::feedback::SttRuling;
@@ -22,7 +22,7 @@ pub enum Agent {
 
 /// A final result of speech-to-text: an [`SttResult`](crate::SttResult) that owns its text.
 #[derive(Clone, Debug, PartialEq)]
-pub struct SttHeard {
+pub struct OwnedSttResult {
     /// Its text; empty if nothing was understood.
     pub text: String,
     /// How sure the provider is; `None` if it does not say.
@@ -70,14 +70,14 @@ impl<T> From<mpsc::error::TrySendError<T>> for NotTaken {
 
 /// A command on its way to the worker.
 #[derive(Debug)]
-pub(super) enum Command {
+pub(super) enum StreamCommand {
     Agent(Agent),
     CaughtUp { reply: oneshot::Sender<()> },
     AgentSaid(String),
-    Heard { result: SttHeard, reply: Option<oneshot::Sender<SttRuling>> },
+    Feedback { result: OwnedSttResult, reply: Option<oneshot::Sender<SttRuling>> },
     Interrupt { from: Moment },
     Mode(Mode),
-    Playback(Vec<Playing>),
+    Playback(Vec<TimedFrame>),
     Reconfigure { config: Box<GateConfig>, reply: oneshot::Sender<Result<(), Refused>> },
 }
 

@@ -5,19 +5,19 @@ use std::sync::atomic::Ordering;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::command::{Agent, Command, NotTaken, Refused, SttHeard};
+use super::command::{Agent, NotTaken, OwnedSttResult, Refused, StreamCommand};
 use super::event::Totals;
 use super::options::Mode;
-use super::shared::{Shared, Worker};
+use super::shared::{StreamShared, WorkerHandle};
 use crate::config::GateConfig;
 use crate::feedback::SttRuling;
 
 /// Controls a stream. Clones control the same one.
 #[derive(Clone, Debug)]
 pub struct Control {
-    pub(super) commands: mpsc::Sender<Command>,
-    pub(super) shared: Arc<Shared>,
-    pub(super) worker: Arc<Worker>,
+    pub(super) commands: mpsc::Sender<StreamCommand>,
+    pub(super) shared: Arc<StreamShared>,
+    pub(super) worker: Arc<WorkerHandle>,
     pub(super) totals: watch::Receiver<Totals>,
 }
 
@@ -27,7 +27,7 @@ impl Control {
     /// # Errors
     /// [`NotTaken`].
     pub fn interrupt(&self) -> Result<(), NotTaken> {
-        self.send(Command::Interrupt { from: self.worker.clock.now() })?;
+        self.send(StreamCommand::Interrupt { from: self.worker.clock.now() })?;
         self.shared.interrupts.fetch_add(1, Ordering::AcqRel);
         Ok(())
     }
@@ -38,25 +38,25 @@ impl Control {
     /// # Errors
     /// [`NotTaken`].
     pub fn agent(&self, agent: Agent) -> Result<(), NotTaken> {
-        self.send(Command::Agent(agent))
+        self.send(StreamCommand::Agent(agent))
     }
 
     /// What speech-to-text made of audio that was sent: see [`Gate::feedback`](crate::Gate::feedback).
     ///
     /// # Errors
     /// [`NotTaken`].
-    pub fn heard(&self, result: SttHeard) -> Result<(), NotTaken> {
-        self.send(Command::Heard { result, reply: None })
+    pub fn feedback(&self, result: OwnedSttResult) -> Result<(), NotTaken> {
+        self.send(StreamCommand::Feedback { result, reply: None })
     }
 
-    /// As [`heard`](Self::heard), and waits for how the gate counted it: [`SttRuling::Unmatched`] if the gate did not open
-    /// there, or there is no gate. Dropping the future cancels the caller's wait; the result counts.
+    /// As [`feedback`](Self::feedback), and waits for how the gate counted it: [`SttRuling::Unmatched`] if the gate did
+    /// not open there, or there is no gate. Dropping the future cancels the caller's wait; the result counts.
     ///
     /// # Errors
     /// [`NotTaken`].
-    pub async fn ruling_on(&self, result: SttHeard) -> Result<SttRuling, NotTaken> {
+    pub async fn ruling_on(&self, result: OwnedSttResult) -> Result<SttRuling, NotTaken> {
         let (reply, ruling) = oneshot::channel();
-        self.send(Command::Heard { result, reply: Some(reply) })?;
+        self.send(StreamCommand::Feedback { result, reply: Some(reply) })?;
         ruling.await.map_err(|_| NotTaken::Over)
     }
 
@@ -65,7 +65,7 @@ impl Control {
     /// # Errors
     /// [`NotTaken`].
     pub fn agent_said(&self, text: impl Into<String>) -> Result<(), NotTaken> {
-        self.send(Command::AgentSaid(text.into()))
+        self.send(StreamCommand::AgentSaid(text.into()))
     }
 
     /// Changes the mode: whether the gate's decisions apply. No audio is lost or sent twice.
@@ -73,7 +73,7 @@ impl Control {
     /// # Errors
     /// [`NotTaken`].
     pub fn set_mode(&self, mode: Mode) -> Result<(), NotTaken> {
-        self.send(Command::Mode(mode))
+        self.send(StreamCommand::Mode(mode))
     }
 
     /// Changes the settings: see [`Gate::reconfigure`](crate::Gate::reconfigure). Dropping the future cancels the
@@ -83,7 +83,7 @@ impl Control {
     /// [`Refused`] says what cannot change; then nothing has.
     pub async fn reconfigure(&self, config: GateConfig) -> Result<(), Refused> {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::Reconfigure { config: Box::new(config), reply })?;
+        self.send(StreamCommand::Reconfigure { config: Box::new(config), reply })?;
         answer.await.map_err(|_| NotTaken::Over)?
     }
 
@@ -94,7 +94,7 @@ impl Control {
     /// [`NotTaken`].
     pub async fn caught_up(&self) -> Result<(), NotTaken> {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::CaughtUp { reply })?;
+        self.send(StreamCommand::CaughtUp { reply })?;
         answer.await.map_err(|_| NotTaken::Over)
     }
 
@@ -103,7 +103,7 @@ impl Control {
         *self.totals.borrow()
     }
 
-    fn send(&self, command: Command) -> Result<(), NotTaken> {
+    fn send(&self, command: StreamCommand) -> Result<(), NotTaken> {
         self.commands.try_send(command)?;
         self.worker.wake(self.shared.seat);
         Ok(())

@@ -9,9 +9,9 @@ use tokio::sync::{mpsc, watch};
 
 use super::clock::Clock;
 use super::contain::contained;
-use super::lateness::{Lateness, LatenessCounts};
-use super::shared::Worker;
-use super::stream::{Parts, Step, Stream};
+use super::lateness::{Lateness, LatenessHistogram};
+use super::shared::WorkerHandle;
+use super::stream::{Step, Stream, StreamParts};
 use crate::pool::{GateId, GatePool};
 use voxgate_base::Moment;
 
@@ -21,10 +21,10 @@ use voxgate_base::Moment;
 /// decided before.
 #[derive(Clone, Debug)]
 pub struct StageEngine {
-    pub(super) worker: Arc<Worker>,
-    pub(super) inbox: mpsc::Sender<Parts>,
+    pub(super) worker: Arc<WorkerHandle>,
+    pub(super) inbox: mpsc::Sender<StreamParts>,
     pub(super) most_streams: usize,
-    lateness: Arc<LatenessCounts>,
+    lateness: Arc<LatenessHistogram>,
     ended: watch::Receiver<()>,
 }
 
@@ -44,15 +44,15 @@ impl StageEngine {
     /// As [`start`](Self::start).
     pub fn with_clock(most_streams: usize, clock: Clock) -> std::io::Result<Self> {
         if !(1..=MOST_STREAMS).contains(&most_streams) {
-            let told = format!("most_streams is {most_streams}, expected 1 to {MOST_STREAMS}");
-            return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, told));
+            let message = format!("most_streams is {most_streams}, expected 1 to {MOST_STREAMS}");
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, message));
         }
-        let worker = Arc::new(Worker::new(clock, most_streams));
+        let worker = Arc::new(WorkerHandle::new(clock, most_streams));
         let (inbox, arrivals) = mpsc::channel(most_streams);
         let (alive, ended) = watch::channel(());
-        let lateness = Arc::new(LatenessCounts::new());
-        let runner = Runner {
-            _last_words: LastWords { worker: Arc::clone(&worker), _alive: alive },
+        let lateness = Arc::new(LatenessHistogram::new());
+        let runner = WorkerThread {
+            _exit: WorkerExit { worker: Arc::clone(&worker), _alive: alive },
             worker: Arc::clone(&worker),
             arrivals,
             lateness: Arc::clone(&lateness),
@@ -97,25 +97,25 @@ impl StageEngine {
 }
 
 /// Runs when the thread ends, also if it panics.
-struct LastWords {
-    worker: Arc<Worker>,
+struct WorkerExit {
+    worker: Arc<WorkerHandle>,
     /// Dropping it wakes those who wait for the end.
     _alive: watch::Sender<()>,
 }
 
-impl Drop for LastWords {
+impl Drop for WorkerExit {
     fn drop(&mut self) {
         self.worker.leave();
     }
 }
 
 /// What the thread owns.
-struct Runner {
+struct WorkerThread {
     /// Dropped before the streams, whose readers ask for it when their stream ends.
-    _last_words: LastWords,
-    worker: Arc<Worker>,
-    arrivals: mpsc::Receiver<Parts>,
-    lateness: Arc<LatenessCounts>,
+    _exit: WorkerExit,
+    worker: Arc<WorkerHandle>,
+    arrivals: mpsc::Receiver<StreamParts>,
+    lateness: Arc<LatenessHistogram>,
     pool: GatePool,
     /// By seat.
     streams: Vec<Option<Stream>>,
@@ -130,7 +130,7 @@ struct Runner {
     looked: Moment,
 }
 
-impl Runner {
+impl WorkerThread {
     fn run(mut self) {
         loop {
             let begun = self.worker.clock.now();
@@ -276,7 +276,7 @@ mod tests {
     use crate::config::GateConfig;
     use crate::stage::event::{Event, Failure, Health, Totals};
     use crate::stage::event_writer::EventWriter;
-    use crate::stage::shared::Shared;
+    use crate::stage::shared::StreamShared;
     use crate::stage::{GateStage, OpenError, StageOptions};
     use crate::{AudioFormat, Chunk, Gate, Samples};
 
@@ -317,14 +317,14 @@ mod tests {
 
     /// By a seat that does not exist, which no input of a user can cause.
     async fn kill(engine: &StageEngine) {
-        let shared = Arc::new(Shared { seat: usize::MAX, ..Shared::default() });
+        let shared = Arc::new(StreamShared { seat: usize::MAX, ..StreamShared::default() });
         let (mut ended, options) = (engine.ended.clone(), StageOptions::default());
         let gate = Gate::new(&GateConfig::default()).map(Box::new).map_err(|_| unreachable!("the defaults are valid"));
         let events = mpsc::channel(64);
         let writer =
             EventWriter::new(events.0, watch::channel(Totals::default()).0, Arc::clone(&shared), options.gate.forward);
         let (mic, commands) = (rtrb::RingBuffer::new(1).1, mpsc::channel(1).1);
-        let parts = Parts { mic, commands, writer, shared, options, gate, opened: Moment::default() };
+        let parts = StreamParts { mic, commands, writer, shared, options, gate, opened: Moment::default() };
         engine.inbox.send(parts).await.unwrap();
         engine.worker.wake_all();
         assert!(ended.changed().await.is_err(), "it lives");

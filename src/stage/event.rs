@@ -59,6 +59,7 @@ pub enum Event {
 
 /// A stretch of 16 kHz mono audio to send. No sample is handed out twice.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Audio {
     /// When it was recorded.
     pub span: Span,
@@ -219,6 +220,7 @@ pub enum Queue {
 
 /// Totals of a stream's audio so far, in samples at 16 kHz. What is not settled yet is in none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Totals {
     /// Forwarded by the gate; in shadow, what it would have forwarded.
     pub forwarded: u64,

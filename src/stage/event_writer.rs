@@ -8,8 +8,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::event::{Audio, Event, Health, Passage, SttStep, Totals, TurnEnd};
 use super::options::Mode;
-use super::shared::Shared;
-use crate::burst::StormStep;
+use super::shared::StreamShared;
 use crate::config::ForwardConfig;
 use crate::decision::{Decision, Evidence, Verdict};
 use crate::forward::{Forwarder, SttInput};
@@ -23,7 +22,7 @@ use crate::turn_state::Edge;
 pub(super) struct EventWriter {
     events: mpsc::Sender<Message>,
     totals_out: watch::Sender<Totals>,
-    shared: Arc<Shared>,
+    shared: Arc<StreamShared>,
     forward: ForwardConfig,
     forwarder: Forwarder,
     connection: Connection,
@@ -65,7 +64,7 @@ impl EventWriter {
     pub(super) fn new(
         events: mpsc::Sender<Message>,
         totals_out: watch::Sender<Totals>,
-        shared: Arc<Shared>,
+        shared: Arc<StreamShared>,
         forward: ForwardConfig,
     ) -> Self {
         Self {
@@ -97,22 +96,23 @@ impl EventWriter {
         self.events.is_closed()
     }
 
-    /// Tells of a decision that `gate` has just made on `heard`.
-    pub(super) fn decided(&mut self, gate: &Gate, decision: &Decision, heard: &Frame, mode: Mode) {
+    /// Tells of a decision that `gate` has just made on `recorded`; it is in the gate's time.
+    pub(super) fn decided(&mut self, gate: &Gate, decision: &Decision, recorded: &Frame, mode: Mode) {
         // What was suppressed lies before what is forwarded now.
         self.settle(decision);
+        let shifted = decision.shifted(self.origin.0);
         match mode {
-            Mode::Shadow => self.shadow(decision, heard),
-            Mode::Gate | Mode::Bypass => self.forward(gate, decision),
+            Mode::Shadow => self.shadow(&shifted, recorded),
+            Mode::Gate | Mode::Bypass => self.forward(gate, decision, &shifted),
         }
         if let Some(edge @ Edge::SpeechEnd { cause, .. }) = decision.edge {
             self.turn_ended(&edge, TurnEnd::Gate(cause));
         }
-        if let Some(storm) = decision.storm {
-            self.event(Event::Storm(StormStep { at: later(storm.at, self.origin), ..storm }));
+        if let Some(storm) = shifted.storm {
+            self.event(Event::Storm(storm));
         }
-        let settled = later(decision.settled, self.origin).max(self.handed);
-        self.judge_results(settled);
+        let settled = shifted.settled.max(self.handed);
+        self.check_results(settled);
         self.settled = self.settled.max(settled);
     }
 
@@ -127,8 +127,8 @@ impl EventWriter {
     /// Hands out what `gate`, which heard up to `end`, holds and has not given up.
     pub(super) fn pass_held(&mut self, gate: &Gate, end: SampleIndex, passage: Passage) {
         let longest = gate.reach();
-        let from = self.handed.max(later(gate.settled(), self.origin)).max(end.back(longest)).max(self.origin);
-        let held = Span::new(SampleIndex(from.since(self.origin)), SampleIndex(end.since(self.origin)));
+        let from = self.handed.max(gate.settled() + self.origin.0).max(end.back(longest)).max(self.origin);
+        let held = Span { start: from, end }.back(self.origin.0);
         if let Some((first, second)) = gate.audio(held).filter(|_| !held.is_empty()) {
             self.audio(from, first, second, passage);
         }
@@ -136,8 +136,7 @@ impl EventWriter {
 
     /// A turn of the gate ended.
     pub(super) fn turn_ended(&mut self, edge: &Edge, cause: TurnEnd) {
-        let Edge::SpeechEnd { speech, voiced, .. } = *edge else { return };
-        let speech = shifted(speech, self.origin);
+        let Edge::SpeechEnd { speech, voiced, .. } = edge.shifted(self.origin.0) else { return };
         self.speaking = None;
         self.event(Event::SpeechEnded { speech, voiced, cause });
         if edge.is_misfire() {
@@ -176,12 +175,12 @@ impl EventWriter {
         edge.iter().for_each(|edge| self.turn_ended(edge, TurnEnd::Gate(crate::turn_state::EndCause::StreamEnd)));
         steps.into_iter().for_each(|step| self.stt(step));
         self.gate_left();
-        self.judge_results(SampleIndex(u64::MAX));
+        self.check_results(SampleIndex(u64::MAX));
         self.publish();
     }
 
     /// Shadow: speech-to-text found words in `span`.
-    pub(super) fn heard_words(&mut self, span: Span) {
+    pub(super) fn note_words(&mut self, span: Span) {
         if self.results.len() == MOST_RESULTS {
             self.results.pop_front();
         }
@@ -200,12 +199,12 @@ impl EventWriter {
     pub(super) fn back(&mut self, takeover: u32, from: u64) {
         self.publish();
         self.speaking = None;
-        self.handed = SampleIndex(from * FRAME_LEN as u64);
+        self.handed = SampleIndex::of_frame(from);
         self.settled = self.handed;
         _ = self.events.try_send(Message::Back { takeover, from });
     }
 
-    fn forward(&mut self, gate: &Gate, decision: &Decision) {
+    fn forward(&mut self, gate: &Gate, decision: &Decision, shifted: &Decision) {
         let mut forwarder = std::mem::replace(&mut self.forwarder, Forwarder::new(&self.forward));
         let mut told = false;
         forwarder.push(decision, gate, |input| match SttStep::of(&input) {
@@ -213,7 +212,7 @@ impl EventWriter {
             None if told => {}
             None => {
                 told = true;
-                self.forwarded(gate, decision);
+                self.forwarded(gate, shifted);
             }
         });
         self.forwarder = forwarder;
@@ -222,9 +221,8 @@ impl EventWriter {
     fn forwarded(&mut self, gate: &Gate, decision: &Decision) {
         let Verdict::Forward(span) = decision.verdict else { return };
         // What another mode has handed out already is not sent again.
-        let from = later(span.start, self.origin).max(self.handed);
-        let span = Span::new(SampleIndex(from.since(self.origin)), span.end);
-        let Some((first, second)) = gate.audio(span) else { return };
+        let from = span.start.max(self.handed);
+        let Some((first, second)) = gate.audio(Span { start: from, ..span }.back(self.origin.0)) else { return };
         match decision.edge {
             Some(Edge::SpeechStart { speech }) => {
                 let audio = self.hand_out(from, first, second, Passage::Gated);
@@ -235,13 +233,12 @@ impl EventWriter {
     }
 
     /// Hands the microphone's own frame out: what a gate would forward may be cleaned of echo.
-    fn shadow(&mut self, decision: &Decision, heard: &Frame) {
-        let at = later(decision.frame.start, self.origin);
+    fn shadow(&mut self, decision: &Decision, recorded: &Frame) {
+        let at = decision.frame.start;
         if at >= self.handed {
-            self.audio(at, heard.samples(), &[], Passage::Shadowed);
+            self.audio(at, recorded.samples(), &[], Passage::Shadowed);
         }
         if let Verdict::Forward(span) = decision.verdict {
-            let span = shifted(span, self.origin);
             match self.would_forward.back_mut().filter(|last| last.end == span.start) {
                 Some(last) => last.end = span.end,
                 None => self.would_forward.push_back(span),
@@ -249,16 +246,15 @@ impl EventWriter {
             self.would_forward.drain(..self.would_forward.len().saturating_sub(MOST_RESULTS));
         }
         if let Some(Edge::SpeechStart { speech }) = decision.edge {
-            let audio = self.hand_out(later(decision.frame.end, self.origin), &[], &[], Passage::Shadowed);
+            let audio = self.hand_out(decision.frame.end, &[], &[], Passage::Shadowed);
             self.started(speech, audio, decision.evidence);
         }
     }
 
     fn started(&mut self, speech: SampleIndex, audio: Audio, evidence: Evidence) {
         self.totals.turns += 1;
-        let speech = later(speech, self.origin);
         self.speaking = Some(speech);
-        self.event(Event::SpeechStarted { speech, audio, evidence: moved(evidence, self.origin) });
+        self.event(Event::SpeechStarted { speech, audio, evidence });
     }
 
     fn audio(&mut self, from: SampleIndex, first: &[f32], second: &[f32], passage: Passage) {
@@ -275,13 +271,13 @@ impl EventWriter {
                 samples.extend(first.iter().chain(second));
             }
             None => {
-                self.tell_audio();
+                self.flush_audio();
                 self.audio = Some((span, [first, second].concat(), passage));
             }
         }
     }
 
-    fn tell_audio(&mut self) {
+    fn flush_audio(&mut self) {
         if let Some((span, samples, passage)) = self.audio.take() {
             self.send(Event::Audio(Audio { span, samples: samples.into(), passage }));
         }
@@ -319,10 +315,10 @@ impl EventWriter {
     }
 
     fn suppressed(&mut self, run: Suppressed) {
-        self.event(Event::Suppressed(Suppressed { span: shifted(run.span, self.origin), ..run }));
+        self.event(Event::Suppressed(Suppressed { span: run.span + self.origin.0, ..run }));
     }
 
-    fn judge_results(&mut self, settled: SampleIndex) {
+    fn check_results(&mut self, settled: SampleIndex) {
         // Each once, in order: those whose audio is still to come go to the end.
         for _ in 0..self.results.len() {
             let Some(words) = self.results.pop_front() else { return };
@@ -337,7 +333,7 @@ impl EventWriter {
     }
 
     fn event(&mut self, event: Event) {
-        self.tell_audio();
+        self.flush_audio();
         self.send(event);
     }
 
@@ -348,7 +344,7 @@ impl EventWriter {
 
     /// Nothing more comes for now: tells what is about to be told, and says so.
     pub(super) fn publish(&mut self) {
-        self.tell_audio();
+        self.flush_audio();
         self.totals_out.send_replace(self.totals);
         self.shared.settled.store(self.settled.max(self.handed).0, Ordering::Release);
     }
@@ -366,22 +362,6 @@ impl SttStep {
             SttInput::Zeros(samples) => Some(Self::Zeros(samples)),
         }
     }
-}
-
-fn later(at: SampleIndex, origin: SampleIndex) -> SampleIndex {
-    SampleIndex(at.0.saturating_add(origin.0))
-}
-
-fn shifted(span: Span, origin: SampleIndex) -> Span {
-    Span::new(later(span.start, origin), later(span.end, origin))
-}
-
-fn moved(mut evidence: Evidence, origin: SampleIndex) -> Evidence {
-    evidence.window = evidence.window.map(|window| shifted(window, origin));
-    if let Some(echo) = &mut evidence.echo {
-        echo.frame = shifted(echo.frame, origin);
-    }
-    evidence
 }
 
 /// More than a frame, or a change of the path, can make: at most three steps of the connection, a start, an end, a

@@ -14,7 +14,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::event::{Audio, Event, Failure, Health, Passage, TurnEnd};
 use super::event_writer::Message;
-use super::shared::{MicFrame, Shared, Worker};
+use super::shared::{MicFrame, StreamShared, WorkerHandle};
 use crate::frame::{FRAME_LEN, SampleIndex, Span};
 
 /// The events of a stream, in order. It ends when the microphone has ended and everything accepted was told.
@@ -26,8 +26,8 @@ use crate::frame::{FRAME_LEN, SampleIndex, Span};
 pub struct Events {
     messages: mpsc::Receiver<Message>,
     tap: Consumer<MicFrame>,
-    shared: Arc<Shared>,
-    worker: Arc<Worker>,
+    shared: Arc<StreamShared>,
+    worker: Arc<WorkerHandle>,
     stuck_after: Duration,
     phase: Phase,
     /// Events of this side's own, which come before the next of the worker.
@@ -57,8 +57,8 @@ impl Events {
     pub(super) fn new(
         messages: mpsc::Receiver<Message>,
         tap: Consumer<MicFrame>,
-        shared: Arc<Shared>,
-        worker: Arc<Worker>,
+        shared: Arc<StreamShared>,
+        worker: Arc<WorkerHandle>,
         stuck_after: Duration,
     ) -> Self {
         Self {
@@ -192,7 +192,7 @@ impl Events {
     /// Hands out the next frame of the microphone, if there is one.
     fn pass_one(&mut self) -> bool {
         let Ok(mic) = self.tap.pop() else { return false };
-        let start = SampleIndex(mic.number * FRAME_LEN as u64);
+        let start = SampleIndex::of_frame(mic.number);
         let end = start + FRAME_LEN as u64;
         let from = start.max(self.handed);
         if from < end {
@@ -206,7 +206,7 @@ impl Events {
     /// Drops the frames that are settled, and not handed out again.
     fn forget_until(&mut self, settled: u64) {
         self.handed = self.handed.max(SampleIndex(settled));
-        let over = |mic: &MicFrame| (mic.number + 1) * FRAME_LEN as u64 <= settled;
+        let over = |mic: &MicFrame| SampleIndex::of_frame(mic.number + 1).0 <= settled;
         while self.tap.peek().is_ok_and(over) {
             _ = self.tap.pop();
         }
@@ -260,13 +260,13 @@ mod tests {
 
     #[tokio::test]
     async fn of_a_frame_that_was_handed_out_in_part_the_rest_passes() {
-        let (mut lane, tap) = rtrb::RingBuffer::new(1);
+        let (mut sender, tap) = rtrb::RingBuffer::new(1);
         let frame = Frame::new(std::array::from_fn(|i| i as f32 / 160.0)).unwrap();
-        lane.push(MicFrame { number: 0, arrived: Moment::default(), frame }).unwrap();
-        let shared = Arc::new(Shared::default());
+        sender.push(MicFrame { number: 0, arrived: Moment::default(), frame }).unwrap();
+        let shared = Arc::new(StreamShared::default());
         shared.settled.store(100, Ordering::Release);
         shared.mic_ended.store(true, Ordering::Release);
-        let worker = Arc::new(Worker::new(Clock::system(), 1));
+        let worker = Arc::new(WorkerHandle::new(Clock::system(), 1));
         worker.leave();
         let (told, messages) = mpsc::channel(1);
         let mut events = Events::new(messages, tap, shared, worker, Duration::from_secs(1));

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 /// A histogram with logarithmic buckets: 8 for each doubling, from a microsecond on.
 #[derive(Debug)]
-pub(super) struct LatenessCounts {
+pub(super) struct LatenessHistogram {
     buckets: Box<[AtomicU64]>,
     longest_us: AtomicU64,
 }
 
 /// How long frames waited from their arrival to their decision, for all streams of an engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Lateness {
     /// Frames that were decided on.
     pub frames: u64,
@@ -25,7 +26,7 @@ pub struct Lateness {
     pub longest: Duration,
 }
 
-impl LatenessCounts {
+impl LatenessHistogram {
     pub(super) fn new() -> Self {
         Self { buckets: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect(), longest_us: AtomicU64::new(0) }
     }
@@ -85,7 +86,7 @@ mod tests {
 
     #[test]
     fn shares_are_of_what_was_counted() {
-        let counts = LatenessCounts::new();
+        let counts = LatenessHistogram::new();
         (1..=1_000).for_each(|ms| counts.note(Duration::from_millis(ms)));
         let lateness = counts.take();
         assert_eq!((lateness.frames, lateness.longest), (1_000, Duration::from_secs(1)));

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use rtrb::Producer;
 
-use super::shared::{MicFrame, Shared, Worker};
+use super::shared::{MicFrame, StreamShared, WorkerHandle};
 use crate::error::InputError;
-use crate::frame::{FRAME_LEN, Frame, duration_of};
+use crate::frame::{Frame, duration_of_frames};
 use crate::intake::{Chunk, Intake};
 use voxgate_base::Moment;
 
@@ -22,12 +22,12 @@ pub struct MicIn {
     channel: u16,
     /// When frame 0 was captured, in ns of the media clock, once a timestamp has told it.
     origin_ns: Option<i128>,
-    lane: Lane,
+    sender: FrameSender,
 }
 
 impl MicIn {
-    pub(super) fn new(channel: u16, lane: Lane) -> Self {
-        Self { intake: None, channel, origin_ns: None, lane }
+    pub(super) fn new(channel: u16, sender: FrameSender) -> Self {
+        Self { intake: None, channel, origin_ns: None, sender }
     }
 
     /// Takes a chunk of any length, rate and format; the first one settles rate and channels. With a timestamp
@@ -39,7 +39,7 @@ impl MicIn {
     /// # Errors
     /// [`InputError`]: nothing of the chunk was taken, and the stream is as it was before.
     pub fn push(&mut self, chunk: Chunk<'_>) -> Result<(), InputError> {
-        let arrived = self.lane.worker.clock.now();
+        let arrived = self.sender.worker.clock.now();
         let intake = match &mut self.intake {
             Some(intake) => intake,
             none => {
@@ -49,26 +49,26 @@ impl MicIn {
             }
         };
         intake.accept(&chunk)?;
-        let lane = &mut self.lane;
+        let sender = &mut self.sender;
         if let (Some(at), Some(origin_ns)) = (chunk.at, self.origin_ns)
             && intake.hole_before(at) > LONGEST_HOLE
         {
             // Not filled sample by sample: this is no place to work for long.
             let behind_it = frame_at(at, origin_ns);
-            intake.finish(|frame| lane.take(frame, arrived));
-            lane.next = lane.next.max(behind_it);
+            intake.finish(|frame| sender.take(frame, arrived));
+            sender.next = sender.next.max(behind_it);
         }
-        intake.push(chunk, |frame| lane.take(frame, arrived))?;
+        intake.push(chunk, |frame| sender.take(frame, arrived))?;
         self.origin_ns = self.origin_ns.or(intake.origin_ns());
-        lane.shared.stale_samples.store(intake.report().late, Ordering::Release);
-        lane.shared.next_frame.store(lane.next, Ordering::Release);
-        lane.worker.wake(lane.shared.seat);
+        sender.shared.stale_samples.store(intake.report().late, Ordering::Release);
+        sender.shared.next_frame.store(sender.next, Ordering::Release);
+        sender.worker.wake(sender.shared.seat);
         Ok(())
     }
 
     /// How much found no room.
     pub fn lost(&self) -> Duration {
-        duration_of(self.lane.shared.lost_frames.load(Ordering::Acquire) * FRAME_LEN as u64)
+        duration_of_frames(self.sender.shared.lost_frames.load(Ordering::Acquire))
     }
 
     /// Ends the stream, as dropping does.
@@ -77,28 +77,28 @@ impl MicIn {
 
 impl Drop for MicIn {
     fn drop(&mut self) {
-        let now = self.lane.worker.clock.now();
-        let lane = &mut self.lane;
+        let now = self.sender.worker.clock.now();
+        let sender = &mut self.sender;
         if let Some(intake) = &mut self.intake {
-            intake.finish(|frame| lane.take(frame, now));
+            intake.finish(|frame| sender.take(frame, now));
         }
-        lane.shared.next_frame.store(lane.next, Ordering::Release);
-        lane.shared.mic_ended.store(true, Ordering::Release);
-        lane.worker.wake(lane.shared.seat);
+        sender.shared.next_frame.store(sender.next, Ordering::Release);
+        sender.shared.mic_ended.store(true, Ordering::Release);
+        sender.worker.wake(sender.shared.seat);
     }
 }
 
 /// The way of frames to the worker, and beside it to the reader, who needs them if the worker dies.
-pub(super) struct Lane {
+pub(super) struct FrameSender {
     pub(super) queue: Producer<MicFrame>,
     pub(super) tap: Producer<MicFrame>,
-    pub(super) shared: Arc<Shared>,
-    pub(super) worker: Arc<Worker>,
+    pub(super) shared: Arc<StreamShared>,
+    pub(super) worker: Arc<WorkerHandle>,
     /// The number of the next frame.
     pub(super) next: u64,
 }
 
-impl Lane {
+impl FrameSender {
     fn take(&mut self, frame: &Frame, arrived: Moment) {
         let frame = MicFrame { number: self.next, arrived, frame: *frame };
         self.next += 1;
@@ -116,13 +116,13 @@ impl Lane {
 
 impl std::fmt::Debug for MicIn {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MicIn").field("next", &self.lane.next).field("lost", &self.lost()).finish_non_exhaustive()
+        f.debug_struct("MicIn").field("next", &self.sender.next).field("lost", &self.lost()).finish_non_exhaustive()
     }
 }
 
 /// The number of the frame that begins nearest to `at`, if frame 0 began at `origin_ns`.
 fn frame_at(at: Duration, origin_ns: i128) -> u64 {
-    let frame_ns = duration_of(FRAME_LEN as u64).as_nanos() as i128;
+    let frame_ns = duration_of_frames(1).as_nanos() as i128;
     // Timestamps are bounded, so this is far from what the numbers hold.
     ((at.as_nanos() as i128 - origin_ns + frame_ns / 2) / frame_ns).max(0) as u64
 }

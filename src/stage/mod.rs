@@ -65,13 +65,13 @@ mod mic;
 mod open_error;
 mod options;
 mod playback;
+mod playback_queue;
 mod shared;
 mod stream;
-mod unplayed;
-mod watch;
+mod watchdogs;
 
 pub use clock::{Clock, ClockHand};
-pub use command::{Agent, NotTaken, Refused, SttHeard};
+pub use command::{Agent, NotTaken, OwnedSttResult, Refused};
 pub use control::Control;
 pub use engine::StageEngine;
 pub use event::{Audio, Event, Failure, Health, MicCondition, Passage, Queue, SttStep, Totals, TurnEnd};
@@ -93,9 +93,9 @@ use crate::frame::{FRAME_LEN, samples_in};
 use crate::gate::Gate;
 use command::MOST_COMMANDS;
 use event_writer::EventWriter;
-use mic::Lane;
-use shared::Shared;
-use stream::Parts;
+use mic::FrameSender;
+use shared::StreamShared;
+use stream::StreamParts;
 
 /// One stream: a microphone, the agent's playback, and the events.
 #[derive(Debug)]
@@ -145,7 +145,7 @@ impl StageEngine {
             mpsc::error::TrySendError::Closed(()) => OpenError::EngineDead,
         })?;
         let seat = self.worker.seats.take().ok_or(OpenError::TooMany { most: self.most_streams })?;
-        let (shared, worker) = (Arc::new(Shared { seat, ..Shared::default() }), Arc::clone(&self.worker));
+        let (shared, worker) = (Arc::new(StreamShared { seat, ..StreamShared::default() }), Arc::clone(&self.worker));
         let (queue, mic) = RingBuffer::new(frames(options.mic_queue));
         let (tap, tapped) = RingBuffer::new(frames(options.mic_queue + TAPPED_BEYOND_QUEUE));
         let (commands, orders) = mpsc::channel(MOST_COMMANDS);
@@ -154,7 +154,7 @@ impl StageEngine {
         let stage = GateStage {
             mic: MicIn::new(
                 options.mic_channel,
-                Lane { queue, tap, shared: Arc::clone(&shared), worker: Arc::clone(&worker), next: 0 },
+                FrameSender { queue, tap, shared: Arc::clone(&shared), worker: Arc::clone(&worker), next: 0 },
             ),
             playback: PlaybackIn::new(
                 commands.clone(),
@@ -168,7 +168,7 @@ impl StageEngine {
         };
         let writer = EventWriter::new(sender, totals_in, Arc::clone(&shared), options.gate.forward);
         let (gate, opened) = (gate.map(Box::new), self.worker.clock.now());
-        room.send(Parts { mic, commands: orders, writer, shared, options, gate, opened });
+        room.send(StreamParts { mic, commands: orders, writer, shared, options, gate, opened });
         self.worker.wake(seat);
         Ok(stage)
     }

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::command::{Command, NotTaken};
-use super::shared::{Shared, Worker};
-use super::unplayed::Playing;
+use super::command::{NotTaken, StreamCommand};
+use super::playback_queue::TimedFrame;
+use super::shared::{StreamShared, WorkerHandle};
 use crate::error::InputError;
-use crate::frame::{FRAME_LEN, duration_of, samples_in};
+use crate::frame::{duration_of_frames, frames_in};
 use crate::intake::{Chunk, Intake};
 use voxgate_base::Moment;
 
@@ -18,13 +18,13 @@ use voxgate_base::Moment;
 /// gate when its time comes.
 #[derive(Debug)]
 pub struct PlaybackIn {
-    pub(super) commands: mpsc::Sender<Command>,
-    pub(super) shared: Arc<Shared>,
-    pub(super) worker: Arc<Worker>,
+    pub(super) commands: mpsc::Sender<StreamCommand>,
+    pub(super) shared: Arc<StreamShared>,
+    pub(super) worker: Arc<WorkerHandle>,
     pub(super) channel: u16,
     pub(super) most_unplayed_frames: u64,
     /// Audio that plays without a pause, if there was any.
-    run: Option<Run>,
+    run: Option<PlaybackRun>,
     /// Interruptions that are known here.
     interrupts: u32,
 }
@@ -78,7 +78,7 @@ pub enum PlaybackError {
 
 /// Playback without a pause, on the clock of the engine.
 #[derive(Debug)]
-struct Run {
+struct PlaybackRun {
     intake: Intake,
     start: Moment,
     /// Frames made of it.
@@ -89,13 +89,13 @@ struct Run {
 
 impl PlaybackIn {
     pub(super) fn new(
-        commands: mpsc::Sender<Command>,
-        shared: Arc<Shared>,
-        worker: Arc<Worker>,
+        commands: mpsc::Sender<StreamCommand>,
+        shared: Arc<StreamShared>,
+        worker: Arc<WorkerHandle>,
         channel: u16,
         most: Duration,
     ) -> Self {
-        let most_unplayed_frames = samples_in(most) / FRAME_LEN as u64;
+        let most_unplayed_frames = frames_in(most);
         Self { commands, shared, worker, channel, most_unplayed_frames, run: None, interrupts: 0 }
     }
 
@@ -116,20 +116,19 @@ impl PlaybackIn {
         self.refuse_what_is_not_kept(&chunk, at, now)?;
         let (mut run, ended) = self.run_for(&chunk, at, now)?;
         let mut frames = Vec::new();
-        ended.into_iter().for_each(|ended: Run| ended.finish(&mut frames));
+        ended.into_iter().for_each(|ended: PlaybackRun| ended.finish(&mut frames));
         let taken = run.take(chunk, &mut frames);
         self.run = Some(run);
         self.shared.unplayed_frames.fetch_add(frames.len() as u64, Ordering::AcqRel);
-        room.send(Command::Playback(frames));
+        room.send(StreamCommand::Playback(frames));
         self.worker.wake(self.shared.seat);
         Ok(taken?)
     }
 
     /// What is not played yet, this chunk with it, is bounded in length and in time.
     fn refuse_what_is_not_kept(&self, chunk: &Chunk<'_>, at: PlayAt, now: Moment) -> Result<(), PlaybackError> {
-        let frames_last = |frames: u64| duration_of(frames * FRAME_LEN as u64);
-        let unplayed = frames_last(self.shared.unplayed_frames.load(Ordering::Acquire));
-        let (given, limit) = (length(chunk), frames_last(self.most_unplayed_frames));
+        let unplayed = duration_of_frames(self.shared.unplayed_frames.load(Ordering::Acquire));
+        let (given, limit) = (length(chunk), duration_of_frames(self.most_unplayed_frames));
         if given > limit {
             return Err(PlaybackError::TooLong { given, limit });
         }
@@ -145,12 +144,17 @@ impl PlaybackIn {
     }
 
     /// The run that the chunk belongs to, and the one that it ends.
-    fn run_for(&mut self, chunk: &Chunk<'_>, at: PlayAt, now: Moment) -> Result<(Run, Option<Run>), InputError> {
+    fn run_for(
+        &mut self,
+        chunk: &Chunk<'_>,
+        at: PlayAt,
+        now: Moment,
+    ) -> Result<(PlaybackRun, Option<PlaybackRun>), InputError> {
         let interrupts = self.shared.interrupts.load(Ordering::Acquire);
         if std::mem::replace(&mut self.interrupts, interrupts) != interrupts {
             self.run = None;
         }
-        let goes_on = |run: &mut Run| {
+        let goes_on = |run: &mut PlaybackRun| {
             let on_time = match at {
                 PlayAt::Next => now.since(run.end) <= UNDERRUN,
                 PlayAt::At(at) => at.since(run.end).max(run.end.since(at)) <= SAME_TIME,
@@ -167,21 +171,21 @@ impl PlaybackIn {
         };
         let intake = Intake::of_channel(chunk.format, self.channel)?;
         intake.accept(chunk)?;
-        Ok((Run { intake, start, frames: 0, end: start }, self.run.take()))
+        Ok((PlaybackRun { intake, start, frames: 0, end: start }, self.run.take()))
     }
 }
 
-impl Run {
-    fn take(&mut self, chunk: Chunk<'_>, out: &mut Vec<Playing>) -> Result<(), InputError> {
+impl PlaybackRun {
+    fn take(&mut self, chunk: Chunk<'_>, out: &mut Vec<TimedFrame>) -> Result<(), InputError> {
         let (start, frames) = (self.start, &mut self.frames);
-        self.intake.push(Chunk { at: None, ..chunk }, |frame| out.push(Playing::nth(start, frames, frame)))?;
+        self.intake.push(Chunk { at: None, ..chunk }, |frame| out.push(TimedFrame::nth(start, frames, frame)))?;
         self.end = self.end + length(&chunk);
         Ok(())
     }
 
-    fn finish(mut self, out: &mut Vec<Playing>) {
+    fn finish(mut self, out: &mut Vec<TimedFrame>) {
         let (start, frames) = (self.start, &mut self.frames);
-        self.intake.finish(|frame| out.push(Playing::nth(start, frames, frame)));
+        self.intake.finish(|frame| out.push(TimedFrame::nth(start, frames, frame)));
     }
 }
 

@@ -10,7 +10,7 @@ use voxgate_base::Moment;
 
 /// The shared state of one stream.
 #[derive(Debug, Default)]
-pub(super) struct Shared {
+pub(super) struct StreamShared {
     /// Its place in the engine.
     pub(super) seat: usize,
     /// What was not handed out before this sample never will be: written by the worker after the events that say so.
@@ -45,7 +45,7 @@ pub(super) struct MicFrame {
 
 /// The worker, as others see it.
 #[derive(Debug)]
-pub(super) struct Worker {
+pub(super) struct WorkerHandle {
     pub(super) clock: Clock,
     /// The watchdog's clock: real time, whatever the engine's clock does, because a thread is stuck in real time.
     pulse: Clock,
@@ -55,7 +55,7 @@ pub(super) struct Worker {
     thread: std::sync::OnceLock<Thread>,
 }
 
-impl Worker {
+impl WorkerHandle {
     pub(super) fn new(clock: Clock, most_streams: usize) -> Self {
         Self {
             clock,

@@ -1,6 +1,6 @@
 //! One stream on the worker's side: frames to its gate, or around it.
 
-mod path;
+mod route;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,19 +8,19 @@ use std::sync::atomic::Ordering;
 use rtrb::Consumer;
 use tokio::sync::{mpsc, oneshot};
 
-use super::command::{Command, Refused, SttHeard};
+use super::command::{OwnedSttResult, Refused, StreamCommand};
 use super::contain::contained;
 use super::event::{Failure, Health, Queue, TurnEnd};
 use super::event_writer::EventWriter;
-use super::lateness::LatenessCounts;
+use super::lateness::LatenessHistogram;
 use super::options::{Mode, StageOptions};
-use super::shared::{MicFrame, Shared};
-use super::unplayed::Unplayed;
-use super::watch::Watch;
+use super::playback_queue::PlaybackQueue;
+use super::shared::{MicFrame, StreamShared};
+use super::watchdogs::Watchdogs;
 use crate::echo::Arrival;
 use crate::error::ModelError;
 use crate::feedback::{SttResult, SttRuling};
-use crate::frame::{FRAME_LEN, Frame, SampleIndex, Span};
+use crate::frame::{FRAME_LEN, Frame, SampleIndex};
 use crate::gate::Gate;
 use crate::pool::{GateId, GatePool};
 use crate::turn_state::TurnState;
@@ -29,19 +29,19 @@ use voxgate_base::Moment;
 /// A stream of the worker.
 pub(super) struct Stream {
     mic: Consumer<MicFrame>,
-    commands: mpsc::Receiver<Command>,
+    commands: mpsc::Receiver<StreamCommand>,
     writer: EventWriter,
-    shared: Arc<Shared>,
+    shared: Arc<StreamShared>,
     options: StageOptions,
-    path: Path,
+    route: Route,
     gate: Option<GateId>,
     /// The number of the next frame, and of the first that the gate heard.
     next: u64,
     origin: u64,
     turn: TurnState,
-    unplayed: Unplayed,
+    playback: PlaybackQueue,
     late_playback: u64,
-    watch: Watch,
+    watchdogs: Watchdogs,
     /// Takeovers by the reader that were answered.
     takeovers: u32,
     /// Back pressure of the reader lasted until this moment: what waited did not wait for the worker.
@@ -50,12 +50,12 @@ pub(super) struct Stream {
     waiting: Vec<oneshot::Sender<()>>,
     /// When the frame that is being decided on came, and in shadow mode what it is.
     arrived: Moment,
-    heard: Frame,
+    undecided: Frame,
 }
 
 /// Where audio goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Path {
+enum Route {
     Gate,
     /// Around it, by the mode.
     Bypass,
@@ -83,19 +83,19 @@ pub(super) enum Step {
 }
 
 /// What a stream begins with.
-pub(super) struct Parts {
+pub(super) struct StreamParts {
     pub(super) mic: Consumer<MicFrame>,
-    pub(super) commands: mpsc::Receiver<Command>,
+    pub(super) commands: mpsc::Receiver<StreamCommand>,
     pub(super) writer: EventWriter,
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<StreamShared>,
     pub(super) options: StageOptions,
     pub(super) gate: Result<Box<Gate>, ModelError>,
     pub(super) opened: Moment,
 }
 
 impl Stream {
-    pub(super) fn new(parts: Parts, pool: &mut GatePool) -> Self {
-        let Parts { mic, commands, mut writer, shared, options, gate, opened } = parts;
+    pub(super) fn new(parts: StreamParts, pool: &mut GatePool) -> Self {
+        let StreamParts { mic, commands, mut writer, shared, options, gate, opened } = parts;
         let gate = match gate {
             Ok(gate) => Some(pool.join(*gate)),
             Err(error) => {
@@ -103,30 +103,30 @@ impl Stream {
                 None
             }
         };
-        let path = match (gate, options.mode) {
-            (None, _) => Path::NoGate,
-            (Some(_), Mode::Bypass) => Path::Bypass,
-            (Some(_), Mode::Gate | Mode::Shadow) => Path::Gate,
+        let route = match (gate, options.mode) {
+            (None, _) => Route::NoGate,
+            (Some(_), Mode::Bypass) => Route::Bypass,
+            (Some(_), Mode::Gate | Mode::Shadow) => Route::Gate,
         };
         Self {
             mic,
             commands,
             writer,
             shared,
-            watch: Watch::new(options.audio_idle_timeout, options.playback_missing_after, opened),
+            watchdogs: Watchdogs::new(options.audio_idle_timeout, options.playback_missing_after, opened),
             options,
-            path,
+            route,
             gate,
             next: 0,
             origin: 0,
             turn: TurnState::Quiet,
-            unplayed: Unplayed::default(),
+            playback: PlaybackQueue::default(),
             late_playback: 0,
             takeovers: 0,
             reader_slow_until: None,
             waiting: Vec::new(),
             arrived: opened,
-            heard: Frame::gap(),
+            undecided: Frame::gap(),
         }
     }
 
@@ -145,22 +145,22 @@ impl Stream {
             return Step::Rests;
         }
         self.report(now);
-        if self.path == Path::Broken {
+        if self.route == Route::Broken {
             self.lose_gate(pool, self.next);
         }
         self.meet_takeover(pool);
-        let obeyed = self.obey(pool);
+        let handled = self.handle_commands(pool);
         let ended = self.shared.mic_ended.load(Ordering::Acquire);
         match self.next_frame(pool) {
-            Some(mic) => self.hear(&mic, pool, now),
+            Some(mic) => self.take_frame(&mic, pool, now),
             None if ended => self.finish(pool),
             None => {
                 self.rest(pool, now);
                 self.writer.publish();
-                if obeyed == Step::Rests {
+                if handled == Step::Rests {
                     self.waiting.drain(..).for_each(|waiting| _ = waiting.send(()));
                 }
-                obeyed
+                handled
             }
         }
     }
@@ -171,30 +171,30 @@ impl Stream {
     }
 
     /// Has the gate decide on the frame that was staged.
-    pub(super) fn decide(&mut self, gate: &mut Gate, now: Moment, lateness: &LatenessCounts) {
+    pub(super) fn decide(&mut self, gate: &mut Gate, now: Moment, lateness: &LatenessHistogram) {
         // A detector of the caller's own is asked what it is, and may panic.
         let Some(decision) = contained(|| gate.decide()) else {
-            self.path = Path::Broken;
+            self.route = Route::Broken;
             return;
         };
         self.turn = decision.turn;
-        self.writer.decided(gate, &decision, &self.heard, self.options.mode);
+        self.writer.decided(gate, &decision, &self.undecided, self.options.mode);
         lateness.note(now.since(self.arrived));
     }
 
-    fn hear(&mut self, mic: &MicFrame, pool: &mut GatePool, now: Moment) -> Step {
-        let (number, at) = (mic.number, start_of(mic.number));
+    fn take_frame(&mut self, mic: &MicFrame, pool: &mut GatePool, now: Moment) -> Step {
+        let (number, at) = (mic.number, SampleIndex::of_frame(mic.number));
         let writer = &mut self.writer;
-        self.watch.frame(number, &mic.frame, mic.arrived, &mut |health| writer.health(health));
+        self.watchdogs.frame(number, &mic.frame, mic.arrived, &mut |health| writer.health(health));
         if mic.frame != Frame::gap() {
-            self.unplayed.heard(start_of(number + 1), mic.arrived);
+            self.playback.note_arrival(SampleIndex::of_frame(number + 1), mic.arrived);
         }
         self.play(pool, at);
         let waited = now.since(mic.arrived.max(self.reader_slow_until.unwrap_or_default()));
-        if self.path == Path::Gate && waited > self.options.late_after {
-            self.go_around(pool, number, Path::Late { until: number + OVERLOAD_COOLDOWN }, Some(Failure::WorkerLate));
+        if self.route == Route::Gate && waited > self.options.late_after {
+            self.go_around(pool, number, Route::Late { until: number + OVERLOAD_COOLDOWN }, Some(Failure::WorkerLate));
         }
-        let (Path::Gate, Some(id)) = (self.path, self.gate) else {
+        let (Route::Gate, Some(id)) = (self.route, self.gate) else {
             if mic.frame != Frame::gap() {
                 self.writer.pass(at, &mic.frame);
             }
@@ -202,7 +202,7 @@ impl Stream {
         };
         self.arrived = mic.arrived;
         if self.options.mode == Mode::Shadow {
-            self.heard = mic.frame;
+            self.undecided = mic.frame;
         }
         // A detector of the caller's own is called here, and may panic.
         if let Some(Ok(())) = contained(|| pool.push(id, &mic.frame)) {
@@ -235,14 +235,14 @@ impl Stream {
 
     /// Gives the gate the playback that the microphone will hear soon.
     fn play(&mut self, pool: &mut GatePool, now: SampleIndex) {
-        while let Some((frame, at)) = self.unplayed.next_due(now) {
+        while let Some((frame, at)) = self.playback.next_due(now) {
             self.shared.unplayed_frames.fetch_sub(1, Ordering::AcqRel);
-            let (writer, number) = (&mut self.writer, now.0 / FRAME_LEN as u64);
-            self.watch.played(&frame, number, &mut |health| writer.health(health));
-            let origin = start_of(self.origin);
-            if let (Path::Gate, Some(id)) = (self.path, self.gate)
+            let (writer, number) = (&mut self.writer, now.frame_number());
+            self.watchdogs.played(&frame, number, &mut |health| writer.health(health));
+            let origin = SampleIndex::of_frame(self.origin);
+            if let (Route::Gate, Some(id)) = (self.route, self.gate)
                 && at >= origin
-                && pool.playback(id, &frame, SampleIndex(at.since(origin))) == Ok(Arrival::Late)
+                && pool.playback(id, &frame, at.back(origin.0)) == Ok(Arrival::Late)
             {
                 self.late_playback += 1;
             }
@@ -251,12 +251,12 @@ impl Stream {
 
     /// Nothing has come.
     fn rest(&mut self, pool: &mut GatePool, now: Moment) {
-        if matches!(self.path, Path::Late { until } if self.next >= until) {
+        if matches!(self.route, Route::Late { until } if self.next >= until) {
             self.enter_gate(pool);
         }
         let stale = self.shared.stale_samples.load(Ordering::Acquire);
         let writer = &mut self.writer;
-        let idle = self.watch.nothing(now, stale, &mut |health| writer.health(health));
+        let idle = self.watchdogs.nothing(now, stale, &mut |health| writer.health(health));
         if idle && matches!(self.turn, TurnState::Speaking | TurnState::Stopping) {
             self.end_turn(pool, TurnEnd::Idle);
         }
@@ -267,7 +267,7 @@ impl Stream {
         let slow = if reader_was_slow { Queue::Events } else { Queue::Mic };
         let (waiting, capacity) = (self.mic.slots(), self.mic.buffer().capacity());
         let writer = &mut self.writer;
-        self.watch.queue(waiting, capacity, slow, &mut |health| writer.health(health));
+        self.watchdogs.queue(waiting, capacity, slow, &mut |health| writer.health(health));
         self.report_losses(self.next);
     }
 
@@ -275,34 +275,34 @@ impl Stream {
     fn report_losses(&mut self, number: u64) {
         let lost = self.shared.lost_frames.load(Ordering::Acquire);
         let writer = &mut self.writer;
-        let lost = self.watch.losses(number, lost, self.late_playback, &mut |health| writer.health(health));
+        let lost = self.watchdogs.losses(number, lost, self.late_playback, &mut |health| writer.health(health));
         self.writer.lost(lost * FRAME_LEN as u64);
     }
 
-    fn obey(&mut self, pool: &mut GatePool) -> Step {
+    fn handle_commands(&mut self, pool: &mut GatePool) -> Step {
         let mut step = Step::Rests;
         while let Some(command) = self.writer.has_room().then(|| self.commands.try_recv().ok()).flatten() {
             step = Step::Moved;
             match command {
-                Command::Playback(frames) => self.unplayed.add(frames),
-                Command::Interrupt { from } => self.interrupt(pool, from),
-                Command::Heard { result, reply } => {
-                    let ruling = self.heard(pool, &result);
+                StreamCommand::Playback(frames) => self.playback.add(frames),
+                StreamCommand::Interrupt { from } => self.interrupt(pool, from),
+                StreamCommand::Feedback { result, reply } => {
+                    let ruling = self.feedback(pool, &result);
                     // The caller may not wait for it.
                     _ = reply.map(|reply| reply.send(ruling));
                 }
-                Command::AgentSaid(text) => {
+                StreamCommand::AgentSaid(text) => {
                     if let Some(gate) = self.gate_of(pool) {
                         gate.agent_said(&text);
                     }
                 }
-                Command::Mode(mode) => self.change_mode(pool, mode),
-                Command::Agent(agent) => {
+                StreamCommand::Mode(mode) => self.change_mode(pool, mode),
+                StreamCommand::Agent(agent) => {
                     let writer = &mut self.writer;
-                    self.watch.agent(agent, self.next, &mut |health| writer.health(health));
+                    self.watchdogs.agent(agent, self.next, &mut |health| writer.health(health));
                 }
-                Command::CaughtUp { reply } => self.waiting.push(reply),
-                Command::Reconfigure { config, reply } => {
+                StreamCommand::CaughtUp { reply } => self.waiting.push(reply),
+                StreamCommand::Reconfigure { config, reply } => {
                     let gate = self.gate_of(pool).ok_or(Refused::NoGate);
                     // The caller may have stopped waiting.
                     _ = reply.send(gate.and_then(|gate| Ok(gate.reconfigure(&config)?)));
@@ -313,21 +313,20 @@ impl Stream {
     }
 
     fn interrupt(&mut self, pool: &mut GatePool, from: Moment) {
-        let (dropped, at) = self.unplayed.interrupt(from);
+        let (dropped, at) = self.playback.interrupt(from);
         self.shared.unplayed_frames.fetch_sub(dropped, Ordering::AcqRel);
         if let (Some(id), Some(at)) = (self.gate, at) {
-            _ = pool.playback_clear(id, SampleIndex(at.since(start_of(self.origin))));
+            _ = pool.playback_clear(id, at.back(SampleIndex::of_frame(self.origin).0));
         }
     }
 
-    fn heard(&mut self, pool: &mut GatePool, result: &SttHeard) -> SttRuling {
+    fn feedback(&mut self, pool: &mut GatePool, result: &OwnedSttResult) -> SttRuling {
         let has_words = result.text.chars().any(char::is_alphanumeric);
         if let (Mode::Shadow, true, Some(span)) = (self.options.mode, has_words, result.span) {
-            self.writer.heard_words(span);
+            self.writer.note_words(span);
         }
-        let origin = start_of(self.origin);
-        let gates = |at: SampleIndex| SampleIndex(at.since(origin));
-        let span = result.span.map(|span| Span::new(gates(span.start), gates(span.end)));
+        let origin = SampleIndex::of_frame(self.origin);
+        let span = result.span.map(|span| span.back(origin.0));
         let result = SttResult { text: &result.text, confidence: result.confidence, span };
         self.gate_of(pool).map_or(SttRuling::Unmatched, |gate| gate.feedback(&result))
     }
@@ -338,7 +337,7 @@ impl Stream {
     }
 
     fn finish(&mut self, pool: &mut GatePool) -> Step {
-        if self.path == Path::Gate
+        if self.route == Route::Gate
             && let Some(gate) = self.gate_of(pool)
         {
             self.writer.finish(gate);
@@ -352,10 +351,6 @@ impl Stream {
         self.shared.finished.store(true, Ordering::Release);
         Step::Over
     }
-}
-
-fn start_of(frame: u64) -> SampleIndex {
-    SampleIndex(frame * FRAME_LEN as u64)
 }
 
 /// 2 s of frames, a cooldown: a worker that was overloaded is not given the gate's work again at once.

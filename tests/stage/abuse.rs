@@ -4,7 +4,9 @@ use std::pin::pin;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use voxgate::stage::{Agent, Control, Event, Events, GateStage, Mode, PlayAt, StageEngine, StageOptions, SttHeard};
+use voxgate::stage::{
+    Agent, Control, Event, Events, GateStage, Mode, OwnedSttResult, PlayAt, StageEngine, StageOptions,
+};
 use voxgate::vad::{ModelId, Score, Vad};
 use voxgate::{
     AudioFormat, Chunk, FRAME_LEN, Frame, Gate, GateConfig, Preset, Probability, SampleIndex, Samples, Span, VadChoice,
@@ -20,8 +22,8 @@ use super::support::{roomy, turns};
 enum Step {
     Advance(Duration),
     Agent(Agent),
-    Hear { samples: usize, rate: u32, at: Option<Duration> },
-    Heard(Span),
+    Record { samples: usize, rate: u32, at: Option<Duration> },
+    Feedback(Span),
     Interrupt,
     Mode(Mode),
     Play { samples: usize, at: PlayAt },
@@ -37,9 +39,9 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..900_u64).prop_map(|ms| Step::Advance(Duration::from_millis(ms))),
         1 => prop::sample::select(vec![Agent::Speaking, Agent::Silent]).prop_map(Step::Agent),
         8 => (0..20_000_usize, prop_oneof![9 => Just(16_000_u32), 1 => any::<u32>()], at)
-            .prop_map(|(samples, rate, at)| Step::Hear { samples, rate, at }),
+            .prop_map(|(samples, rate, at)| Step::Record { samples, rate, at }),
         1 => (any::<u64>(), any::<u64>())
-            .prop_map(|(a, b)| Step::Heard(Span { start: SampleIndex(a), end: SampleIndex(b) })),
+            .prop_map(|(a, b)| Step::Feedback(Span { start: SampleIndex(a), end: SampleIndex(b) })),
         1 => Just(Step::Interrupt),
         2 => mode.prop_map(Step::Mode),
         3 => (0..40_000_usize, play_at).prop_map(|(samples, at)| Step::Play { samples, at }),
@@ -60,7 +62,7 @@ fn time() -> impl Strategy<Value = Duration> {
 }
 
 /// A detector with arbitrary scores, which may panic.
-struct Wild {
+struct ArbitraryVad {
     plan: Plan,
     frames: usize,
 }
@@ -81,15 +83,17 @@ fn plan() -> impl Strategy<Value = Plan> {
     (scores, panics).prop_map(|(scores, panics)| Plan { scores, panics })
 }
 
-impl Wild {
+impl ArbitraryVad {
     fn panic_in(&self, method: Method) {
-        if self.plan.panics.is_some_and(|(wild, at)| wild == method && self.frames >= at) && !std::thread::panicking() {
-            panic!("{method:?} is wild, as the test wants it");
+        if self.plan.panics.is_some_and(|(faulty, at)| faulty == method && self.frames >= at)
+            && !std::thread::panicking()
+        {
+            panic!("{method:?} panics, as the test wants it");
         }
     }
 }
 
-impl Vad for Wild {
+impl Vad for ArbitraryVad {
     fn score(&mut self, _: &Frame) -> Score {
         let start = SampleIndex((self.frames * FRAME_LEN) as u64);
         self.frames += 1;
@@ -115,7 +119,7 @@ impl Vad for Wild {
     }
 }
 
-impl Drop for Wild {
+impl Drop for ArbitraryVad {
     fn drop(&mut self) {
         self.panic_in(Method::Drop);
     }
@@ -142,7 +146,7 @@ async fn abuse(plan: Plan, steps: Vec<Step>, event_queue: usize) {
     let mic = sample("clean_turn");
     let mut bystander = engine.open(StageOptions { gate: calm.clone(), ..roomy() }).unwrap();
     let options = StageOptions { event_queue, playback_queue: Duration::from_secs(2), ..roomy() };
-    let gate = Gate::with_vad(&GateConfig::default(), Box::new(Wild { plan, frames: 0 })).unwrap();
+    let gate = Gate::with_vad(&GateConfig::default(), Box::new(ArbitraryVad { plan, frames: 0 })).unwrap();
     let mut stream = engine.open_with(gate, options).unwrap();
     let (noise, mut got) = (noise(), Vec::new());
     let mut beside = mic.chunks(mic.len().div_ceil(steps.len()));
@@ -153,13 +157,17 @@ async fn abuse(plan: Plan, steps: Vec<Step>, event_queue: usize) {
         match step {
             Step::Advance(time) => hand.advance(time),
             Step::Agent(agent) => _ = stream.control.agent(agent),
-            Step::Hear { samples, rate, at } => {
+            Step::Record { samples, rate, at } => {
                 _ = stream
                     .mic
                     .push(Chunk { at, ..Chunk::new(Samples::I16(&noise[..samples]), AudioFormat::mono(rate)) });
             }
-            Step::Heard(span) => {
-                _ = stream.control.heard(SttHeard { text: "words".into(), confidence: None, span: Some(span) });
+            Step::Feedback(span) => {
+                _ = stream.control.feedback(OwnedSttResult {
+                    text: "words".into(),
+                    confidence: None,
+                    span: Some(span),
+                });
             }
             Step::Interrupt => _ = stream.control.interrupt(),
             Step::Mode(mode) => _ = stream.control.set_mode(mode),
@@ -207,8 +215,8 @@ async fn a_timestamp_a_century_ahead_holds_nothing_back() {
         let second = &noise()[..16_000];
         let century = Duration::from_secs(100 * 365 * 86_400);
         let jump = async {
-            live.hear_at(second, |n| Duration::from_millis(20 * n)).await;
-            live.hear_at(second, |n| century + Duration::from_millis(20 * n)).await;
+            live.record_at(second, |n| Duration::from_millis(20 * n)).await;
+            live.record_at(second, |n| century + Duration::from_millis(20 * n)).await;
         };
         tokio::time::timeout(PATIENCE, jump).await.expect("it is held");
         if mode != Mode::Gate {
@@ -228,11 +236,11 @@ async fn time_that_no_clock_shows_is_refused_and_the_stream_goes_on() {
         let refused = live.mic.push(chunk(second).at(at)).unwrap_err();
         assert!(refused.to_string().contains("count from the start of the call"), "{refused}");
     }
-    live.hear_at(second, |n| Duration::from_millis(20 * n)).await;
+    live.record_at(second, |n| Duration::from_millis(20 * n)).await;
     // A refused chunk is not heard, and neither is its time.
     let odd = Chunk::new(Samples::I16(&second[..320]), AudioFormat::new(44_100, 2)).at(Duration::from_secs(60));
     live.mic.push(odd).unwrap_err();
-    live.hear_at(second, |n| Duration::from_millis(1_000 + 20 * n)).await;
+    live.record_at(second, |n| Duration::from_millis(1_000 + 20 * n)).await;
     let events = live.end().await;
     assert_eq!(check_audio(&events, &[second, second].concat()), [Span::new(SampleIndex(0), SampleIndex(32_000))]);
 }
@@ -241,9 +249,9 @@ async fn time_that_no_clock_shows_is_refused_and_the_stream_goes_on() {
 async fn audio_without_timestamps_between_some_with_is_no_hole() {
     let mut live = Live::open(StageOptions { mode: Mode::Bypass, ..roomy() });
     let ten = &noise()[..160_000];
-    live.hear_at(&ten[..16_000], |n| Duration::from_millis(20 * n)).await;
-    live.hear(&ten[16_000..144_000]).await;
-    live.hear_at(&ten[144_000..], |n| Duration::from_millis(9_000 + 20 * n)).await;
+    live.record_at(&ten[..16_000], |n| Duration::from_millis(20 * n)).await;
+    live.record(&ten[16_000..144_000]).await;
+    live.record_at(&ten[144_000..], |n| Duration::from_millis(9_000 + 20 * n)).await;
     // Then holes of a minute and 9 ms: what comes is where its time says, to the nearest frame, however many came.
     for n in 1..=4 {
         live.mic.push(chunk(&ten[..160]).at(n * Duration::from_millis(60_009))).unwrap();

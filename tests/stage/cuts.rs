@@ -24,7 +24,7 @@ async fn a_turn_that_is_cut_ends_once_whatever_comes_then() {
         let cut = cut_at(&gate, &mic) * 160;
         for after in [After::End, After::Bypass, After::Shadow, After::Silence] {
             let mut live = Live::open(StageOptions { gate: gate.clone(), ..roomy() });
-            live.hear(&mic[..cut]).await;
+            live.record(&mic[..cut]).await;
             match after {
                 After::End => {}
                 After::Bypass => live.control.set_mode(Mode::Bypass).unwrap(),

@@ -16,23 +16,23 @@ use super::support::{
 };
 
 /// The default detector, until a fault is injected.
-struct Sick {
+struct FaultyVad {
     healthy: Box<dyn Vad>,
     frames: usize,
-    ill: Ill,
+    fault: Fault,
 }
 
-enum Ill {
+enum Fault {
     PanicsIn(Method, usize),
     /// At this frame it says that it holds, and holds until the other side is dropped.
     HoldsAt(usize, SyncSender<()>, Receiver<()>),
 }
 
-impl Sick {
+impl FaultyVad {
     fn panic_in(&self, method: Method) {
-        match self.ill {
-            Ill::PanicsIn(ill, at) if ill == method && self.frames >= at => {
-                std::panic::panic_any(Relapse(format!("{method:?} is ill, as the test wants it")))
+        match self.fault {
+            Fault::PanicsIn(faulty, at) if faulty == method && self.frames >= at => {
+                std::panic::panic_any(PanicOnDrop(format!("{method:?} panics, as the test wants it")))
             }
             _ => {}
         }
@@ -41,9 +41,9 @@ impl Sick {
 
 /// What the panic carries panics again.
 #[expect(dead_code, reason = "the text is for whoever reads a backtrace")]
-struct Relapse(String);
+struct PanicOnDrop(String);
 
-impl Drop for Relapse {
+impl Drop for PanicOnDrop {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             panic!("what a panic carries is dropped");
@@ -51,11 +51,11 @@ impl Drop for Relapse {
     }
 }
 
-impl Vad for Sick {
+impl Vad for FaultyVad {
     fn score(&mut self, frame: &Frame) -> Score {
         self.frames += 1;
         self.panic_in(Method::Score);
-        if let Ill::HoldsAt(at, holds, held) = &self.ill
+        if let Fault::HoldsAt(at, holds, held) = &self.fault
             && *at == self.frames
         {
             holds.send(()).unwrap();
@@ -83,22 +83,22 @@ impl Vad for Sick {
     }
 }
 
-impl Drop for Sick {
+impl Drop for FaultyVad {
     fn drop(&mut self) {
         self.panic_in(Method::Drop);
     }
 }
 
-fn open(engine: &StageEngine, ill: Ill, options: StageOptions) -> GateStage {
+fn open(engine: &StageEngine, fault: Fault, options: StageOptions) -> GateStage {
     let config = GateConfig::default();
-    let sick = Sick { healthy: from_config(&config).unwrap(), frames: 0, ill };
-    engine.open_with(Gate::with_vad(&config, Box::new(sick)).unwrap(), options).unwrap()
+    let faulty = FaultyVad { healthy: from_config(&config).unwrap(), frames: 0, fault };
+    engine.open_with(Gate::with_vad(&config, Box::new(faulty)).unwrap(), options).unwrap()
 }
 
 /// A detector that holds at this frame; the first side says when it does, the drop of the second lets it go.
-fn holding_at(frame: usize) -> (Ill, Receiver<()>, SyncSender<()>) {
+fn holding_at(frame: usize) -> (Fault, Receiver<()>, SyncSender<()>) {
     let ((holds, told), (lets_go, held)) = (sync_channel(1), sync_channel(1));
-    (Ill::HoldsAt(frame, holds, held), told, lets_go)
+    (Fault::HoldsAt(frame, holds, held), told, lets_go)
 }
 
 #[tokio::test]
@@ -109,7 +109,7 @@ async fn a_detector_that_panics_in_any_method_costs_its_own_stream_the_gate_and_
     for at in [1, 20, speaking_at(&mic) + 30, speaking_at(&mic) - 2] {
         for method in [Method::Score, Method::Model] {
             let sound = feed(engine.open(roomy()).unwrap(), &mic);
-            let events = all(feed(open(&engine, Ill::PanicsIn(method, at), roomy()), &mic)).await;
+            let events = all(feed(open(&engine, Fault::PanicsIn(method, at), roomy()), &mic)).await;
             let from = passes_from(&events, Failure::DetectorPanicked);
             assert_passed(&events, &mic, from);
             // What may become pre-roll, if no turn is under way.
@@ -123,8 +123,8 @@ async fn a_detector_that_panics_in_any_method_costs_its_own_stream_the_gate_and_
         }
     }
     for method in [Method::Score, Method::Model] {
-        let ill = Ill::PanicsIn(method, speaking_at(&mic) + 30);
-        let events = all(feed(open(&engine, ill, roomy()), &mic)).await;
+        let fault = Fault::PanicsIn(method, speaking_at(&mic) + 30);
+        let events = all(feed(open(&engine, fault, roomy()), &mic)).await;
         let left = |event: &&Event| matches!(event, Event::SpeechEnded { cause: TurnEnd::GateLeft, .. });
         assert_eq!(events.iter().filter(left).count(), 1, "the turn that was under way");
     }
@@ -136,7 +136,7 @@ async fn a_detector_that_panics_when_it_is_reset_costs_its_stream_the_gate() {
     let mic = sample("clean_turn");
     let sound = feed(engine.open(roomy()).unwrap(), &mic);
     let options = StageOptions { mode: Mode::Bypass, ..roomy() };
-    let GateStage { mic: mut input, control, events, .. } = open(&engine, Ill::PanicsIn(Method::Reset, 0), options);
+    let GateStage { mic: mut input, control, events, .. } = open(&engine, Fault::PanicsIn(Method::Reset, 0), options);
     control.set_mode(Mode::Gate).unwrap();
     control.caught_up().await.unwrap();
     mic.chunks(320).for_each(|packet| input.push(chunk(packet)).unwrap());
@@ -151,7 +151,7 @@ async fn a_detector_that_panics_when_it_is_reset_costs_its_stream_the_gate() {
 async fn a_detector_that_panics_when_it_is_dropped_costs_nothing() {
     let engine = StageEngine::start(8).unwrap();
     let mic = sample("clean_turn");
-    let events = all(feed(open(&engine, Ill::PanicsIn(Method::Drop, 0), roomy()), &mic)).await;
+    let events = all(feed(open(&engine, Fault::PanicsIn(Method::Drop, 0), roomy()), &mic)).await;
     assert_eq!(check_audio(&events, &mic), plain(&GateConfig::default(), &mic).0);
     let sound = feed(engine.open(roomy()).unwrap(), &mic);
     assert_eq!(check_audio(&all(sound).await, &mic), plain(&GateConfig::default(), &mic).0);
@@ -210,8 +210,8 @@ async fn while_the_worker_is_stuck_audio_passes_and_then_is_gated_again() {
     let mic = sample("clean_turn");
     // A thread is stuck in real time, whatever the clock of the engine does.
     let options = StageOptions { late_after: Duration::from_millis(100), ..roomy() };
-    let (ill, _told, lets_go) = holding_at(speaking_at(&mic) + 10);
-    let GateStage { mic: mut input, mut events, .. } = open(&engine, ill, options);
+    let (fault, _told, lets_go) = holding_at(speaking_at(&mic) + 10);
+    let GateStage { mic: mut input, mut events, .. } = open(&engine, fault, options);
     let (first, second) = mic.split_at(64_000);
     first.chunks(320).for_each(|packet| input.push(chunk(packet)).unwrap());
     let mut got = Vec::new();
@@ -239,8 +239,8 @@ async fn a_worker_that_is_late_lets_audio_pass_until_it_has_caught_up() {
     let (engine, hand) = by_hand();
     let mic = sample("clean_turn");
     let options = StageOptions { late_after: Duration::from_secs(2), ..roomy() };
-    let (ill, holds, lets_go) = holding_at(20);
-    let GateStage { mic: mut input, events, control, .. } = open(&engine, ill, options);
+    let (fault, holds, lets_go) = holding_at(20);
+    let GateStage { mic: mut input, events, control, .. } = open(&engine, fault, options);
     let (first, second) = mic.split_at(60 * 320);
     first.chunks(320).for_each(|packet| input.push(chunk(packet)).unwrap());
     holds.recv().unwrap();

@@ -192,7 +192,7 @@ async fn what_no_stream_can_have_is_refused() {
 async fn packets_until_more_than(events: usize, mic: &[i16]) -> usize {
     let (mut live, mut packets) = (Live::open(roomy()), 0);
     while live.got.len() <= events {
-        live.hear(&mic[packets * 320..][..320]).await;
+        live.record(&mic[packets * 320..][..320]).await;
         packets += 1;
     }
     packets

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use voxgate::guard::{Heard, Misfire};
-use voxgate::stage::{Event, GateStage, Health, Mode, Passage, Refused, StageEngine, StageOptions, SttHeard};
+use voxgate::stage::{Event, GateStage, Health, Mode, OwnedSttResult, Passage, Refused, StageEngine, StageOptions};
 use voxgate::{GateConfig, Reason, ReconfigureError, SampleIndex, Span, SttRuling, VadChoice};
 
 use super::support::{Live, all, assert_turns_alternate, audio, check_audio, chunk, feed, plain, roomy, sample, turns};
@@ -40,7 +40,7 @@ async fn shadow_tells_of_words_that_would_be_lost() {
     let GateStage { mic: mut input, control, events, .. } =
         engine.open(StageOptions { mode: Mode::Shadow, ..roomy() }).unwrap();
     let heard = |text: &str, span: Span| {
-        control.heard(SttHeard { text: text.into(), confidence: None, span: Some(span) }).unwrap()
+        control.feedback(OwnedSttResult { text: text.into(), confidence: None, span: Some(span) }).unwrap()
     };
     let pause = Span::new(spans[0].end + 160, spans[1].start.back(160));
     heard("he was not", spans[0]);
@@ -59,8 +59,8 @@ async fn a_caller_learns_how_a_result_was_counted() {
     let mic = sample("clean_turn");
     let (spans, _) = plain(&GateConfig::default(), &mic);
     let mut live = Live::open(roomy());
-    live.hear(&mic).await;
-    let result = |text: &str, span: Span| SttHeard { text: text.into(), confidence: None, span: Some(span) };
+    live.record(&mic).await;
+    let result = |text: &str, span: Span| OwnedSttResult { text: text.into(), confidence: None, span: Some(span) };
     let words = "The appointment is on Thursday at nine.";
     live.control.agent_said(words).unwrap();
     let echo = live.control.ruling_on(result(words, spans[0])).await.unwrap();
@@ -81,10 +81,10 @@ async fn a_result_of_words_that_nobody_can_have_said_yet_does_not_hold_up_the_ot
     let pause = Span::new(spans[0].end + 160, spans[1].start.back(160));
     for _ in 0..100 {
         let never = Span::new(SampleIndex(u64::MAX - 1), SampleIndex(u64::MAX));
-        live.control.heard(SttHeard { text: "soon".into(), confidence: None, span: Some(never) }).unwrap();
+        live.control.feedback(OwnedSttResult { text: "soon".into(), confidence: None, span: Some(never) }).unwrap();
     }
-    live.control.heard(SttHeard { text: "sotto voce".into(), confidence: None, span: Some(pause) }).unwrap();
-    live.hear(&mic).await;
+    live.control.feedback(OwnedSttResult { text: "sotto voce".into(), confidence: None, span: Some(pause) }).unwrap();
+    live.record(&mic).await;
     let lost = live.got.iter().filter(|event| matches!(event, Event::WouldLose { .. })).collect::<Vec<_>>();
     assert_eq!(lost, [&Event::WouldLose { words: pause }]);
 }
@@ -109,7 +109,7 @@ async fn whenever_the_mode_changes_nothing_is_sent_twice() {
     for (step, offset) in [(13, 0), (29, 2), (61, 4), (97, 1)] {
         let mut live = Live::open(roomy());
         for (n, packets) in mic.chunks(320 * step).enumerate() {
-            live.hear(packets).await;
+            live.record(packets).await;
             live.control.set_mode(modes[(n + offset) % modes.len()]).unwrap();
         }
         let control = live.control.clone();
@@ -128,11 +128,11 @@ async fn settings_change_in_a_turn_and_what_cannot_is_named() {
     let mut patient = GateConfig::default();
     patient.turn.min_silence_duration = Duration::from_secs(3);
     let mut live = Live::open(StageOptions { gate: patient.clone(), ..roomy() });
-    live.hear(&mic[..48_000]).await;
+    live.record(&mic[..48_000]).await;
     let refused = live.control.reconfigure(GateConfig { vad: VadChoice::Webrtc, ..patient.clone() }).await;
     assert_eq!(refused, Err(Refused::Settings(ReconfigureError::Fixed { section: "vad" })));
     live.control.reconfigure(GateConfig::default()).await.unwrap();
-    live.hear(&mic[48_000..]).await;
+    live.record(&mic[48_000..]).await;
     let events = live.end().await;
     let (_, before) = plain(&patient, &mic);
     let (_, after) = plain(&GateConfig::default(), &mic);

@@ -92,10 +92,10 @@ async fn the_unplayed_queue_is_bounded_and_empties_as_it_is_played() {
     live.playback.push(tts(), PlayAt::Next).unwrap();
     let full = live.playback.push(tts(), PlayAt::Next).unwrap_err();
     assert!(matches!(full, PlaybackError::Full { limit, .. } if limit == Duration::from_secs(2)), "{full}");
-    live.hear(&[1; 320 * 40]).await;
+    live.record(&[1; 320 * 40]).await;
     let full = live.playback.push(tts(), PlayAt::Next).unwrap_err();
     assert!(matches!(full, PlaybackError::Full { .. }), "0.8 s, and 200 ms in advance, make no room for 1 s: {full}");
-    live.hear(&[1; 320 * 2]).await;
+    live.record(&[1; 320 * 2]).await;
     live.playback.push(tts(), PlayAt::Next).unwrap();
     live.control.interrupt().unwrap();
     live.settle().await;
@@ -118,7 +118,7 @@ async fn no_chunk_is_kept_that_is_longer_than_the_queue_or_plays_in_a_day() {
     let stereo = Chunk::new(Samples::I16(&minutes[..321]), AudioFormat::new(16_000, 2));
     assert!(matches!(live.playback.push(stereo, PlayAt::Next), Err(PlaybackError::Input(_))));
     live.playback.push(chunk(&minutes[..16_000]), PlayAt::Next).unwrap();
-    live.hear(&[1; 320 * 50]).await;
+    live.record(&[1; 320 * 50]).await;
     live.playback.push(chunk(&minutes[..16_000]), PlayAt::Next).unwrap();
 }
 

@@ -178,7 +178,7 @@ impl Live {
     }
 
     /// Packets of 20 ms, each at its time.
-    pub(crate) async fn hear(&mut self, samples: &[i16]) {
+    pub(crate) async fn record(&mut self, samples: &[i16]) {
         for packet in samples.chunks(320) {
             self.mic.push(chunk(packet)).unwrap();
             self.hand.advance(Duration::from_millis(20));
@@ -187,7 +187,7 @@ impl Live {
     }
 
     /// Packets with the timestamps of a media clock.
-    pub(crate) async fn hear_at(&mut self, samples: &[i16], at: impl Fn(u64) -> Duration) {
+    pub(crate) async fn record_at(&mut self, samples: &[i16], at: impl Fn(u64) -> Duration) {
         for (n, packet) in samples.chunks(320).enumerate() {
             self.mic.push(chunk(packet).at(at(n as u64))).unwrap();
             self.hand.advance(Duration::from_millis(20));

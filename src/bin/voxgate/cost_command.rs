@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use voxgate::budget::{Estimate, PriceBook, PriceError, Scenario, Usd};
 
 use crate::files::Files;
-use crate::paint::{BOLD, DIM, GOOD, Usage, paint};
+use crate::paint::{BOLD, DIM, GOOD, UsageError, paint};
 use crate::stdout::say;
 
 #[derive(Args)]
@@ -55,13 +55,14 @@ fn estimate(args: &EstimateArgs) -> anyhow::Result<()> {
     if let Some(path) = &args.prices {
         book = book.over(read(path, PriceBook::from_toml)?);
     }
-    let estimate = scenario.estimate(book).map_err(|error| Usage(format!("{}: {error}", args.scenario.display())))?;
+    let estimate =
+        scenario.estimate(book).map_err(|error| UsageError(format!("{}: {error}", args.scenario.display())))?;
     if args.json { say(serde_json::to_string_pretty(&estimate)? + "\n") } else { say(table(&estimate)) }
 }
 
 fn read<T>(path: &Path, parse: impl Fn(&str) -> Result<T, PriceError>) -> anyhow::Result<T> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(parse(&text).map_err(|error| Usage(format!("{}: {error}", path.display())))?)
+    Ok(parse(&text).map_err(|error| UsageError(format!("{}: {error}", path.display())))?)
 }
 
 fn table(estimate: &Estimate) -> String {

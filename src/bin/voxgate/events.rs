@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 use voxgate::echo::EchoEvidence;
 use voxgate::vad::ModelId;
-use voxgate::{Artefact, Decision, Doubt, Edge, SampleIndex, Span, StormStep, Suppressed, Verdict};
+use voxgate::{Artefact, Decision, Doubt, Edge, SampleIndex, Span, StormStep, Suppressed};
+
+use crate::speech_edge::{SpeechEnd, SpeechStart};
 
 /// The event of a start; `stt` is where in the STT stream its audio begins.
 pub(crate) fn of_start(decision: &Decision, stt: Option<SampleIndex>) -> Option<Value> {
-    let (Some(Edge::SpeechStart { speech }), Verdict::Forward(audio)) = (decision.edge, decision.verdict) else {
-        return None;
-    };
+    let SpeechStart { speech, audio } = SpeechStart::of(decision)?;
     Some(json!({
         "event": "speech_start", "t_ms": decision.frame.end.as_ms(), "speech_ms": speech.as_ms(),
         "audio_from_ms": audio.start.as_ms(), "stt_ms": stt.map(SampleIndex::as_ms),
@@ -19,21 +19,15 @@ pub(crate) fn of_start(decision: &Decision, stt: Option<SampleIndex>) -> Option<
 
 /// The events of an end at `now`: one that was a misfire gives two.
 pub(crate) fn of_end(edge: &Edge, now: SampleIndex) -> Vec<Value> {
-    let now = now.as_ms();
-    match *edge {
-        Edge::SpeechEnd { speech, voiced, cause } => {
-            let end = json!({
-                "event": "speech_end", "t_ms": now, "start_ms": speech.start.as_ms(), "end_ms": speech.end.as_ms(),
-                "voiced_ms": SampleIndex(voiced).as_ms(), "cause": cause.as_str(),
-            });
-            let misfire = json!({
-                "event": "misfire", "t_ms": now, "start_ms": speech.start.as_ms(), "end_ms": speech.end.as_ms(),
-                "voiced_ms": SampleIndex(voiced).as_ms(),
-            });
-            if edge.is_misfire() { vec![end, misfire] } else { vec![end] }
-        }
-        Edge::Abandoned { .. } | Edge::SpeechStart { .. } => Vec::new(),
-    }
+    let Some(SpeechEnd { speech, voiced, cause, misfire }) = SpeechEnd::of(edge) else { return Vec::new() };
+    let (now, start, end, voiced) = (now.as_ms(), speech.start.as_ms(), speech.end.as_ms(), voiced.as_ms());
+    let ended = json!({
+        "event": "speech_end", "t_ms": now, "start_ms": start, "end_ms": end, "voiced_ms": voiced,
+        "cause": cause.as_str(),
+    });
+    let misfired = misfire
+        .then(|| json!({ "event": "misfire", "t_ms": now, "start_ms": start, "end_ms": end, "voiced_ms": voiced }));
+    [ended].into_iter().chain(misfired).collect()
 }
 
 pub(crate) fn of_suppressed(run: &Suppressed) -> Value {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use same_file::Handle;
 
-use crate::paint::Usage;
+use crate::paint::UsageError;
 use crate::stdout::is_stdout;
 
 /// All that a command reads and writes, each with what it is for.
@@ -31,7 +31,7 @@ impl<'a> Files<'a> {
     pub(crate) fn refuse_clashes(&self) -> anyhow::Result<()> {
         let read: Vec<_> = self.read.iter().map(|(what, path)| (what, path, Identity::of_input(path))).collect();
         if let Some((what, path, _)) = read.iter().find(|(_, _, input)| input.is_some() && *input == stdout_file()) {
-            bail!(Usage(format!(
+            bail!(UsageError(format!(
                 "{what} {} is also where standard output goes, and a shell's `>` empties that first; print to another file, \
                  then rename it",
                 path.display()
@@ -41,11 +41,14 @@ impl<'a> Files<'a> {
         for (argument, path) in &self.written {
             let Some(identity) = Identity::of_output(path) else { continue };
             if let Some((what, ..)) = read.iter().find(|(_, _, input)| input.as_ref() == Some(&identity)) {
-                bail!(Usage(format!("{argument} would overwrite {what} {}; give it another file", path.display())));
+                bail!(UsageError(format!(
+                    "{argument} would overwrite {what} {}; give it another file",
+                    path.display()
+                )));
             }
             if let Some((other, _)) = written.iter().find(|(_, other)| *other == identity) {
                 let place = if is_stdout(path) { "standard output".into() } else { path.display().to_string() };
-                bail!(Usage(format!(
+                bail!(UsageError(format!(
                     "{other} and {argument} cannot both go to {place}; give one of them another file"
                 )));
             }

@@ -19,7 +19,7 @@ use crate::explain::{Explainer, parse_instant_ms};
 use crate::files::Files;
 use crate::interrupt::Interrupt;
 use crate::outputs::{OutputArgs, Outputs};
-use crate::paint::{Usage, warn};
+use crate::paint::{UsageError, warn};
 use crate::playback::Playback;
 use crate::slot::Came;
 use crate::source::{RawArgs, Source};
@@ -123,7 +123,7 @@ fn pump(
     let (format, waits) = (source.format(), source.waits());
     // Input that can wait is ended by the signal itself, after what had already come.
     let stopped = || !waits && interrupt.signal().is_some();
-    while !stopped() && !session.outputs.deserted() && session.broken.is_none() {
+    while !stopped() && !session.outputs.readers_are_gone() && session.broken.is_none() {
         let Some(samples) = source.read().context(GATED_BEFORE)? else { break };
         let samples = Samples::F32(samples);
         if let Some(playback) = &mut session.playback {
@@ -263,17 +263,21 @@ fn choose_channels(args: &GateArgs, source: &Source) -> anyhow::Result<Channels>
     let Some(channels) = args.channels else {
         if source.channels > 1 {
             let (name, n) = (source.name(), source.channels);
-            bail!(Usage(format!("{name} has {n} channels; say which one is the microphone, as in --channels mic=0")));
+            bail!(UsageError(format!(
+                "{name} has {n} channels; say which one is the microphone, as in --channels mic=0"
+            )));
         }
         return Ok(Channels::default());
     };
     if channels.mic >= source.channels {
         let (name, mic, n) = (source.name(), channels.mic, source.channels);
-        bail!(Usage(format!("mic={mic} is not a channel of {name}, which has {n} (counted from 0)")));
+        bail!(UsageError(format!("mic={mic} is not a channel of {name}, which has {n} (counted from 0)")));
     }
     if let Some(playback) = channels.playback.filter(|p| *p >= source.channels || *p == channels.mic) {
         let (name, n) = (source.name(), source.channels);
-        bail!(Usage(format!("playback={playback} is not another channel of {name}, which has {n} (counted from 0)")));
+        bail!(UsageError(format!(
+            "playback={playback} is not another channel of {name}, which has {n} (counted from 0)"
+        )));
     }
     Ok(channels)
 }
@@ -282,7 +286,7 @@ fn choose_channels(args: &GateArgs, source: &Source) -> anyhow::Result<Channels>
 fn open_playback(args: &GateArgs, channels: Channels, mic: &Source) -> anyhow::Result<Option<Playback>> {
     match (&args.playback, channels.playback) {
         (Some(_), Some(_)) => {
-            bail!(Usage("--playback and --channels playback=… both name the playback; give one".into()))
+            bail!(UsageError("--playback and --channels playback=… both name the playback; give one".into()))
         }
         (Some(path), None) => Playback::open(path, mic, args.raw.playback()).map(Some),
         (None, Some(channel)) => Ok(Some(Playback::channel(mic, channel)?)),

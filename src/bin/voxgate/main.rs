@@ -19,6 +19,7 @@ mod playback;
 mod release_command;
 mod slot;
 mod source;
+mod speech_edge;
 mod stdout;
 mod store_source;
 mod summary;
@@ -115,7 +116,7 @@ fn man(command: Option<&str>) -> anyhow::Result<()> {
     page.build();
     if let Some(name) = command {
         let Some(found) = page.find_subcommand(name) else {
-            bail!(paint::Usage(format!("there is no command `{name}`; voxgate --help lists them")));
+            bail!(paint::UsageError(format!("there is no command `{name}`; voxgate --help lists them")));
         };
         page = found.clone();
     }
@@ -137,7 +138,7 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     if let Some(signal) = error.downcast_ref::<interrupt::Signal>() {
         return ExitCode::from(signal.exit_code());
     }
-    let usage = error.is::<paint::Usage>() || error.chain().any(|cause| cause.is::<ConfigError>());
+    let usage = error.is::<paint::UsageError>() || error.chain().any(|cause| cause.is::<ConfigError>());
     ExitCode::from(if usage { 2 } else { 1 })
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::bail;
 
-use crate::paint::Usage;
+use crate::paint::UsageError;
 
 /// What an output is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(crate) fn refuse_other_format(argument: &str, format: Format, path: &Path) -
         (Format::Wav, _, true) => format!(", or give - for raw samples, as in `{argument} - > {shown}`"),
         _ => String::new(),
     };
-    bail!(Usage(format!("{argument} writes {writes}, which {shown} does not promise; name it {right}{then}")))
+    bail!(UsageError(format!("{argument} writes {writes}, which {shown} does not promise; name it {right}{then}")))
 }
 
 /// Extensions and what they promise; `None` is a format that voxgate does not write.

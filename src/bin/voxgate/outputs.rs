@@ -8,7 +8,7 @@ use voxgate::{Edge, LedgerRow, SampleIndex, SttInput, Suppressed};
 use crate::events;
 use crate::files::Files;
 use crate::named::{Format, refuse_other_format};
-use crate::slot::{Came, Slot, State};
+use crate::slot::{Came, Slot, SlotState};
 use crate::stdout::is_stdout;
 use crate::summary::Summary;
 use crate::writers::{AudioOut, FramesCsv, Header, JsonLines};
@@ -103,11 +103,7 @@ impl Outputs {
             SttInput::Zeros(samples) => out.write_zeros(samples),
             _ => Ok(()),
         });
-        self.summary.stt_samples += match input {
-            SttInput::Audio(samples) => samples.len() as u64,
-            SttInput::Zeros(samples) => samples,
-            _ => 0,
-        };
+        self.summary.note_stt(&input);
         self.note(done);
     }
 
@@ -148,9 +144,9 @@ impl Outputs {
     }
 
     /// Whether output was asked for, and all its readers are gone (broken pipes).
-    pub(crate) fn deserted(&self) -> bool {
+    pub(crate) fn readers_are_gone(&self) -> bool {
         let states = [self.frames.state(), self.events.state(), self.speech.state(), self.stt.state()];
-        states.contains(&State::Deserted) && !states.contains(&State::Open)
+        states.contains(&SlotState::BrokenPipe) && !states.contains(&SlotState::Open)
     }
 
     /// Closes the files. Where nothing came, a file that was there before stays. The totals, unless all their readers
@@ -160,10 +156,10 @@ impl Outputs {
     /// The first failure; the other files are finished all the same.
     pub(crate) fn finish(mut self, came: Came) -> anyhow::Result<Option<Summary>> {
         let last = self.flush();
-        let deserted = self.deserted();
+        let unread = self.readers_are_gone();
         let done =
             [self.frames.finish(came), self.events.finish(came), self.speech.finish(came), self.stt.finish(came)];
         [last].into_iter().chain(done).collect::<anyhow::Result<()>>()?;
-        Ok((!deserted).then_some(self.summary))
+        Ok((!unread).then_some(self.summary))
     }
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use voxgate::{Chunk, FRAME_LEN, Frame, Gate, Intake, SampleIndex, Samples};
 
 use crate::interrupt::Interrupt;
-use crate::paint::Usage;
+use crate::paint::UsageError;
 use crate::source::{Headerless, Source};
 
 /// The other side of the call, on the microphone's clock.
@@ -29,7 +29,7 @@ impl Playback {
     /// A file that must fit the microphone's; `headerless` is what samples without a header are.
     pub(crate) fn open(path: &Path, mic: &Source, headerless: Headerless) -> anyhow::Result<Self> {
         if path.as_os_str() == "-" {
-            bail!(Usage("the playback must be a file".into()));
+            bail!(UsageError("the playback must be a file".into()));
         }
         let file = Source::open(path, headerless, &Interrupt::default())?;
         refuse_unfit(&file, mic)?;

@@ -8,7 +8,7 @@ use voxgate::guard::Name;
 use voxgate::guard::store::{Grant, HeldSlot, Survey};
 
 use crate::claims_command::held;
-use crate::paint::{Usage, warn};
+use crate::paint::{UsageError, warn};
 use crate::stdout::say;
 use crate::store_source::{StoreArgs, meant, shown};
 
@@ -70,7 +70,7 @@ fn warn_if_alive(owner: &Name, survey: &Survey) {
 
 fn agreed(count: usize) -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
-        bail!(Usage("there is nobody to ask; give --yes to release without a question".to_owned()));
+        bail!(UsageError("there is nobody to ask; give --yes to release without a question".to_owned()));
     }
     say(format!("release {}? [y/N] ", if count == 1 { "it".to_owned() } else { format!("all {count}") }))?;
     let mut answer = String::new();

@@ -16,16 +16,16 @@ pub(crate) enum Came {
 
 pub(crate) struct Slot<W> {
     open: Option<(W, Target)>,
-    state: State,
+    state: SlotState,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
+pub(crate) enum SlotState {
     /// Not asked for, or a write failed.
     Closed,
     Open,
     /// A broken pipe: its reader is gone.
-    Deserted,
+    BrokenPipe,
 }
 
 impl<W: Writer> Slot<W> {
@@ -34,10 +34,10 @@ impl<W: Writer> Slot<W> {
         path: Option<&Path>,
         writer: impl FnOnce(Sink, &Path) -> std::io::Result<W>,
     ) -> anyhow::Result<Self> {
-        let Some(path) = path else { return Ok(Self { open: None, state: State::Closed }) };
+        let Some(path) = path else { return Ok(Self { open: None, state: SlotState::Closed }) };
         let (target, sink) = Target::open(path)?;
         let writer = writer(sink, path).map_err(|error| cannot_write(path, error))?;
-        Ok(Self { open: Some((writer, target)), state: State::Open })
+        Ok(Self { open: Some((writer, target)), state: SlotState::Open })
     }
 
     /// See [`Target::begin`].
@@ -47,7 +47,7 @@ impl<W: Writer> Slot<W> {
         }
     }
 
-    pub(crate) fn state(&self) -> State {
+    pub(crate) fn state(&self) -> SlotState {
         self.state
     }
 
@@ -55,10 +55,10 @@ impl<W: Writer> Slot<W> {
     pub(crate) fn put(&mut self, write: impl FnOnce(&mut W) -> std::io::Result<()>) -> anyhow::Result<()> {
         let Some((writer, target)) = &mut self.open else { return Ok(()) };
         let Err(error) = write(writer) else { return Ok(()) };
-        let deserted = error.kind() == ErrorKind::BrokenPipe;
+        let is_broken_pipe = error.kind() == ErrorKind::BrokenPipe;
         let told = target.abandon(error);
-        (self.open, self.state) = (None, if deserted { State::Deserted } else { State::Closed });
-        if deserted { Ok(()) } else { Err(told) }
+        (self.open, self.state) = (None, if is_broken_pipe { SlotState::BrokenPipe } else { SlotState::Closed });
+        if is_broken_pipe { Ok(()) } else { Err(told) }
     }
 
     /// Sends on what was written.

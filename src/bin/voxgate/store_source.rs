@@ -14,7 +14,7 @@ use voxgate::guard::store::{Grant, GuardStore, Release, StoreError, Survey, with
 #[cfg(any(feature = "redis", feature = "postgres"))]
 use voxgate::guard::store::{NamespaceError, SharedConfig};
 
-use crate::paint::{Usage, printable};
+use crate::paint::{UsageError, printable};
 
 /// Which store.
 #[derive(Args)]
@@ -55,13 +55,13 @@ impl StoreArgs {
                 let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
                 let first = text.lines().next().unwrap_or_default().trim().to_owned();
                 if first.is_empty() {
-                    bail!(Usage(format!("the first line of {} is empty; expected {EXPECTED}", path.display())));
+                    bail!(UsageError(format!("the first line of {} is empty; expected {EXPECTED}", path.display())));
                 }
                 first
             }
             (None, None) => match std::env::var(VARIABLE) {
                 Ok(url) if !url.is_empty() => url,
-                _ => bail!(Usage(format!("no store is given; use --store URL, --store-file FILE or {VARIABLE}"))),
+                _ => bail!(UsageError(format!("no store is given; use --store URL, --store-file FILE or {VARIABLE}"))),
             },
         };
         Ok(Store { url, namespace: self.namespace.clone() })
@@ -88,38 +88,38 @@ impl Store {
         match self.url.split_once("://") {
             Some(("redis" | "rediss" | "redis+unix" | "unix", _)) => self.redis(look),
             Some(("postgres" | "postgresql", _)) => self.postgres(look),
-            _ => bail!(Usage(format!("`{}` names no store; expected {EXPECTED}", without_secrets(&self.url)))),
+            _ => bail!(UsageError(format!("`{}` names no store; expected {EXPECTED}", without_secrets(&self.url)))),
         }
     }
 
     #[cfg(feature = "redis")]
     fn redis<L: Look>(&self, look: L) -> anyhow::Result<L::Seen> {
         let config = self.config()?;
-        let store = RedisStore::new(&self.url, config).map_err(|error| Usage(error.to_string()))?;
+        let store = RedisStore::new(&self.url, config).map_err(|error| UsageError(error.to_string()))?;
         runtime()?.block_on(look.look(&store)).map_err(told)
     }
 
     #[cfg(not(feature = "redis"))]
     fn redis<L: Look>(&self, _: L) -> anyhow::Result<L::Seen> {
-        bail!(Usage("this voxgate was built without Redis; build it with `--features redis`".to_owned()));
+        bail!(UsageError("this voxgate was built without Redis; build it with `--features redis`".to_owned()));
     }
 
     #[cfg(feature = "postgres")]
     fn postgres<L: Look>(&self, look: L) -> anyhow::Result<L::Seen> {
         let config = self.config()?;
-        let store = PostgresStore::new(&self.url, config).map_err(|error| Usage(error.to_string()))?;
+        let store = PostgresStore::new(&self.url, config).map_err(|error| UsageError(error.to_string()))?;
         runtime()?.block_on(look.look(&store)).map_err(told)
     }
 
     #[cfg(not(feature = "postgres"))]
     fn postgres<L: Look>(&self, _: L) -> anyhow::Result<L::Seen> {
-        bail!(Usage("this voxgate was built without PostgreSQL; build it with `--features postgres`".to_owned()));
+        bail!(UsageError("this voxgate was built without PostgreSQL; build it with `--features postgres`".to_owned()));
     }
 
     /// A person waits longer than a caller.
     #[cfg(any(feature = "redis", feature = "postgres"))]
     fn config(&self) -> anyhow::Result<SharedConfig> {
-        let namespace = self.namespace.parse().map_err(|error: NamespaceError| Usage(error.to_string()))?;
+        let namespace = self.namespace.parse().map_err(|error: NamespaceError| UsageError(error.to_string()))?;
         Ok(SharedConfig { namespace, timeout: Duration::from_secs(5), ..SharedConfig::default() })
     }
 }

@@ -8,10 +8,11 @@ use voxgate::budget::{PriceBook, Usage};
 use voxgate::vad::ModelId;
 use voxgate::{
     Decision, Edge, FRAME_LEN, ForwardConfig, ForwardPolicy, Frame, Gate, GateConfig, IntakeReport, LedgerRow,
-    PerReason, Reason, SAMPLE_RATE, SampleIndex, Saving, Span, Suppressed, VadChoice, Verdict, duration_of,
+    PerReason, Reason, SAMPLE_RATE, SampleIndex, Saving, Span, SttInput, Suppressed, VadChoice, duration_of,
 };
 
 use crate::paint::{BOLD, DIM, GOOD, WARN, paint};
+use crate::speech_edge::{SpeechEnd, SpeechStart};
 
 /// Totals of a run.
 #[derive(Debug, Default)]
@@ -66,9 +67,7 @@ impl Summary {
     }
 
     pub(crate) fn note_start(&mut self, decision: &Decision) {
-        let (Some(Edge::SpeechStart { speech }), Verdict::Forward(audio)) = (decision.edge, decision.verdict) else {
-            return;
-        };
+        let Some(SpeechStart { speech, audio }) = SpeechStart::of(decision) else { return };
         self.openings += 1;
         if self.turns.len() < MOST_LISTED {
             let opened_s = decision.frame.end.as_ms() / 1e3;
@@ -79,11 +78,20 @@ impl Summary {
     }
 
     pub(crate) fn note_end(&mut self, edge: &Edge) {
-        let Edge::SpeechEnd { speech, .. } = *edge else { return };
-        self.misfires += u64::from(edge.is_misfire());
+        let Some(SpeechEnd { speech, misfire, .. }) = SpeechEnd::of(edge) else { return };
+        self.misfires += u64::from(misfire);
         if let Some(turn) = self.turns.last_mut().filter(|turn| turn.speech.start == speech.start) {
-            (turn.speech, turn.misfire) = (speech, edge.is_misfire());
+            (turn.speech, turn.misfire) = (speech, misfire);
         }
+    }
+
+    /// What the policy sends.
+    pub(crate) fn note_stt(&mut self, input: &SttInput<'_>) {
+        self.stt_samples += match *input {
+            SttInput::Audio(samples) => samples.len() as u64,
+            SttInput::Zeros(samples) => samples,
+            _ => 0,
+        };
     }
 
     /// Seconds that were decided on.

@@ -91,8 +91,8 @@ impl Column {
     fn add(&mut self, point: &Point) {
         self.speech = self.speech.max(point.speech);
         let weight = |fate| match fate {
-            Fate::KeptOut(Reason::Silence) => 0,
-            Fate::KeptOut(_) => 1,
+            Fate::Suppressed(Reason::Silence) => 0,
+            Fate::Suppressed(_) => 1,
             Fate::Held => 2,
             Fate::Forwarded => 3,
         };
@@ -106,7 +106,7 @@ fn bar(x: u16, plot: Rect, column: &Column, buffer: &mut Buffer) {
     let fg = match column.fate {
         Fate::Forwarded => SENT,
         Fate::Held => HELD,
-        Fate::KeptOut(reason) => colour(reason),
+        Fate::Suppressed(reason) => colour(reason),
     };
     let eighths = ((column.speech * f32::from(plot.height) * 8.0).round() as u16).max(1);
     for up in 0..plot.height {

@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use voxgate::Span;
 
-use crate::mic::link::Link;
+use crate::mic::block_ring::BlockConsumer;
 use crate::mic::side::Side;
 
 /// What the worker is told, by devices, speech-to-text and the keyboard.
-pub(crate) enum Command {
+pub(crate) enum WorkerCommand {
     /// A device runs.
-    Source { side: Side, link: Box<Link>, about: String },
+    Source { side: Side, blocks: Box<BlockConsumer>, about: String },
     /// A device is gone.
     Lost { side: Side, why: String },
     /// It cannot be opened yet.
     Waiting { side: Side, why: String },
     /// What speech-to-text made of a segment.
-    Transcript(Transcript),
+    Transcript(SegmentTranscript),
     /// Hear nothing, or hear again.
     TogglePause,
     /// Begin a recording, or end it.
@@ -27,7 +27,7 @@ pub(crate) enum Command {
 
 /// What speech-to-text made of a segment.
 #[derive(Debug)]
-pub(crate) struct Transcript {
+pub(crate) struct SegmentTranscript {
     pub(crate) stream: u32,
     pub(crate) span: Span,
     pub(crate) text: Result<String, String>,

@@ -2,14 +2,14 @@
 
 use cpal::{Host, Stream};
 
+use crate::mic::block_ring::BlockConsumer;
 use crate::mic::devices::Entry;
-use crate::mic::link::Link;
 
 /// A device that runs.
 pub(crate) struct Opened {
     /// Runs until it is dropped.
     pub(crate) stream: Stream,
-    pub(crate) link: Link,
+    pub(crate) blocks: BlockConsumer,
     /// What it is, for people.
     pub(crate) about: String,
     /// To look after it.

@@ -5,7 +5,7 @@ use cpal::traits::{DeviceTrait, HostTrait};
 use cpal::{Device, Host, HostId, SupportedStreamConfig};
 
 use crate::mic::side::Side;
-use crate::paint::{BOLD, DIM, Usage, paint};
+use crate::paint::{BOLD, DIM, UsageError, paint};
 
 /// A device as a person sees it.
 pub(crate) struct Entry {
@@ -20,12 +20,12 @@ pub(crate) struct Entry {
 /// The audio system of that name, or the one that suits this machine.
 ///
 /// # Errors
-/// [`Usage`] names the systems that there are.
+/// [`UsageError`] names the systems that there are.
 pub(crate) fn host(name: Option<&str>) -> anyhow::Result<Host> {
     let Some(name) = name else { return Ok(cpal::default_host()) };
     let known = cpal::available_hosts();
     let Some(id) = known.iter().find(|id| id.name().eq_ignore_ascii_case(name)) else {
-        bail!(Usage(format!(
+        bail!(UsageError(format!(
             "there is no audio system `{name}` here; there is {}",
             list(known.iter().map(HostId::name))
         )));
@@ -137,7 +137,7 @@ fn pick(wanted: &str, known: &[(&str, &str)], side: Side) -> anyhow::Result<usiz
             return Ok(index);
         }
         let last = known.len() - 1;
-        bail!(Usage(format!("{} {index} does not exist; they are 0 to {last}: {}", side.noun(), names())));
+        bail!(UsageError(format!("{} {index} does not exist; they are 0 to {last}: {}", side.noun(), names())));
     }
     let lower = wanted.to_lowercase();
     let exact = known.iter().position(|(name, id)| name.to_lowercase() == lower || id.to_lowercase() == lower);
@@ -147,8 +147,8 @@ fn pick(wanted: &str, known: &[(&str, &str)], side: Side) -> anyhow::Result<usiz
     let alike: Vec<usize> = known.iter().enumerate().filter(like).map(|(index, _)| index).collect();
     match (exact, alike.as_slice()) {
         (Some(index), _) | (None, &[index]) => Ok(index),
-        (None, []) => bail!(Usage(format!("no {} is called `{wanted}`; there is {}", side.noun(), names()))),
-        (None, several) => bail!(Usage(format!(
+        (None, []) => bail!(UsageError(format!("no {} is called `{wanted}`; there is {}", side.noun(), names()))),
+        (None, several) => bail!(UsageError(format!(
             "`{wanted}` may be {}; give more of the name, or its number",
             list(several.iter().map(|index| known[*index].0))
         ))),

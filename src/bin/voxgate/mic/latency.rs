@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// A histogram in steps of [`STEP`].
 #[derive(Debug)]
-pub(crate) struct Latency {
+pub(crate) struct LatencyHistogram {
     counts: Vec<u64>,
     total: u64,
     worst: Duration,
@@ -18,7 +18,7 @@ pub(crate) struct LatencyReport {
     pub(crate) worst: Duration,
 }
 
-impl Latency {
+impl LatencyHistogram {
     pub(crate) fn new() -> Self {
         Self { counts: vec![0; STEPS], total: 0, worst: Duration::ZERO }
     }
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn quantiles_are_right_to_a_step() {
-        let mut latency = Latency::new();
+        let mut latency = LatencyHistogram::new();
         assert_eq!(latency.report(), LatencyReport::default());
         for us in 1..=1_000 {
             latency.note(Duration::from_micros(us));

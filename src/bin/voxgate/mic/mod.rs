@@ -1,28 +1,30 @@
 //! `voxgate mic`: the gate on a live microphone.
 //!
 //! A device's callback pushes samples into a lock-free ring and does nothing else; one worker owns the gate;
-//! keepers open the devices, and open them again; this thread shows what the worker tells.
+//! supervisors open the devices, and open them again; this thread shows what the worker reports.
 
+mod block_resampler;
+mod block_ring;
 mod chart;
+mod clock_fit;
 mod command;
-mod control;
 mod device;
+mod device_supervisor;
 mod devices;
-mod fit;
-mod heard;
-mod keeper;
-mod kept_out;
 mod latency;
-mod link;
+mod mic_input;
 mod palette;
 mod plain;
+mod playback_aligner;
 mod price;
 mod recorder;
-mod reference;
 mod report;
+mod rulings;
+mod run_merger;
 mod screen;
 mod session;
 mod side;
+mod stop_condition;
 mod streams;
 mod stt;
 mod tui;
@@ -40,15 +42,15 @@ use clap::Args;
 use voxgate::GateConfig;
 
 use crate::config_command::ConfigSource;
-use crate::mic::command::Command;
-use crate::mic::control::Control;
-use crate::mic::keeper::{Keeper, keep};
+use crate::mic::command::WorkerCommand;
+use crate::mic::device_supervisor::{DeviceSupervisor, supervise};
 use crate::mic::price::MicPrice;
-use crate::mic::report::{EventKind, MOST_REPORTS, Reporter, Totals};
+use crate::mic::report::{EventKind, MOST_REPORTS, Reporter, RunTotals};
 use crate::mic::session::Session;
 use crate::mic::side::Side;
+use crate::mic::stop_condition::StopCondition;
 use crate::mic::stt::Transcriber;
-use crate::mic::voice::Voice;
+use crate::mic::voice::AgentVoice;
 use crate::mic::worker::{Finished, Worker};
 use crate::stdout::say;
 use crate::summary;
@@ -102,14 +104,14 @@ pub(crate) fn run(args: &MicArgs) -> anyhow::Result<()> {
         return say(devices::list_text(&devices::host(args.host.as_deref())?)?);
     }
     let config = args.config.read()?;
-    let control = Control::new(args.length)?;
+    let stop = StopCondition::new(args.length)?;
     let (commands, obeyed) = mpsc::channel();
     let (reported, reports) = mpsc::sync_channel(MOST_REPORTS);
     let price = MicPrice::new(args.price.as_deref(), &config.forward)?;
     let folder = args.record.clone().unwrap_or_default();
     let mut worker = Worker::new(obeyed, Reporter::new(reported), Session::new(&config)?, price, folder);
     let transcriber = transcriber(args, &mut worker, &commands)?;
-    let keepers = open_devices(args, &mut worker, &commands)?;
+    let supervisors = open_devices(args, &mut worker, &commands)?;
     if args.record.is_some() {
         worker.begin_recording();
     }
@@ -117,23 +119,27 @@ pub(crate) fn run(args: &MicArgs) -> anyhow::Result<()> {
 
     let plain = args.plain || !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal();
     let shown = match plain {
-        true => plain::run(&reports, &control),
-        false => tui::run(&reports, &control, &commands, &config),
+        true => plain::run(&reports, &stop),
+        false => tui::run(&reports, &stop, &commands, &config),
     };
     if let Some(transcriber) = transcriber.as_ref().filter(|_| !plain) {
         transcriber.cancel();
     }
     // Should the worker have ended, joining it tells why.
-    let _ = commands.send(Command::Stop);
+    let _ = commands.send(WorkerCommand::Stop);
     let finished = worker.join().map_err(|_| anyhow!("the gate's thread panicked; please report it"))?;
-    drop(keepers);
-    let finished = last_words(finished, transcriber);
-    plain::rest(&reports, &control)?;
+    drop(supervisors);
+    let finished = drain_transcripts(finished, transcriber);
+    plain::rest(&reports, &stop)?;
     shown?;
     say(text_of(&finished, &config))
 }
 
-fn transcriber(args: &MicArgs, worker: &mut Worker, commands: &Sender<Command>) -> anyhow::Result<Option<Transcriber>> {
+fn transcriber(
+    args: &MicArgs,
+    worker: &mut Worker,
+    commands: &Sender<WorkerCommand>,
+) -> anyhow::Result<Option<Transcriber>> {
     let Some(command) = args.stt.clone() else { return Ok(None) };
     let (segments, transcriber) = stt::start(command, args.stt_timeout, commands.clone())?;
     worker.segments = Some(segments);
@@ -141,55 +147,57 @@ fn transcriber(args: &MicArgs, worker: &mut Worker, commands: &Sender<Command>) 
 }
 
 /// The loudspeaker first: the microphone must not miss how its voice begins.
-fn open_devices(args: &MicArgs, worker: &mut Worker, commands: &Sender<Command>) -> anyhow::Result<Vec<Keeper>> {
-    let mut keepers = Vec::new();
+fn open_devices(
+    args: &MicArgs,
+    worker: &mut Worker,
+    commands: &Sender<WorkerCommand>,
+) -> anyhow::Result<Vec<DeviceSupervisor>> {
+    let mut supervisors = Vec::new();
     if let Some(path) = &args.play {
-        let voice = Voice::open(path)?;
+        let voice = AgentVoice::open(path)?;
         worker.voice_paused = Some(voice.paused.clone());
         let (host, wanted) = (args.host.clone(), args.output_device.clone());
-        let open = move |health, events| {
+        let open = move |counters, events| {
             let host = devices::host(host.as_deref())?;
             let entry = devices::choose(&host, Side::Speaker, wanted.as_deref())?;
-            streams::open_speaker(host, entry, &voice, health, events)
+            streams::open_speaker(host, entry, &voice, counters, events)
         };
-        keepers.push(keep(Side::Speaker, open, commands.clone())?);
+        supervisors.push(supervise(Side::Speaker, open, commands.clone())?);
     }
     let (host, wanted, channel) = (args.host.clone(), args.device.clone(), args.channel);
-    let open = move |health, events| {
+    let open = move |counters, events| {
         let host = devices::host(host.as_deref())?;
         let entry = devices::choose(&host, Side::Mic, wanted.as_deref())?;
-        streams::open_mic(host, entry, channel, health, events)
+        streams::open_mic(host, entry, channel, counters, events)
     };
-    keepers.push(keep(Side::Mic, open, commands.clone())?);
-    Ok(keepers)
+    supervisors.push(supervise(Side::Mic, open, commands.clone())?);
+    Ok(supervisors)
 }
 
 /// Waits for the transcripts of what was heard before the end.
-fn last_words(mut finished: Finished, transcriber: Option<Transcriber>) -> Finished {
+fn drain_transcripts(mut finished: Finished, transcriber: Option<Transcriber>) -> Finished {
     let Some(transcriber) = transcriber else { return finished };
     let at_s = finished.totals.seconds;
     while let Some(transcript) = finished.next_transcript(&transcriber) {
-        let what = match transcript.text {
-            Ok(text) => EventKind::Heard { text, took_s: transcript.took.as_secs_f64() },
-            Err(why) => EventKind::SttFailed { why },
-        };
-        finished.reporter.event(at_s, what);
+        let ruling = if finished.recorded { None } else { finished.session.feedback(&transcript) };
+        finished.reporter.event(at_s, EventKind::of_transcript(transcript, ruling));
     }
     finished
 }
 
 /// The summary of `voxgate gate`, and what only a live run has.
 fn text_of(finished: &Finished, config: &GateConfig) -> String {
-    let Totals { seconds, xruns, overflows, latency, unshown, saved, .. } = &finished.totals;
+    let RunTotals { seconds, xruns, overflows, latency, unshown, bill, .. } = &finished.totals;
     let vad = summary::vad_name(config, finished.session.gate().model());
     let mut text = finished.session.summary.text(&format!("microphone · {seconds:.2} s · {vad}"), config);
     let cents = |usd: voxgate::budget::Usd| 100.0 * usd.dollars();
-    text += &format!("  at {}: {:.4} ct instead of {:.4}\n", saved.price, cents(saved.gated), cents(saved.ungated));
+    text += &format!("  at {}: {:.4} ct instead of {:.4}\n", bill.price, cents(bill.gated), cents(bill.ungated));
     let ms = |time: Duration| time.as_secs_f64() * 1e3;
     let (p50, p99, worst) = (ms(latency.p50), ms(latency.p99), ms(latency.worst));
     text +=
         &format!("  from callback to decision: {p50:.2} ms at the median, {p99:.2} ms at p99, {worst:.1} at most\n");
     text += &format!("  audio lost: {xruns} overruns in the audio system, {overflows} blocks in voxgate\n");
+    text += &finished.session.rulings.text().unwrap_or_default();
     for replay in &finished.replays {
         text += &format!("  replay: {replay}\n");
     }

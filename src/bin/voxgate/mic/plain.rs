@@ -3,8 +3,8 @@
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use crate::mic::control::Control;
-use crate::mic::report::{Event, Report, Tone};
+use crate::mic::report::{MicEvent, Report, Tone};
+use crate::mic::stop_condition::StopCondition;
 use crate::paint::{BAD, BOLD, DIM, GOOD, WARN, paint};
 use crate::stdout::say;
 
@@ -12,10 +12,10 @@ use crate::stdout::say;
 ///
 /// # Errors
 /// If standard output is closed.
-pub(crate) fn run(reports: &Receiver<Report>, control: &Control) -> anyhow::Result<()> {
-    while !control.is_over() {
+pub(crate) fn run(reports: &Receiver<Report>, stop: &StopCondition) -> anyhow::Result<()> {
+    while !stop.is_over() {
         match reports.recv_timeout(LOOK) {
-            Ok(report) => show(&report, control)?,
+            Ok(report) => show(&report, stop)?,
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
@@ -24,22 +24,22 @@ pub(crate) fn run(reports: &Receiver<Report>, control: &Control) -> anyhow::Resu
 }
 
 /// Prints what was told before the end.
-pub(crate) fn rest(reports: &Receiver<Report>, control: &Control) -> anyhow::Result<()> {
-    reports.try_iter().try_for_each(|report| show(&report, control))
+pub(crate) fn rest(reports: &Receiver<Report>, stop: &StopCondition) -> anyhow::Result<()> {
+    reports.try_iter().try_for_each(|report| show(&report, stop))
 }
 
-fn show(report: &Report, control: &Control) -> anyhow::Result<()> {
+fn show(report: &Report, stop: &StopCondition) -> anyhow::Result<()> {
     match report {
-        Report::Frame(decision) => control.note_time(decision.frame.end),
+        Report::Frame(decision) => stop.note_time(decision.frame.end),
         Report::Event(event) => print(event)?,
         Report::Totals(_) => {}
     }
     Ok(())
 }
 
-fn print(Event { at_s, what }: &Event) -> anyhow::Result<()> {
+fn print(MicEvent { at_s, what }: &MicEvent) -> anyhow::Result<()> {
     let line = what.line();
-    let word = paint(style(line.tone), format_args!("{:<11}", line.word));
+    let word = paint(style(line.tone), format_args!("{:<11}", line.label));
     say(format!("{at_s:>9.2} s  {word}{}\n", line.rest))
 }
 

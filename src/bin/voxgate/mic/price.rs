@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use anyhow::bail;
-use voxgate::budget::{Price, PriceBook, Usage as Billed};
+use voxgate::budget::{Price, PriceBook, Usage};
 use voxgate::{ForwardConfig, Provider, Saving};
 
-use crate::mic::report::Saved;
-use crate::paint::Usage;
+use crate::mic::report::BillEstimate;
+use crate::paint::UsageError;
 
 /// A price of speech-to-text, and whether gating saves anything of it.
 #[derive(Clone, Debug)]
@@ -21,28 +21,28 @@ impl MicPrice {
     /// The price of that name; if none is given the provider's, or a usual one.
     ///
     /// # Errors
-    /// [`Usage`] if the book has none of that name.
+    /// [`UsageError`] if the book has none of that name.
     pub(crate) fn new(name: Option<&str>, config: &ForwardConfig) -> anyhow::Result<Self> {
         let book = PriceBook::shipped();
         let of_provider = config.provider.price(&book).or_else(|| Provider::Deepgram.price(&book));
         let name = name.or(of_provider.map(|(name, _)| name)).unwrap_or_default();
         let Ok(price) = book.get(name).cloned() else {
-            bail!(Usage(format!("there is no price called `{name}`; `voxgate cost prices` lists them")));
+            bail!(UsageError(format!("there is no price called `{name}`; `voxgate cost prices` lists them")));
         };
         Ok(Self { name: name.to_owned(), price, saving: config.provider.profile().saves(config) })
     }
 
     /// What `seconds` of audio cost ungated, and with `stt_s` of them sent.
-    pub(crate) fn saved(&self, seconds: f64, stt_s: f64) -> Saved {
+    pub(crate) fn estimate(&self, seconds: f64, stt_s: f64) -> BillEstimate {
         let cost = |audio_s: f64| {
             let audio = Duration::from_secs_f64(audio_s.max(0.0));
             let socket = Duration::from_secs_f64(seconds.max(0.0));
-            [Billed::Audio(audio), Billed::Segment(audio), Billed::Socket(socket)]
+            [Usage::Audio(audio), Usage::Segment(audio), Usage::Socket(socket)]
                 .map(|usage| self.price.cost(usage))
                 .into_iter()
                 .sum()
         };
         let sent = if self.saving == Saving::UnsentAudio { stt_s } else { seconds };
-        Saved { ungated: cost(seconds), gated: cost(sent), price: self.name.clone() }
+        BillEstimate { ungated: cost(seconds), gated: cost(sent), price: self.name.clone() }
     }
 }

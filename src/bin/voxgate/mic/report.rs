@@ -4,10 +4,13 @@ use std::path::PathBuf;
 use std::sync::mpsc::SyncSender;
 
 use voxgate::budget::Usd;
-use voxgate::{Decision, EndCause, PerReason, Span, StormStep, Suppressed};
+use voxgate::guard::Heard;
+use voxgate::{Decision, PerReason, Span, StormStep, SttRuling, Suppressed};
 
+use crate::mic::command::SegmentTranscript;
 use crate::mic::latency::LatencyReport;
 use crate::mic::side::Side;
+use crate::speech_edge::{SpeechEnd, SpeechStart};
 
 /// One thing to show.
 #[derive(Debug)]
@@ -15,14 +18,14 @@ pub(crate) enum Report {
     /// A frame was decided on.
     Frame(Decision),
     /// Something happened.
-    Event(Event),
+    Event(MicEvent),
     /// How it stands.
-    Totals(Totals),
+    Totals(RunTotals),
 }
 
 /// Something that happened, so many seconds after the first sample.
 #[derive(Debug)]
-pub(crate) struct Event {
+pub(crate) struct MicEvent {
     pub(crate) at_s: f64,
     pub(crate) what: EventKind,
 }
@@ -45,30 +48,23 @@ pub(crate) enum EventKind {
         side: Side,
         why: String,
     },
-    /// Speech began; it and the audio that is sent with it, in seconds like `at_s`.
-    SpeechStart {
-        speech_s: f64,
-        audio_s: f64,
-    },
+    /// Speech began.
+    SpeechStart(SpeechStart),
     /// The turn is over.
-    SpeechEnd {
-        speech: Span,
-        voiced_s: f64,
-        cause: EndCause,
-        misfire: bool,
-    },
+    SpeechEnd(SpeechEnd),
     /// Something was kept out.
-    KeptOut(Suppressed),
+    Suppressed(Suppressed),
     /// Misfires, or what came after them, changed the level of the storm.
     Storm(StormStep),
     /// The worker was too slow, or was stopped: so much audio was lost before it.
     Overflow {
         lost_s: f64,
     },
-    /// Speech-to-text understood this, in so many seconds.
-    Heard {
+    /// Speech-to-text understood this, in so many seconds; how the gate counted it, if it was told.
+    Transcribed {
         text: String,
         took_s: f64,
+        ruling: Option<SttRuling>,
     },
     /// It did not.
     SttFailed {
@@ -94,11 +90,11 @@ pub(crate) enum EventKind {
 
 /// Running totals.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Totals {
+pub(crate) struct RunTotals {
     pub(crate) seconds: f64,
     pub(crate) forwarded_s: f64,
     pub(crate) suppressed_s: PerReason<f64>,
-    pub(crate) saved: Saved,
+    pub(crate) bill: BillEstimate,
     pub(crate) xruns: u64,
     pub(crate) overflows: u64,
     pub(crate) latency: LatencyReport,
@@ -108,7 +104,7 @@ pub(crate) struct Totals {
 
 /// What gating saves of the bill.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Saved {
+pub(crate) struct BillEstimate {
     pub(crate) ungated: Usd,
     pub(crate) gated: Usd,
     /// Whose price it is.
@@ -131,16 +127,16 @@ impl Reporter {
     }
 
     pub(crate) fn event(&mut self, at_s: f64, what: EventKind) {
-        self.send(Report::Event(Event { at_s, what }));
+        self.send(Report::Event(MicEvent { at_s, what }));
     }
 }
 
 /// Reports that may wait: ten seconds of frames.
 pub(crate) const MOST_REPORTS: usize = 1_100;
 
-/// How an event reads: a word, the rest, and the colour of the word.
-pub(crate) struct Line {
-    pub(crate) word: &'static str,
+/// How an event reads: a label, the rest, and the tone of the label.
+pub(crate) struct EventLine {
+    pub(crate) label: &'static str,
     pub(crate) rest: String,
     pub(crate) tone: Tone,
 }
@@ -156,8 +152,16 @@ pub(crate) enum Tone {
 }
 
 impl EventKind {
-    pub(crate) fn line(&self) -> Line {
-        let line = |word, rest, tone| Line { word, rest, tone };
+    /// What speech-to-text made of a segment, and how the gate counted it.
+    pub(crate) fn of_transcript(transcript: SegmentTranscript, ruling: Option<SttRuling>) -> Self {
+        match transcript.text {
+            Ok(text) => Self::Transcribed { text, took_s: transcript.took.as_secs_f64(), ruling },
+            Err(why) => Self::SttFailed { why },
+        }
+    }
+
+    pub(crate) fn line(&self) -> EventLine {
+        let line = |label, rest, tone| EventLine { label, rest, tone };
         match self {
             Self::Opened { side: Side::Mic, about } => line("listening", format!("to {about}"), Tone::Plain),
             Self::Opened { side: Side::Speaker, about } => line("playing", format!("on {about}"), Tone::Plain),
@@ -169,16 +173,17 @@ impl EventKind {
             Self::Waiting { side, why } => {
                 line("health", format!("the {} is not back yet: {why}", side.noun()), Tone::Warn)
             }
-            Self::SpeechStart { speech_s, audio_s } => {
+            Self::SpeechStart(SpeechStart { speech, audio }) => {
+                let (speech_s, audio_s) = (speech.as_ms() / 1e3, audio.start.as_ms() / 1e3);
                 line("speech", format!("from {speech_s:.2} s; sent from {audio_s:.2} s"), Tone::Good)
             }
-            Self::SpeechEnd { speech, voiced_s, cause, misfire } => {
-                let (start, end) = seconds_of(*speech);
+            Self::SpeechEnd(SpeechEnd { speech, voiced, cause, misfire }) => {
+                let ((start, end), voiced_s) = (seconds_of(*speech), voiced.as_ms() / 1e3);
                 let misfire = if *misfire { "; a misfire: hardly any speech" } else { "" };
                 let rest = format!("{start:.2} to {end:.2} s, voiced {voiced_s:.2} s ({}){misfire}", cause.as_str());
                 line("end", rest, Tone::Good)
             }
-            Self::KeptOut(run) => {
+            Self::Suppressed(run) => {
                 let (start, end) = seconds_of(run.span);
                 let score = run.peak_speech.get();
                 line(
@@ -196,10 +201,13 @@ impl EventKind {
                 let rest = format!("{:.0} ms of audio were lost: the machine was too busy", lost_s * 1e3);
                 line("health", rest, Tone::Bad)
             }
-            Self::Heard { text, took_s } if text.is_empty() => {
-                line("heard", format!("nothing ({took_s:.1} s)"), Tone::Quiet)
+            Self::Transcribed { text, took_s, ruling } => {
+                let (said, tone) = match text.is_empty() {
+                    true => ("nothing".to_owned(), Tone::Quiet),
+                    false => (format!("“{text}”"), Tone::Plain),
+                };
+                line("heard", format!("{said} ({took_s:.1} s){}", misfire_of(*ruling)), tone)
             }
-            Self::Heard { text, took_s } => line("heard", format!("“{text}” ({took_s:.1} s)"), Tone::Plain),
             Self::SttFailed { why } => line("health", format!("--stt: {why}"), Tone::Bad),
             Self::Paused => line("paused", "nothing is heard until it goes on".into(), Tone::Quiet),
             Self::Resumed => line("goes on", "as a new stream".into(), Tone::Quiet),
@@ -210,6 +218,13 @@ impl EventKind {
             }
             Self::RecordFailed { why } => line("health", format!("the recording is over: {why}"), Tone::Bad),
         }
+    }
+}
+
+fn misfire_of(ruling: Option<SttRuling>) -> String {
+    match ruling {
+        Some(SttRuling::Counted(Heard::Misfire(misfire))) => format!("; a misfire ({})", misfire.as_str()),
+        _ => String::new(),
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-use voxgate::{Decision, Edge, FRAME_LEN, GateConfig, Reason, SampleIndex, Verdict};
+use voxgate::{Decision, Edge, GateConfig, Reason, Verdict};
 
-use crate::mic::report::{Event, EventKind, Report, Totals};
+use crate::mic::report::{EventKind, MicEvent, Report, RunTotals};
 use crate::mic::side::Side;
 
 /// The state of the screen.
@@ -14,9 +14,9 @@ pub(crate) struct Screen {
     pub(crate) last: Option<Decision>,
     /// The loudest frame of late, falling slowly.
     pub(crate) peak_dbfs: f32,
-    pub(crate) totals: Totals,
+    pub(crate) totals: RunTotals,
     /// The last events, oldest first.
-    pub(crate) log: VecDeque<Event>,
+    pub(crate) log: VecDeque<MicEvent>,
     pub(crate) mic: String,
     pub(crate) condition: Condition,
     /// When the recording began that is under way.
@@ -39,7 +39,7 @@ pub(crate) struct Point {
 pub(crate) enum Fate {
     Forwarded,
     Held,
-    KeptOut(Reason),
+    Suppressed(Reason),
 }
 
 /// Whether the gate hears anything.
@@ -56,7 +56,7 @@ impl Screen {
             points: VecDeque::with_capacity(SHOWN_FRAMES),
             last: None,
             peak_dbfs: f32::NEG_INFINITY,
-            totals: Totals::default(),
+            totals: RunTotals::default(),
             log: VecDeque::with_capacity(MOST_EVENTS),
             mic: String::new(),
             condition: Condition::NoMicrophone,
@@ -85,9 +85,9 @@ impl Screen {
         let fate = match decision.verdict {
             Verdict::Forward(_) => Fate::Forwarded,
             Verdict::Hold(_) => Fate::Held,
-            Verdict::Suppress(reason) => Fate::KeptOut(reason),
+            Verdict::Suppress(reason) => Fate::Suppressed(reason),
         };
-        let number = number_of(decision.frame.start);
+        let number = decision.frame.start.frame_number();
         self.points.push_back(Point { number, speech: decision.evidence.speech.get(), fate });
         self.rewrite(decision);
         self.peak_dbfs = (self.peak_dbfs - PEAK_FALLS_DB).max(decision.evidence.level_dbfs);
@@ -97,17 +97,17 @@ impl Screen {
     /// What was held may turn out as pre-roll, or as a burst.
     fn rewrite(&mut self, decision: &Decision) {
         if let Verdict::Forward(span) = decision.verdict {
-            let from = number_of(span.start);
+            let from = span.start.frame_number();
             self.points.iter_mut().rev().take_while(|p| p.number >= from).for_each(|p| p.fate = Fate::Forwarded);
         }
         if let Some(Edge::Abandoned { candidate, doubt, .. }) = decision.edge {
-            let (from, reason) = (number_of(candidate.start), Reason::of_rejected(doubt));
+            let (from, reason) = (candidate.start.frame_number(), Reason::of_rejected(doubt));
             let burst = self.points.iter_mut().rev().take_while(|p| p.number >= from);
-            burst.filter(|p| p.fate == Fate::Held).for_each(|p| p.fate = Fate::KeptOut(reason));
+            burst.filter(|p| p.fate == Fate::Held).for_each(|p| p.fate = Fate::Suppressed(reason));
         }
-        let settled = number_of(decision.settled);
+        let settled = decision.settled.frame_number();
         let dropped = self.points.iter_mut().rev().filter(|p| p.fate == Fate::Held && p.number < settled);
-        dropped.for_each(|p| p.fate = Fate::KeptOut(Reason::Silence));
+        dropped.for_each(|p| p.fate = Fate::Suppressed(Reason::Silence));
     }
 
     fn unless_paused(&mut self, condition: Condition) {
@@ -116,7 +116,7 @@ impl Screen {
         }
     }
 
-    fn event(&mut self, event: Event) {
+    fn event(&mut self, event: MicEvent) {
         match &event.what {
             EventKind::Opened { side: Side::Mic, about } => {
                 self.mic = about.clone();
@@ -134,10 +134,6 @@ impl Screen {
         }
         self.log.push_back(event);
     }
-}
-
-fn number_of(at: SampleIndex) -> u64 {
-    at.0 / FRAME_LEN as u64
 }
 
 /// Ten seconds.

@@ -1,12 +1,15 @@
-//! One gate on what is heard, with its forwarder and its totals.
+//! A session: one gate on the microphone, with its forwarder and its totals.
 
 use voxgate::{
-    ConfigError, Decision, Edge, Forwarder, Frame, Gate, GateConfig, Ledger, SampleIndex, Span, SttInput, SttResult,
-    Suppressed, Verdict,
+    ConfigError, Decision, Edge, Forwarder, Frame, Gate, GateConfig, Ledger, SampleIndex, Span, SttResult, SttRuling,
+    Suppressed,
 };
 
-use crate::mic::kept_out::KeptOut;
+use crate::mic::command::SegmentTranscript;
 use crate::mic::report::EventKind;
+use crate::mic::rulings::RulingCounts;
+use crate::mic::run_merger::RunMerger;
+use crate::speech_edge::{SpeechEnd, SpeechStart};
 use crate::summary::Summary;
 
 /// A gate, its forwarder and the totals. Streams follow each other in it: after a pause, or for a recording, the gate
@@ -16,11 +19,12 @@ pub(crate) struct Session {
     config: GateConfig,
     forwarder: Forwarder,
     ledger: Ledger,
-    kept_out: KeptOut,
+    merger: RunMerger,
     pub(crate) summary: Summary,
+    pub(crate) rulings: RulingCounts,
     /// Which stream this is.
     pub(crate) stream: u32,
-    /// Samples that were heard before it.
+    /// Samples of the run before it.
     base: u64,
     /// Samples of it.
     len: u64,
@@ -35,8 +39,9 @@ impl Session {
             config: config.clone(),
             forwarder: Forwarder::new(&config.forward),
             ledger: Ledger::new(),
-            kept_out: KeptOut::default(),
+            merger: RunMerger::default(),
             summary: Summary::default(),
+            rulings: RulingCounts::default(),
             stream: 0,
             base: 0,
             len: 0,
@@ -48,12 +53,12 @@ impl Session {
     pub(crate) fn step(&mut self, mic: &Frame, playback: Option<&Frame>, mut tell: impl FnMut(EventKind)) -> Decision {
         if let Some(playback) = playback {
             self.gate.playback(playback, SampleIndex(self.len));
-            self.summary.note_playback(playback, SampleIndex(self.heard()));
+            self.summary.note_playback(playback, SampleIndex(self.elapsed()));
         }
         let decision = self.gate.push(mic);
         self.len = decision.frame.end.0;
         let summary = &mut self.summary;
-        self.forwarder.push(&decision, &self.gate, |input| count(summary, input));
+        self.forwarder.push(&decision, &self.gate, |input| summary.note_stt(&input));
         // This map is not read: the transcripts of `--stt` are of whole segments.
         let sent = SampleIndex(self.forwarder.time_map().len());
         self.forwarder.time_map_mut().forget_before(sent);
@@ -72,46 +77,23 @@ impl Session {
         let mut over = Vec::new();
         self.ledger.push(shown, |row, ended| {
             self.summary.count(row);
-            over.extend(ended.and_then(|run| self.kept_out.push(run)));
+            over.extend(ended.and_then(|run| self.merger.push(run)));
         });
         let speaks = matches!(shown.edge, Some(Edge::SpeechStart { .. }));
-        over.extend(if speaks {
-            self.kept_out.finish()
-        } else {
-            self.kept_out.settle(shown.settled, self.ledger.run())
-        });
-        self.tell_kept_out(over, tell);
+        over.extend(if speaks { self.merger.finish() } else { self.merger.settle(shown.settled, self.ledger.run()) });
+        self.report_suppressed(over, tell);
     }
 
-    fn tell_kept_out(&mut self, runs: Vec<Suppressed>, tell: &mut impl FnMut(EventKind)) {
+    fn report_suppressed(&mut self, runs: Vec<Suppressed>, tell: &mut impl FnMut(EventKind)) {
         for run in runs {
             self.summary.note_run(run);
-            tell(EventKind::KeptOut(run));
+            tell(EventKind::Suppressed(run));
         }
     }
 
     /// The same decision on the clock that counts from the first sample that was heard.
     pub(crate) fn shown(&self, decision: &Decision) -> Decision {
-        let at = |at: SampleIndex| at + self.base;
-        let span = |span: Span| Span::new(at(span.start), at(span.end));
-        let mut shown = *decision;
-        (shown.frame, shown.settled) = (span(decision.frame), at(decision.settled));
-        if let Verdict::Forward(audio) = &mut shown.verdict {
-            *audio = span(*audio);
-        }
-        shown.edge = decision.edge.map(|edge| match edge {
-            Edge::SpeechStart { speech } => Edge::SpeechStart { speech: at(speech) },
-            Edge::SpeechEnd { speech, voiced, cause } => Edge::SpeechEnd { speech: span(speech), voiced, cause },
-            Edge::Abandoned { candidate, peak, doubt } => Edge::Abandoned { candidate: span(candidate), peak, doubt },
-        });
-        shown.evidence.window = decision.evidence.window.map(span);
-        if let Some(echo) = &mut shown.evidence.echo {
-            echo.frame = span(echo.frame);
-        }
-        if let Some(storm) = &mut shown.storm {
-            storm.at = at(storm.at);
-        }
-        shown
+        decision.shifted(self.base)
     }
 
     /// The audio of a span of this stream, if the gate still has it.
@@ -119,9 +101,13 @@ impl Session {
         self.gate.audio(span)
     }
 
-    /// Tells the gate what speech-to-text made of a segment.
-    pub(crate) fn feedback(&mut self, text: &str, span: Span) {
-        self.gate.feedback(&SttResult { text, confidence: None, span: Some(span) });
+    /// Tells the gate what speech-to-text made of a segment, and counts how the gate rules; `None` if the segment has
+    /// no text, or is of a stream before.
+    pub(crate) fn feedback(&mut self, transcript: &SegmentTranscript) -> Option<SttRuling> {
+        let text = transcript.text.as_deref().ok().filter(|_| transcript.stream == self.stream)?;
+        let ruling = self.gate.feedback(&SttResult { text, confidence: None, span: Some(transcript.span) });
+        self.rulings.note(ruling);
+        Some(ruling)
     }
 
     /// Ends the stream: what was held is dropped. `skipped` samples are not gated, then the next begins.
@@ -139,30 +125,27 @@ impl Session {
         self.base += samples;
     }
 
-    /// Samples that were heard.
-    pub(crate) fn heard(&self) -> u64 {
+    /// Samples since the beginning of the run.
+    pub(crate) fn elapsed(&self) -> u64 {
         self.base + self.len
     }
 
     /// The stream is over.
     pub(crate) fn finish(&mut self, mut tell: impl FnMut(EventKind)) -> Option<Edge> {
         let summary = &mut self.summary;
-        let edge = self.forwarder.finish(&mut self.gate, |input| count(summary, input));
-        let base = SampleIndex(self.base);
-        if let Some(Edge::SpeechEnd { speech, voiced, cause }) = edge {
-            let speech = Span::new(speech.start + base.0, speech.end + base.0);
-            let ended = Edge::SpeechEnd { speech, voiced, cause };
-            self.summary.note_end(&ended);
-            end_of(&ended).into_iter().for_each(&mut tell);
+        let edge = self.forwarder.finish(&mut self.gate, |input| summary.note_stt(&input));
+        if let Some(shown) = edge.map(|edge| edge.shifted(self.base)) {
+            self.summary.note_end(&shown);
+            SpeechEnd::of(&shown).map(EventKind::SpeechEnd).into_iter().for_each(&mut tell);
         }
         let mut over = Vec::new();
         let last = self.ledger.finish(|row, ended| {
             self.summary.count(row);
-            over.extend(ended.and_then(|run| self.kept_out.push(run)));
+            over.extend(ended.and_then(|run| self.merger.push(run)));
         });
-        over.extend(last.and_then(|run| self.kept_out.push(run)));
-        over.extend(self.kept_out.finish());
-        self.tell_kept_out(over, &mut tell);
+        over.extend(last.and_then(|run| self.merger.push(run)));
+        over.extend(self.merger.finish());
+        self.report_suppressed(over, &mut tell);
         edge
     }
 
@@ -175,27 +158,8 @@ impl Session {
     }
 }
 
-fn count(summary: &mut Summary, input: SttInput<'_>) {
-    summary.stt_samples += match input {
-        SttInput::Audio(samples) => samples.len() as u64,
-        SttInput::Zeros(samples) => samples,
-        _ => 0,
-    };
-}
-
 fn edges(decision: &Decision) -> Vec<EventKind> {
-    let start = match (decision.edge, decision.verdict) {
-        (Some(Edge::SpeechStart { speech }), Verdict::Forward(audio)) => {
-            Some(EventKind::SpeechStart { speech_s: speech.as_ms() / 1e3, audio_s: audio.start.as_ms() / 1e3 })
-        }
-        _ => None,
-    };
-    let end = decision.edge.as_ref().and_then(end_of);
+    let start = SpeechStart::of(decision).map(EventKind::SpeechStart);
+    let end = decision.edge.as_ref().and_then(SpeechEnd::of).map(EventKind::SpeechEnd);
     start.into_iter().chain(end).chain(decision.storm.map(EventKind::Storm)).collect()
-}
-
-fn end_of(edge: &Edge) -> Option<EventKind> {
-    let Edge::SpeechEnd { speech, voiced, cause } = *edge else { return None };
-    let voiced_s = SampleIndex(voiced).as_ms() / 1e3;
-    Some(EventKind::SpeechEnd { speech, voiced_s, cause, misfire: edge.is_misfire() })
 }

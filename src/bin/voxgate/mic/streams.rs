@@ -12,66 +12,69 @@ use cpal::{
     SizedSample, Stream, StreamConfig, SupportedBufferSize, SupportedStreamConfig,
 };
 
+use crate::mic::block_ring::{BlockProducer, DeviceCounters, block_ring};
 use crate::mic::device::{DeviceEvent, Opened};
 use crate::mic::devices::{Entry, form};
-use crate::mic::link::{Feed, Health, link};
 use crate::mic::side::Side;
-use crate::mic::voice::Voice;
-use crate::paint::Usage;
+use crate::mic::voice::AgentVoice;
+use crate::paint::UsageError;
 
 /// Opens a microphone as it likes to be opened; of its channels, `channel` is heard.
 ///
 /// # Errors
-/// What the audio system says; [`Usage`] if there is no such channel.
+/// What the audio system says; [`UsageError`] if there is no such channel.
 pub(crate) fn open_mic(
     host: Host,
     entry: Entry,
     channel: u16,
-    health: Arc<Health>,
+    counters: Arc<DeviceCounters>,
     events: Sender<DeviceEvent>,
 ) -> anyhow::Result<Opened> {
     let supported = entry.config(Side::Mic)?;
     let channels = supported.channels();
     if channel >= channels {
-        bail!(Usage(format!("--channel {channel} is none of {}, which has {channels} (counted from 0)", entry.name)));
+        bail!(UsageError(format!(
+            "--channel {channel} is none of {}, which has {channels} (counted from 0)",
+            entry.name
+        )));
     }
     let about = refuse_rate(&entry, &supported)?;
-    let (feed, link) = link(supported.sample_rate(), health.clone());
-    let capture = Capture { feed, channel: usize::from(channel), channels: usize::from(channels) };
-    let stream = capture.open(&entry, &supported, on_fault(health, events))?;
+    let (producer, blocks) = block_ring(supported.sample_rate(), counters.clone());
+    let capture = CaptureCallback { producer, channel: usize::from(channel), channels: usize::from(channels) };
+    let stream = capture.open(&entry, &supported, on_fault(counters, events))?;
     stream.play().with_context(|| format!("cannot start {about}"))?;
-    Ok(Opened { stream, link, about, host, entry })
+    Ok(Opened { stream, blocks, about, host, entry })
 }
 
-/// Opens a loudspeaker and plays the voice on all its channels; what it is handed comes back by the link.
+/// Opens a loudspeaker and plays the voice on all its channels; what it is handed comes back as blocks.
 ///
 /// # Errors
 /// What the audio system says.
 pub(crate) fn open_speaker(
     host: Host,
     entry: Entry,
-    voice: &Voice,
-    health: Arc<Health>,
+    voice: &AgentVoice,
+    counters: Arc<DeviceCounters>,
     events: Sender<DeviceEvent>,
 ) -> anyhow::Result<Opened> {
     let supported = entry.config(Side::Speaker)?;
     let about = refuse_rate(&entry, &supported)?;
-    let (feed, link) = link(supported.sample_rate(), health.clone());
+    let (producer, blocks) = block_ring(supported.sample_rate(), counters.clone());
     let samples = voice.at_rate(supported.sample_rate())?;
-    let play = Play {
-        feed,
+    let play = PlaybackCallback {
+        producer,
         channels: usize::from(supported.channels()),
         samples,
         next: voice.next.clone(),
         paused: voice.paused.clone(),
     };
-    let stream = play.open(&entry, &supported, on_fault(health, events))?;
+    let stream = play.open(&entry, &supported, on_fault(counters, events))?;
     stream.play().with_context(|| format!("cannot start {about}"))?;
-    Ok(Opened { stream, link, about, host, entry })
+    Ok(Opened { stream, blocks, about, host, entry })
 }
 
 /// What a device calls, with samples of whatever format it has.
-trait Callback: Sized {
+trait DeviceCallback: Sized {
     fn build<T>(self, entry: &Entry, config: &SupportedStreamConfig, on_fault: OnFault) -> anyhow::Result<Stream>
     where
         T: SizedSample + FromSample<f32>,
@@ -100,25 +103,26 @@ trait Callback: Sized {
 }
 
 /// The microphone's callback.
-struct Capture {
-    feed: Feed,
+struct CaptureCallback {
+    producer: BlockProducer,
     channel: usize,
     channels: usize,
 }
 
-impl Callback for Capture {
+impl DeviceCallback for CaptureCallback {
     fn build<T>(mut self, entry: &Entry, config: &SupportedStreamConfig, on_fault: OnFault) -> anyhow::Result<Stream>
     where
         T: SizedSample,
         f32: FromSample<T>,
     {
-        let heard = move |data: &[T], info: &InputCallbackInfo| self.take(data, info);
-        let stream = entry.device().build_input_stream(with_blocks(MIC_BLOCK, config), heard, on_fault, Some(PATIENCE));
+        let callback = move |data: &[T], info: &InputCallbackInfo| self.take(data, info);
+        let stream =
+            entry.device().build_input_stream(with_blocks(MIC_BLOCK, config), callback, on_fault, Some(PATIENCE));
         stream.with_context(|| format!("cannot open {} ({})", entry.name, form(config)))
     }
 }
 
-impl Capture {
+impl CaptureCallback {
     /// One block.
     ///
     /// # Real-time
@@ -133,13 +137,13 @@ impl Capture {
         let stamp = info.timestamp();
         let sounded = called - stamp.callback.duration_since(stamp.capture).min(MOST_BUFFERED);
         let samples = data.chunks_exact(self.channels).map(|frame| f32::from_sample(frame[self.channel]));
-        self.feed.push(samples, called, sounded);
+        self.producer.push(samples, called, sounded);
     }
 }
 
 /// The loudspeaker's callback.
-struct Play {
-    feed: Feed,
+struct PlaybackCallback {
+    producer: BlockProducer,
     channels: usize,
     samples: Arc<[f32]>,
     /// How far it is, in samples of this device: kept when it is opened again.
@@ -147,25 +151,25 @@ struct Play {
     paused: Arc<AtomicBool>,
 }
 
-impl Callback for Play {
+impl DeviceCallback for PlaybackCallback {
     fn build<T>(mut self, entry: &Entry, config: &SupportedStreamConfig, on_fault: OnFault) -> anyhow::Result<Stream>
     where
         T: SizedSample + FromSample<f32>,
     {
-        let spoken = move |data: &mut [T], info: &OutputCallbackInfo| self.give(data, info);
+        let callback = move |data: &mut [T], info: &OutputCallbackInfo| self.fill(data, info);
         let stream =
-            entry.device().build_output_stream(with_blocks(SPEAKER_BLOCK, config), spoken, on_fault, Some(PATIENCE));
+            entry.device().build_output_stream(with_blocks(SPEAKER_BLOCK, config), callback, on_fault, Some(PATIENCE));
         stream.with_context(|| format!("cannot open {} ({})", entry.name, form(config)))
     }
 }
 
-impl Play {
+impl PlaybackCallback {
     /// One block.
     ///
     /// # Real-time
-    /// As [`Capture::take`].
+    /// As [`CaptureCallback::take`].
     #[expect(clippy::disallowed_methods, reason = "the echo's way is timed from here; the gate is handed samples only")]
-    fn give<T: SizedSample + FromSample<f32>>(&mut self, data: &mut [T], info: &OutputCallbackInfo) {
+    fn fill<T: SizedSample + FromSample<f32>>(&mut self, data: &mut [T], info: &OutputCallbackInfo) {
         let called = Instant::now();
         let stamp = info.timestamp();
         let sounded = called + stamp.playback.duration_since(stamp.callback).min(MOST_BUFFERED);
@@ -179,7 +183,7 @@ impl Play {
             frame.fill(T::from_sample(*sample));
         }
         let played = (0..frames).map(|i| voice.get(i).copied().unwrap_or(0.0));
-        self.feed.push(played, called, sounded);
+        self.producer.push(played, called, sounded);
     }
 }
 
@@ -202,10 +206,10 @@ fn with_blocks(length: Duration, config: &SupportedStreamConfig) -> StreamConfig
 }
 
 /// Overruns are counted; what ends a stream is told.
-fn on_fault(health: Arc<Health>, events: Sender<DeviceEvent>) -> OnFault {
+fn on_fault(counters: Arc<DeviceCounters>, events: Sender<DeviceEvent>) -> OnFault {
     Box::new(move |error| match error.kind() {
         ErrorKind::Xrun => {
-            health.xruns.fetch_add(1, Ordering::Relaxed);
+            counters.xruns.fetch_add(1, Ordering::Relaxed);
         }
         ErrorKind::RealtimeDenied | ErrorKind::DeviceChanged => {}
         // The receiver is gone: the device is being closed.

@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use process_wrap::std::{ChildWrapper, CommandWrap};
 use voxgate::{Decision, Edge, SAMPLE_RATE, Span, Verdict};
 
-use crate::mic::command::{self, Transcript};
+use crate::mic::command::{SegmentTranscript, WorkerCommand};
 use crate::mic::session::Session;
 
 /// What was forwarded of a turn.
@@ -25,12 +25,12 @@ pub(crate) struct Segment {
 }
 
 /// The worker's end: collects segments and queues them.
-pub(crate) struct Segments {
+pub(crate) struct SegmentCollector {
     current: Option<Segment>,
     queue: SyncSender<Segment>,
 }
 
-impl Segments {
+impl SegmentCollector {
     /// Takes a decision of `session`; `false` if a segment was lost because the command is that far behind.
     pub(crate) fn take(&mut self, decision: &Decision, session: &Session) -> bool {
         if let Verdict::Forward(span) = decision.verdict
@@ -62,15 +62,15 @@ pub(crate) struct Transcriber {
 pub(crate) fn start(
     command: String,
     timeout: Duration,
-    results: Sender<command::Command>,
-) -> anyhow::Result<(Segments, Transcriber)> {
+    results: Sender<WorkerCommand>,
+) -> anyhow::Result<(SegmentCollector, Transcriber)> {
     let (queue, segments) = mpsc::sync_channel(MOST_WAITING);
     let cancelled = Arc::<AtomicBool>::default();
-    let runner = Runner { command, timeout, cancelled: cancelled.clone() };
+    let runner = CommandRunner { command, timeout, cancelled: cancelled.clone() };
     let thread = std::thread::Builder::new()
         .name("speech-to-text".into())
         .spawn(move || transcribe(&runner, &segments, &results))?;
-    Ok((Segments { current: None, queue }, Transcriber { thread: Some(thread), cancelled }))
+    Ok((SegmentCollector { current: None, queue }, Transcriber { thread: Some(thread), cancelled }))
 }
 
 impl Transcriber {
@@ -95,27 +95,27 @@ impl Drop for Transcriber {
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long the command took is told; the gate is handed its text only")]
-fn transcribe(runner: &Runner, segments: &Receiver<Segment>, results: &Sender<command::Command>) {
+fn transcribe(runner: &CommandRunner, segments: &Receiver<Segment>, results: &Sender<WorkerCommand>) {
     while let Ok(segment) = segments.recv() {
         let began = Instant::now();
         let text = runner.run(&segment.samples).map_err(|error| format!("{error:#}"));
         if runner.cancelled.load(Ordering::Relaxed) {
             return;
         }
-        let transcript = Transcript { stream: segment.stream, span: segment.span, text, took: began.elapsed() };
-        if results.send(command::Command::Transcript(transcript)).is_err() {
+        let transcript = SegmentTranscript { stream: segment.stream, span: segment.span, text, took: began.elapsed() };
+        if results.send(WorkerCommand::Transcript(transcript)).is_err() {
             return;
         }
     }
 }
 
-struct Runner {
+struct CommandRunner {
     command: String,
     timeout: Duration,
     cancelled: Arc<AtomicBool>,
 }
 
-impl Runner {
+impl CommandRunner {
     /// The text that the command prints for the segment.
     fn run(&self, samples: &[f32]) -> anyhow::Result<String> {
         let wav = wav(samples)?;
@@ -219,7 +219,7 @@ mod tests {
     use super::*;
 
     fn run(command: &str, timeout: Duration) -> Result<String, String> {
-        let runner = Runner { command: command.into(), timeout, cancelled: Arc::default() };
+        let runner = CommandRunner { command: command.into(), timeout, cancelled: Arc::default() };
         runner.run(&[0.25; 1_600]).map_err(|error| format!("{error:#}"))
     }
 
@@ -235,7 +235,7 @@ mod tests {
             let mic = [&vec![0.0; silence], &mic[..]].concat();
             let mut session = Session::new(&voxgate::GateConfig::default()).unwrap();
             let (queue, done) = mpsc::sync_channel(MOST_WAITING);
-            let (mut segments, mut forwarded) = (Segments { current: None, queue }, Vec::new());
+            let (mut segments, mut forwarded) = (SegmentCollector { current: None, queue }, Vec::new());
             for samples in mic.as_chunks().0 {
                 let decision = session.step(&voxgate::Frame::new(*samples).unwrap(), None, |_| {});
                 assert!(segments.take(&decision, &session));

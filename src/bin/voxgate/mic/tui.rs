@@ -8,10 +8,10 @@ use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 use voxgate::GateConfig;
 
-use crate::mic::command::Command;
-use crate::mic::control::Control;
+use crate::mic::command::WorkerCommand;
 use crate::mic::report::Report;
 use crate::mic::screen::Screen;
+use crate::mic::stop_condition::StopCondition;
 use crate::mic::view;
 
 /// Draws until the run is over, and gives the terminal back as it was.
@@ -20,12 +20,12 @@ use crate::mic::view;
 /// If the terminal cannot be used; the run is over then.
 pub(crate) fn run(
     reports: &Receiver<Report>,
-    control: &Control,
-    commands: &Sender<Command>,
+    stop: &StopCondition,
+    commands: &Sender<WorkerCommand>,
     config: &GateConfig,
 ) -> anyhow::Result<()> {
     let mut terminal = ratatui::try_init().context("cannot draw on this terminal; try --plain")?;
-    let shown = watch(&mut terminal, reports, control, commands, config);
+    let shown = watch(&mut terminal, reports, stop, commands, config);
     ratatui::restore();
     shown
 }
@@ -33,15 +33,15 @@ pub(crate) fn run(
 fn watch(
     terminal: &mut DefaultTerminal,
     reports: &Receiver<Report>,
-    control: &Control,
-    commands: &Sender<Command>,
+    stop: &StopCondition,
+    commands: &Sender<WorkerCommand>,
     config: &GateConfig,
 ) -> anyhow::Result<()> {
     let mut screen = Screen::new(config);
-    while !control.is_over() {
+    while !stop.is_over() {
         for report in reports.try_iter() {
             if let Report::Frame(decision) = &report {
-                control.note_time(decision.frame.end);
+                stop.note_time(decision.frame.end);
             }
             screen.take(report);
         }
@@ -55,8 +55,8 @@ fn watch(
             let _ = match key.code {
                 KeyCode::Char('q') | KeyCode::Esc => return Ok(()),
                 KeyCode::Char('c') if control_c => return Ok(()),
-                KeyCode::Char(' ') => commands.send(Command::TogglePause),
-                KeyCode::Char('r') => commands.send(Command::ToggleRecording),
+                KeyCode::Char(' ') => commands.send(WorkerCommand::TogglePause),
+                KeyCode::Char('r') => commands.send(WorkerCommand::ToggleRecording),
                 _ => Ok(()),
             };
         }

@@ -149,7 +149,7 @@ fn totals_lines(screen: &Screen) -> Vec<Line<'static>> {
             lines.push(row(reason.as_str(), seconds, colour(reason)));
         }
     }
-    let (gated, ungated) = (100.0 * totals.saved.gated.dollars(), 100.0 * totals.saved.ungated.dollars());
+    let (gated, ungated) = (100.0 * totals.bill.gated.dollars(), 100.0 * totals.bill.ungated.dollars());
     let percent = if ungated > 0.0 { 100.0 * (ungated - gated) / ungated } else { 0.0 };
     lines.push(Line::from(vec![
         " saved    ".fg(Color::Gray),
@@ -172,17 +172,17 @@ fn log_lines(screen: &Screen, area: Rect) -> Vec<Line<'static>> {
     let shown = usize::from(area.height.saturating_sub(2));
     let width = usize::from(area.width.saturating_sub(2));
     let from = screen.log.len().saturating_sub(shown);
-    let line = |event: &crate::mic::report::Event| {
+    let line = |event: &crate::mic::report::MicEvent| {
         let told = event.what.line();
         let time = format!(" {:>6.1} ", event.at_s);
-        let room = width.saturating_sub(time.len() + WORD + 1);
+        let room = width.saturating_sub(time.len() + EVENT_LABEL + 1);
         let rest: String = match told.rest.chars().count() {
             n if n > room => told.rest.chars().take(room.saturating_sub(1)).chain(['…']).collect(),
             _ => told.rest,
         };
         Line::from(vec![
             time.fg(Color::DarkGray),
-            format!("{:<WORD$} ", told.word).fg(tone(told.tone)).bold(),
+            format!("{:<EVENT_LABEL$} ", told.label).fg(tone(told.tone)).bold(),
             rest.into(),
         ])
     };
@@ -194,8 +194,8 @@ fn footer(screen: &Screen) -> Line<'static> {
     let record = if screen.recording_s.is_some() { " end the recording " } else { " record " };
     let key = |name: &'static str| format!(" {name} ").black().on_gray();
     let mut spans = vec![key("q"), " quit   ".into(), key("space"), pause.into(), key("r"), record.into()];
-    if !screen.totals.saved.price.is_empty() {
-        spans.push(format!("   at the price of {}", screen.totals.saved.price).fg(Color::DarkGray));
+    if !screen.totals.bill.price.is_empty() {
+        spans.push(format!("   at the price of {}", screen.totals.bill.price).fg(Color::DarkGray));
     }
     Line::from(spans)
 }
@@ -217,7 +217,7 @@ fn tone(tone: Tone) -> Color {
 const FAINT: Style = Style::new().fg(Color::DarkGray);
 /// Cells of a label, of an event's word, of the totals and of a share in them.
 const LABEL: usize = 9;
-const WORD: usize = 9;
+const EVENT_LABEL: usize = 9;
 const TOTALS_WIDTH: u16 = 40;
 const SHARE_WIDTH: usize = 12;
 /// From so many rows on there is room for every reason in the totals.
@@ -240,7 +240,7 @@ mod tests {
 
     use crate::mic::latency::LatencyReport;
     use crate::mic::price::MicPrice;
-    use crate::mic::report::{Event, EventKind, Report, Totals};
+    use crate::mic::report::{EventKind, MicEvent, Report, RunTotals};
     use crate::mic::session::Session;
     use crate::mic::side::Side;
 
@@ -259,24 +259,24 @@ mod tests {
         let config = GateConfig::default();
         let (mut session, mut screen) = (Session::new(&config).unwrap(), Screen::new(&config));
         let opened = EventKind::Opened { side: Side::Mic, about: "USB Headset (48000 Hz, 2 channels, i16)".into() };
-        screen.take(Report::Event(Event { at_s: 0.0, what: opened }));
+        screen.take(Report::Event(MicEvent { at_s: 0.0, what: opened }));
         for (mic, playback) in frames("echo_mic.wav").iter().zip(&frames("echo_playback.wav")).take(count) {
             let mut told = Vec::new();
             let decision = session.step(mic, Some(playback), |what| told.push(what));
             let at_s = decision.frame.end.as_ms() / 1e3;
-            told.into_iter().for_each(|what| screen.take(Report::Event(Event { at_s, what })));
+            told.into_iter().for_each(|what| screen.take(Report::Event(MicEvent { at_s, what })));
             screen.take(Report::Frame(session.shown(&decision)));
         }
         let (summary, ms) = (&session.summary, Duration::from_millis);
         let stt_s = summary.stt_samples as f64 / 16_000.0;
-        screen.take(Report::Totals(Totals {
+        screen.take(Report::Totals(RunTotals {
             seconds: summary.seconds(),
             forwarded_s: summary.forwarded_s(),
             suppressed_s: summary.suppressed_s(),
-            saved: MicPrice::new(None, &config.forward).unwrap().saved(summary.seconds(), stt_s),
+            bill: MicPrice::new(None, &config.forward).unwrap().estimate(summary.seconds(), stt_s),
             latency: LatencyReport { p50: ms(1), p99: ms(2), worst: ms(9) },
             xruns: 2,
-            ..Totals::default()
+            ..RunTotals::default()
         }));
         screen
     }
@@ -295,7 +295,7 @@ mod tests {
     #[test]
     fn a_pause_in_a_recording() {
         let mut screen = after(300);
-        let event = |what| Report::Event(Event { at_s: 2.0, what });
+        let event = |what| Report::Event(MicEvent { at_s: 2.0, what });
         screen.take(event(EventKind::Recording { to: PathBuf::from("calls") }));
         screen.take(event(EventKind::Paused));
         insta::assert_snapshot!(drawn(&screen, 100, 20));

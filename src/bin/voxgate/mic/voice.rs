@@ -10,34 +10,34 @@ use audioadapter_buffers::direct::SequentialSlice;
 use rubato::{Async, FixedAsync, Resampler, SincInterpolationParameters, SincInterpolationType, WindowFunction};
 
 use crate::interrupt::Interrupt;
-use crate::paint::Usage;
+use crate::paint::UsageError;
 use crate::source::{RawArgs, Source};
 
 /// A voice, and how far it has been played.
-pub(crate) struct Voice {
+pub(crate) struct AgentVoice {
     samples: Vec<f32>,
     sample_rate: u32,
     pub(crate) next: Arc<AtomicUsize>,
     pub(crate) paused: Arc<AtomicBool>,
 }
 
-impl Voice {
+impl AgentVoice {
     /// Reads a mono file, [`LONGEST`] at most.
     ///
     /// # Errors
-    /// [`Usage`] names what does not fit.
+    /// [`UsageError`] names what does not fit.
     pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
         let name = path.display();
         let mut source = Source::open(path, RawArgs::default().mic(path), &Interrupt::default())?;
         if source.channels != 1 {
             let n = source.channels;
-            bail!(Usage(format!(
+            bail!(UsageError(format!(
                 "{name} has {n} channels, expected 1; pick one, for instance with `sox IN OUT remix 1`"
             )));
         }
         let longest = LONGEST.as_secs() * u64::from(source.sample_rate);
         if source.frames.is_some_and(|frames| frames > longest) {
-            bail!(Usage(format!("{name} is longer than {} minutes; cut it", LONGEST.as_secs() / 60)));
+            bail!(UsageError(format!("{name} is longer than {} minutes; cut it", LONGEST.as_secs() / 60)));
         }
         let sample_rate = source.sample_rate;
         let mut samples = Vec::new();

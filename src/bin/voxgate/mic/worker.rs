@@ -8,21 +8,21 @@ use std::time::Duration;
 
 use voxgate::{FRAME_LEN, Frame, SAMPLE_RATE};
 
-use crate::mic::command::{Command, Transcript};
-use crate::mic::heard::Heard;
-use crate::mic::latency::Latency;
-use crate::mic::link::{Health, Link};
+use crate::mic::block_ring::{BlockConsumer, DeviceCounters};
+use crate::mic::command::{SegmentTranscript, WorkerCommand};
+use crate::mic::latency::LatencyHistogram;
+use crate::mic::mic_input::MicInput;
+use crate::mic::playback_aligner::PlaybackAligner;
 use crate::mic::price::MicPrice;
 use crate::mic::recorder::Recorder;
-use crate::mic::reference::Reference;
-use crate::mic::report::{EventKind, Report, Reporter, Totals};
+use crate::mic::report::{EventKind, Report, Reporter, RunTotals};
 use crate::mic::session::Session;
 use crate::mic::side::Side;
-use crate::mic::stt::Segments;
+use crate::mic::stt::SegmentCollector;
 
 /// Takes blocks from the ring buffers, gates them, and reports the results.
 pub(crate) struct Worker {
-    pub(crate) commands: Receiver<Command>,
+    pub(crate) commands: Receiver<WorkerCommand>,
     pub(crate) reporter: Reporter,
     pub(crate) session: Session,
     pub(crate) price: MicPrice,
@@ -30,12 +30,12 @@ pub(crate) struct Worker {
     pub(crate) folder: PathBuf,
     /// Whether the loudspeaker plays something of ours; it is told to stop in a pause.
     pub(crate) voice_paused: Option<Arc<AtomicBool>>,
-    pub(crate) segments: Option<Segments>,
-    heard: Heard,
-    reference: Option<Reference>,
+    pub(crate) segments: Option<SegmentCollector>,
+    mic: MicInput,
+    playback: Option<PlaybackAligner>,
     recorder: Option<Recorder>,
     replays: Vec<String>,
-    latency: Latency,
+    latency: LatencyHistogram,
     activity: Activity,
     frames: Vec<Frame>,
 }
@@ -48,7 +48,7 @@ enum Activity {
 
 /// Whether there is more to do at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Work {
+pub(crate) enum Progress {
     Done,
     Idle,
     Over,
@@ -56,7 +56,7 @@ pub(crate) enum Work {
 
 impl Worker {
     pub(crate) fn new(
-        commands: Receiver<Command>,
+        commands: Receiver<WorkerCommand>,
         reporter: Reporter,
         session: Session,
         price: MicPrice,
@@ -70,11 +70,11 @@ impl Worker {
             folder,
             voice_paused: None,
             segments: None,
-            heard: Heard::new(),
-            reference: None,
+            mic: MicInput::new(),
+            playback: None,
             recorder: None,
             replays: Vec::new(),
-            latency: Latency::new(),
+            latency: LatencyHistogram::new(),
             activity: Activity::Listening,
             frames: Vec::with_capacity(MOST_FRAMES),
         }
@@ -83,50 +83,50 @@ impl Worker {
     /// Works until it is told to stop.
     pub(crate) fn run(mut self) -> Finished {
         loop {
-            match self.turn() {
-                Work::Done => {}
-                Work::Idle => std::thread::sleep(POLL),
-                Work::Over => return self.finish(),
+            match self.run_once() {
+                Progress::Done => {}
+                Progress::Idle => std::thread::sleep(POLL),
+                Progress::Over => return self.finish(),
             }
         }
     }
 
     /// Does what there is to do now: commands first, then a block.
-    pub(crate) fn turn(&mut self) -> Work {
+    pub(crate) fn run_once(&mut self) -> Progress {
         loop {
             match self.commands.try_recv() {
-                Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return Work::Over,
-                Ok(command) => self.obey(command),
+                Ok(WorkerCommand::Stop) | Err(TryRecvError::Disconnected) => return Progress::Over,
+                Ok(command) => self.handle(command),
                 Err(TryRecvError::Empty) => break,
             }
         }
-        if let Some(reference) = &mut self.reference {
-            reference.drain();
+        if let Some(aligner) = &mut self.playback {
+            aligner.drain();
         }
-        self.hear()
+        self.take_block()
     }
 
-    fn obey(&mut self, command: Command) {
+    fn handle(&mut self, command: WorkerCommand) {
         match command {
-            Command::Source { side, link, about } => self.connect(side, link, about),
-            Command::Lost { side, why } => self.disconnect(side, why),
-            Command::Waiting { side, why } => self.tell(EventKind::Waiting { side, why }),
-            Command::Transcript(transcript) => self.read(transcript),
-            Command::TogglePause => self.toggle_pause(),
-            Command::ToggleRecording => match self.recorder.take() {
+            WorkerCommand::Source { side, blocks, about } => self.connect(side, *blocks, about),
+            WorkerCommand::Lost { side, why } => self.disconnect(side, why),
+            WorkerCommand::Waiting { side, why } => self.report(EventKind::Waiting { side, why }),
+            WorkerCommand::Transcript(transcript) => self.note_transcript(transcript),
+            WorkerCommand::TogglePause => self.toggle_pause(),
+            WorkerCommand::ToggleRecording => match self.recorder.take() {
                 Some(recorder) => self.end_recording(recorder, None),
                 None => self.begin_recording(),
             },
-            Command::Stop => {}
+            WorkerCommand::Stop => {}
         }
     }
 
-    fn connect(&mut self, side: Side, link: Box<Link>, about: String) {
+    fn connect(&mut self, side: Side, blocks: BlockConsumer, about: String) {
         let fits = match side {
-            Side::Mic => self.heard.connect(link, self.session.heard()),
-            Side::Speaker => Reference::new(*link, self.heard.epoch).map(|reference| self.reference = Some(reference)),
+            Side::Mic => self.mic.connect(blocks, self.session.elapsed()),
+            Side::Speaker => PlaybackAligner::new(blocks, self.mic.epoch).map(|aligner| self.playback = Some(aligner)),
         };
-        self.tell(match fits {
+        self.report(match fits {
             Ok(()) => EventKind::Opened { side, about },
             Err(error) => EventKind::Lost { side, why: error.to_string() },
         });
@@ -134,22 +134,22 @@ impl Worker {
 
     fn disconnect(&mut self, side: Side, why: String) {
         match side {
-            Side::Mic => self.heard.disconnect(),
-            Side::Speaker => self.reference = None,
+            Side::Mic => self.mic.disconnect(),
+            Side::Speaker => self.playback = None,
         }
-        self.tell(EventKind::Lost { side, why });
+        self.report(EventKind::Lost { side, why });
     }
 
     /// Takes a block of the microphone. While there is none, time goes on in gaps: a turn that is under way ends.
-    fn hear(&mut self) -> Work {
-        if self.heard.gap_is_due() {
+    fn take_block(&mut self) -> Progress {
+        if self.mic.gap_is_due() {
             self.step(&Frame::gap());
-            return Work::Done;
+            return Progress::Done;
         }
         let mut frames = std::mem::take(&mut self.frames);
-        let block = self.heard.pop(self.session.heard(), &mut frames);
+        let block = self.mic.pop(self.session.elapsed(), &mut frames);
         if let Some(lost_s) = block.as_ref().map(|block| block.lost_s).filter(|lost_s| *lost_s > 0.0) {
-            self.tell(EventKind::Overflow { lost_s });
+            self.report(EventKind::Overflow { lost_s });
         }
         for frame in frames.drain(..) {
             self.step(&frame);
@@ -158,11 +158,11 @@ impl Worker {
             }
         }
         self.frames = frames;
-        if block.is_some() { Work::Done } else { Work::Idle }
+        if block.is_some() { Progress::Done } else { Progress::Idle }
     }
 
     fn step(&mut self, mic: &Frame) {
-        let at = self.session.heard();
+        let at = self.session.elapsed();
         if self.activity == Activity::Paused {
             self.session.skip(FRAME_LEN as u64);
             return;
@@ -172,8 +172,8 @@ impl Worker {
         {
             self.end_recording(recorder, Some("because audio was lost, which no file can tell from silence".into()));
         }
-        let playback = self.voice_paused.is_some().then(|| match &mut self.reference {
-            Some(reference) => reference.frame(&mut self.heard.fit, at),
+        let playback = self.voice_paused.is_some().then(|| match &mut self.playback {
+            Some(aligner) => aligner.frame(&mut self.mic.fit, at),
             None => Frame::new([0.0; FRAME_LEN]).unwrap_or(Frame::gap()),
         });
         let (reporter, at_s) = (&mut self.reporter, seconds(at + FRAME_LEN as u64));
@@ -185,7 +185,7 @@ impl Worker {
             self.end_recording(recorder, Some(format!("{error:#}")));
         }
         if self.segments.as_mut().is_some_and(|segments| !segments.take(&decision, &self.session)) {
-            self.tell(EventKind::SttFailed { why: "the command is far behind; a segment was left out".into() });
+            self.report(EventKind::SttFailed { why: "the command is far behind; a segment was left out".into() });
         }
         self.reporter.send(Report::Frame(self.session.shown(&decision)));
         if decision.frame.end.0.is_multiple_of(TOTALS_EVERY) {
@@ -195,17 +195,9 @@ impl Worker {
     }
 
     /// What speech-to-text made of a segment. Not while recording: a replay has no transcripts.
-    fn read(&mut self, transcript: Transcript) {
-        let Transcript { stream, span, text, took } = transcript;
-        match text {
-            Ok(text) => {
-                if stream == self.session.stream && self.recorder.is_none() {
-                    self.session.feedback(&text, span);
-                }
-                self.tell(EventKind::Heard { text, took_s: took.as_secs_f64() });
-            }
-            Err(why) => self.tell(EventKind::SttFailed { why }),
-        }
+    fn note_transcript(&mut self, transcript: SegmentTranscript) {
+        let ruling = if self.recorder.is_none() { self.session.feedback(&transcript) } else { None };
+        self.report(EventKind::of_transcript(transcript, ruling));
     }
 
     fn toggle_pause(&mut self) {
@@ -216,11 +208,11 @@ impl Worker {
                 }
                 self.restart();
                 self.activity = Activity::Paused;
-                self.tell(EventKind::Paused);
+                self.report(EventKind::Paused);
             }
             Activity::Paused => {
                 self.activity = Activity::Listening;
-                self.tell(EventKind::Resumed);
+                self.report(EventKind::Resumed);
             }
         }
         if let Some(paused) = &self.voice_paused {
@@ -230,14 +222,14 @@ impl Worker {
 
     /// Resets the gate: what it decides from here on depends on nothing before.
     fn restart(&mut self) {
-        let (reporter, at_s) = (&mut self.reporter, seconds(self.session.heard()));
+        let (reporter, at_s) = (&mut self.reporter, seconds(self.session.elapsed()));
         self.session.restart(|what| reporter.event(at_s, what));
         self.end_segment();
     }
 
     fn end_segment(&mut self) {
         if self.segments.as_mut().is_some_and(|segments| !segments.end()) {
-            self.tell(EventKind::SttFailed { why: "the command is far behind; a segment was left out".into() });
+            self.report(EventKind::SttFailed { why: "the command is far behind; a segment was left out".into() });
         }
     }
 
@@ -249,9 +241,9 @@ impl Worker {
         match Recorder::create(&self.folder, self.session.config(), self.voice_paused.is_some()) {
             Ok(recorder) => {
                 self.recorder = Some(recorder);
-                self.tell(EventKind::Recording { to: self.folder.clone() });
+                self.report(EventKind::Recording { to: self.folder.clone() });
             }
-            Err(error) => self.tell(EventKind::RecordFailed { why: format!("{error:#}") }),
+            Err(error) => self.report(EventKind::RecordFailed { why: format!("{error:#}") }),
         }
     }
 
@@ -263,15 +255,16 @@ impl Worker {
             }
             Err(error) => EventKind::RecordFailed { why: format!("{error:#}") },
         };
-        self.tell(told);
+        self.report(told);
     }
 
     /// The run is over: what is held is dropped, the last turn ends.
     fn finish(mut self) -> Finished {
+        let recorded = self.recorder.is_some();
         if let Some(recorder) = self.recorder.take() {
             self.end_recording(recorder, None);
         }
-        let (reporter, at_s) = (&mut self.reporter, seconds(self.session.heard()));
+        let (reporter, at_s) = (&mut self.reporter, seconds(self.session.elapsed()));
         self.session.finish(|what| reporter.event(at_s, what));
         self.end_segment();
         self.segments = None;
@@ -279,40 +272,43 @@ impl Worker {
         Finished {
             session: self.session,
             totals,
+            recorded,
             replays: self.replays,
             commands: self.commands,
             reporter: self.reporter,
         }
     }
 
-    fn totals(&self) -> Totals {
+    fn totals(&self) -> RunTotals {
         let summary = &self.session.summary;
-        let health = |counter: fn(&Health) -> u64| self.heard.health.as_deref().map_or(0, counter);
+        let counters = |counter: fn(&DeviceCounters) -> u64| self.mic.counters.as_deref().map_or(0, counter);
         let (seconds, stt_s) = (summary.seconds(), summary.stt_samples as f64 / f64::from(SAMPLE_RATE));
-        Totals {
+        RunTotals {
             seconds,
             forwarded_s: summary.forwarded_s(),
             suppressed_s: summary.suppressed_s(),
-            saved: self.price.saved(seconds, stt_s),
-            xruns: health(|health| Health::read(&health.xruns)),
-            overflows: health(|health| Health::read(&health.overflows)),
+            bill: self.price.estimate(seconds, stt_s),
+            xruns: counters(|counters| DeviceCounters::read(&counters.xruns)),
+            overflows: counters(|counters| DeviceCounters::read(&counters.overflows)),
             latency: self.latency.report(),
             unshown: self.reporter.unshown,
         }
     }
 
-    fn tell(&mut self, what: EventKind) {
-        self.reporter.event(seconds(self.session.heard()), what);
+    fn report(&mut self, what: EventKind) {
+        self.reporter.event(seconds(self.session.elapsed()), what);
     }
 }
 
 /// What is left when the worker has ended; transcripts may still come.
 pub(crate) struct Finished {
     pub(crate) session: Session,
-    pub(crate) totals: Totals,
+    pub(crate) totals: RunTotals,
+    /// Whether its last stream was recorded.
+    pub(crate) recorded: bool,
     /// The commands that decide the recordings again.
     pub(crate) replays: Vec<String>,
-    pub(crate) commands: Receiver<Command>,
+    pub(crate) commands: Receiver<WorkerCommand>,
     pub(crate) reporter: Reporter,
 }
 
@@ -330,11 +326,11 @@ const TOTALS_EVERY: u64 = 10 * FRAME_LEN as u64;
 
 impl Finished {
     /// The next transcript that comes before the command is through; `None` when it is.
-    pub(crate) fn next_transcript(&self, transcriber: &crate::mic::stt::Transcriber) -> Option<Transcript> {
+    pub(crate) fn next_transcript(&self, transcriber: &crate::mic::stt::Transcriber) -> Option<SegmentTranscript> {
         loop {
             let done = transcriber.is_done();
             match self.commands.recv_timeout(10 * POLL) {
-                Ok(Command::Transcript(transcript)) => return Some(transcript),
+                Ok(WorkerCommand::Transcript(transcript)) => return Some(transcript),
                 Ok(_) => {}
                 Err(_) if done => return None,
                 Err(_) => {}

@@ -7,28 +7,29 @@ use std::time::Instant;
 
 use clap::Parser;
 use tempfile::TempDir;
-use voxgate::{GateConfig, Reason};
+use voxgate::guard::{Heard, Misfire};
+use voxgate::{GateConfig, Reason, SttRuling};
 
 use super::*;
-use crate::mic::link::{Feed, link};
-use crate::mic::reference::duration_at;
-use crate::mic::report::Event;
+use crate::mic::block_resampler::duration_at;
+use crate::mic::block_ring::{BlockProducer, block_ring};
+use crate::mic::report::MicEvent;
 
 /// A worker with a microphone, and with a loudspeaker if it is to play something.
-struct Bench {
+struct TestRig {
     worker: Worker,
-    commands: mpsc::Sender<Command>,
+    commands: mpsc::Sender<WorkerCommand>,
     reports: Receiver<Report>,
-    mic: Feed,
-    speaker: Option<Feed>,
+    mic: BlockProducer,
+    speaker: Option<BlockProducer>,
     sample_rate: u32,
     /// Samples that the devices had, and when the first was.
     given: u64,
     epoch: Instant,
-    told: Vec<Event>,
+    events: Vec<MicEvent>,
 }
 
-impl Bench {
+impl TestRig {
     fn new(sample_rate: u32, folder: &Path, plays: bool) -> Self {
         let (commands, obeyed) = mpsc::channel();
         let (reported, reports) = mpsc::sync_channel(100_000);
@@ -36,20 +37,20 @@ impl Bench {
         let price = MicPrice::new(None, &config.forward).unwrap();
         let session = Session::new(&config).unwrap();
         let mut worker = Worker::new(obeyed, Reporter::new(reported), session, price, folder.to_owned());
-        let (mic, heard) = link(sample_rate, Arc::default());
+        let (mic, heard) = block_ring(sample_rate, Arc::default());
         commands.send(source(Side::Mic, heard)).unwrap();
         let speaker = plays.then(|| {
             worker.voice_paused = Some(Arc::default());
-            let (feed, played) = link(sample_rate, Arc::default());
+            let (producer, played) = block_ring(sample_rate, Arc::default());
             commands.send(source(Side::Speaker, played)).unwrap();
-            feed
+            producer
         });
         let epoch = Instant::now();
-        Self { worker, commands, reports, mic, speaker, sample_rate, given: 0, epoch, told: Vec::new() }
+        Self { worker, commands, reports, mic, speaker, sample_rate, given: 0, epoch, events: Vec::new() }
     }
 
     /// Both devices at work, in blocks of odd sizes, on clocks that agree.
-    fn hear(&mut self, mic: &[f32], playback: &[f32]) {
+    fn record(&mut self, mic: &[f32], playback: &[f32]) {
         let sizes = [160, 441, 7, 1_024, 333];
         let (mut at, mut sizes) = (0, sizes.iter().cycle());
         while at < mic.len() {
@@ -67,34 +68,34 @@ impl Bench {
     }
 
     fn work(&mut self) {
-        while self.worker.turn() == Work::Done {}
+        while self.worker.run_once() == Progress::Done {}
         for report in self.reports.try_iter() {
             if let Report::Event(event) = report {
-                self.told.push(event);
+                self.events.push(event);
             }
         }
     }
 
-    fn command(&mut self, command: Command) {
+    fn command(&mut self, command: WorkerCommand) {
         self.commands.send(command).unwrap();
         self.work();
     }
 
-    fn told(&self, is: impl Fn(&EventKind) -> bool) -> usize {
-        self.told.iter().filter(|event| is(&event.what)).count()
+    fn count(&self, is: impl Fn(&EventKind) -> bool) -> usize {
+        self.events.iter().filter(|event| is(&event.what)).count()
     }
 
-    fn end(mut self) -> (Finished, Vec<Event>) {
+    fn end(mut self) -> (Finished, Vec<MicEvent>) {
         self.work();
-        let (told, reports) = (self.told, self.reports);
+        let (told, reports) = (self.events, self.reports);
         let finished = self.worker.finish();
         let last = reports.try_iter().filter_map(|r| if let Report::Event(e) = r { Some(e) } else { None });
         (finished, told.into_iter().chain(last).collect())
     }
 }
 
-fn source(side: Side, link: Link) -> Command {
-    Command::Source { side, link: Box::new(link), about: "a test".into() }
+fn source(side: Side, blocks: BlockConsumer) -> WorkerCommand {
+    WorkerCommand::Source { side, blocks: Box::new(blocks), about: "a test".into() }
 }
 
 fn sample(name: &str) -> Vec<f32> {
@@ -119,27 +120,27 @@ fn assert_replays(finished: &Finished) {
 #[test]
 fn a_recording_with_playback_replays_to_the_same_decisions() {
     let folder = TempDir::new().unwrap();
-    let mut bench = Bench::new(16_000, folder.path(), true);
-    bench.hear(&[0.0; 16_000], &[]);
-    bench.command(Command::ToggleRecording);
-    bench.hear(&sample("echo_mic"), &sample("echo_playback"));
-    bench.command(Command::ToggleRecording);
-    bench.hear(&[0.0; 4_000], &[]);
-    assert_eq!(bench.told(|what| matches!(what, EventKind::KeptOut(run) if run.reason == Reason::Echo)), 1);
-    assert_eq!(bench.told(|what| matches!(what, EventKind::SpeechStart { .. })), 2);
-    assert_replays(&bench.end().0);
+    let mut rig = TestRig::new(16_000, folder.path(), true);
+    rig.record(&[0.0; 16_000], &[]);
+    rig.command(WorkerCommand::ToggleRecording);
+    rig.record(&sample("echo_mic"), &sample("echo_playback"));
+    rig.command(WorkerCommand::ToggleRecording);
+    rig.record(&[0.0; 4_000], &[]);
+    assert_eq!(rig.count(|what| matches!(what, EventKind::Suppressed(run) if run.reason == Reason::Echo)), 1);
+    assert_eq!(rig.count(|what| matches!(what, EventKind::SpeechStart(_))), 2);
+    assert_replays(&rig.end().0);
 }
 
 #[test]
 fn a_recording_that_begins_in_the_middle_of_speech_replays_too() {
     let folder = TempDir::new().unwrap();
-    let mut bench = Bench::new(48_000, folder.path(), false);
+    let mut rig = TestRig::new(48_000, folder.path(), false);
     let audio = sample("keyboard");
     let (first, second) = audio.split_at(60_000); // 1.25 s: in the first sentence
-    bench.hear(first, &[]);
-    bench.command(Command::ToggleRecording);
-    bench.hear(second, &[]);
-    let (finished, told) = bench.end();
+    rig.record(first, &[]);
+    rig.command(WorkerCommand::ToggleRecording);
+    rig.record(second, &[]);
+    let (finished, told) = rig.end();
     assert!(told.iter().any(|event| matches!(event.what, EventKind::Recorded { why: None, .. })));
     assert_replays(&finished);
 }
@@ -147,18 +148,18 @@ fn a_recording_that_begins_in_the_middle_of_speech_replays_too() {
 #[test]
 fn audio_that_is_lost_is_told_kept_in_time_and_ends_a_recording() {
     let folder = TempDir::new().unwrap();
-    let mut bench = Bench::new(16_000, folder.path(), false);
-    bench.command(Command::ToggleRecording);
-    bench.hear(&sample("clean_turn")[..32_000], &[]);
+    let mut rig = TestRig::new(16_000, folder.path(), false);
+    rig.command(WorkerCommand::ToggleRecording);
+    rig.record(&sample("clean_turn")[..32_000], &[]);
     for _ in 0..5 {
-        bench.mic.push([0.0; 16_000].into_iter(), Instant::now(), Instant::now());
+        rig.mic.push([0.0; 16_000].into_iter(), Instant::now(), Instant::now());
     }
-    bench.work();
-    bench.hear(&[0.0; 1_600], &[]);
-    assert_eq!(bench.told(|what| matches!(what, EventKind::Overflow { lost_s } if (*lost_s - 1.0).abs() < 0.01)), 1);
+    rig.work();
+    rig.record(&[0.0; 1_600], &[]);
+    assert_eq!(rig.count(|what| matches!(what, EventKind::Overflow { lost_s } if (*lost_s - 1.0).abs() < 0.01)), 1);
     let ended = |what: &EventKind| matches!(what, EventKind::Recorded { why: Some(why), .. } if why.contains("lost"));
-    assert_eq!(bench.told(ended), 1);
-    let (finished, _) = bench.end();
+    assert_eq!(rig.count(ended), 1);
+    let (finished, _) = rig.end();
     assert_eq!((finished.totals.overflows, finished.totals.seconds), (1, 2.0 + 5.0 + 0.1));
     assert_replays(&finished);
 }
@@ -166,36 +167,36 @@ fn audio_that_is_lost_is_told_kept_in_time_and_ends_a_recording() {
 #[test]
 fn a_turn_ends_when_the_microphone_goes_away() {
     let folder = TempDir::new().unwrap();
-    let mut bench = Bench::new(16_000, folder.path(), false);
-    bench.hear(&sample("clean_turn")[..32_000], &[]);
-    assert_eq!(bench.told(|what| matches!(what, EventKind::SpeechStart { .. })), 1);
-    bench.command(Command::Lost { side: Side::Mic, why: "unplugged".into() });
-    bench.worker.heard.missing = Some((Instant::now() - Duration::from_secs(2), 0));
-    bench.work();
-    assert_eq!(bench.told(|what| matches!(what, EventKind::SpeechEnd { .. })), 1);
-    let (feed, heard) = link(48_000, Arc::default());
-    (bench.mic, bench.sample_rate) = (feed, 48_000);
-    bench.command(source(Side::Mic, heard));
-    bench.hear(&sample("keyboard"), &[]);
-    assert_eq!(bench.told(|what| matches!(what, EventKind::SpeechStart { .. })), 3);
-    let heard_s = bench.end().0.totals.seconds;
+    let mut rig = TestRig::new(16_000, folder.path(), false);
+    rig.record(&sample("clean_turn")[..32_000], &[]);
+    assert_eq!(rig.count(|what| matches!(what, EventKind::SpeechStart(_))), 1);
+    rig.command(WorkerCommand::Lost { side: Side::Mic, why: "unplugged".into() });
+    rig.worker.mic.missing = Some((Instant::now() - Duration::from_secs(2), 0));
+    rig.work();
+    assert_eq!(rig.count(|what| matches!(what, EventKind::SpeechEnd(_))), 1);
+    let (producer, heard) = block_ring(48_000, Arc::default());
+    (rig.mic, rig.sample_rate) = (producer, 48_000);
+    rig.command(source(Side::Mic, heard));
+    rig.record(&sample("keyboard"), &[]);
+    assert_eq!(rig.count(|what| matches!(what, EventKind::SpeechStart(_))), 3);
+    let heard_s = rig.end().0.totals.seconds;
     assert!((heard_s - (2.0 + 2.0 + 8.2)).abs() < 0.1, "{heard_s} s");
 }
 
 #[test]
 fn a_pause_hears_nothing_and_what_follows_is_a_new_stream() {
     let folder = TempDir::new().unwrap();
-    let mut bench = Bench::new(16_000, folder.path(), false);
+    let mut rig = TestRig::new(16_000, folder.path(), false);
     let audio = sample("clean_turn");
-    bench.hear(&audio[..32_000], &[]);
-    bench.command(Command::TogglePause);
-    assert_eq!(bench.told(|what| matches!(what, EventKind::SpeechEnd { .. })), 1, "the turn ends with the stream");
-    bench.hear(&audio[32_000..], &[]);
-    bench.command(Command::TogglePause);
-    bench.hear(&audio, &[]);
-    let (finished, told) = bench.end();
+    rig.record(&audio[..32_000], &[]);
+    rig.command(WorkerCommand::TogglePause);
+    assert_eq!(rig.count(|what| matches!(what, EventKind::SpeechEnd(_))), 1, "the turn ends with the stream");
+    rig.record(&audio[32_000..], &[]);
+    rig.command(WorkerCommand::TogglePause);
+    rig.record(&audio, &[]);
+    let (finished, told) = rig.end();
     let starts = told.iter().filter_map(|event| match event.what {
-        EventKind::SpeechStart { speech_s, .. } => Some(speech_s),
+        EventKind::SpeechStart(start) => Some(start.speech.as_ms() / 1e3),
         _ => None,
     });
     let all_s = audio.len() as f64 / 16_000.0;
@@ -224,20 +225,23 @@ fn a_screen_that_stands_still_loses_reports_and_no_audio() {
 fn transcripts_reach_the_gate_unless_it_is_recorded() {
     let folder = TempDir::new().unwrap();
     for (recorded, steps) in [(false, 1), (true, 0)] {
-        let mut bench = Bench::new(16_000, folder.path(), false);
+        let mut rig = TestRig::new(16_000, folder.path(), false);
         if recorded {
-            bench.command(Command::ToggleRecording);
+            rig.command(WorkerCommand::ToggleRecording);
         }
-        bench.hear(&sample("clean_turn")[..70_000], &[]);
-        let spoken = bench.told.iter().find_map(|event| match event.what {
-            EventKind::SpeechEnd { speech, .. } => Some(speech),
+        rig.record(&sample("clean_turn")[..70_000], &[]);
+        let spoken = rig.events.iter().find_map(|event| match event.what {
+            EventKind::SpeechEnd(end) => Some(end.speech),
             _ => None,
         });
-        let stream = bench.worker.session.stream;
+        let stream = rig.worker.session.stream;
         let (text, took) = (Ok(String::new()), Duration::from_secs(1));
-        bench.command(Command::Transcript(Transcript { stream, span: spoken.unwrap(), text, took }));
-        bench.hear(&[0.0; 1_600], &[]);
-        assert_eq!(bench.told(|what| matches!(what, EventKind::Heard { .. })), 1);
-        assert_eq!(bench.told(|what| matches!(what, EventKind::Storm(_))), steps, "recorded: {recorded}");
+        rig.command(WorkerCommand::Transcript(SegmentTranscript { stream, span: spoken.unwrap(), text, took }));
+        rig.record(&[0.0; 1_600], &[]);
+        let empty = (!recorded).then_some(SttRuling::Counted(Heard::Misfire(Misfire::Empty)));
+        assert_eq!(rig.count(|what| matches!(what, EventKind::Transcribed { ruling, .. } if *ruling == empty)), 1);
+        assert_eq!(rig.count(|what| matches!(what, EventKind::Storm(_))), steps, "recorded: {recorded}");
+        let counted = rig.end().0.session.rulings.text();
+        assert_eq!(counted.is_some_and(|text| text.contains("0 openings brought words, 1 was a misfire")), !recorded);
     }
 }

@@ -26,7 +26,7 @@ use anyhow::{Context, bail};
 use voxgate::{AudioFormat, Intake};
 
 use crate::interrupt::Interrupt;
-use crate::paint::Usage;
+use crate::paint::UsageError;
 use decode::{BLOCK, CONVERT, Decode, Opened};
 use input::Input;
 use kind::Kind;
@@ -50,7 +50,7 @@ impl Source {
     /// Opens `path`, or standard input if it is `-`; `headerless` is what samples without a header are.
     ///
     /// # Errors
-    /// If it cannot be read, each with what helps; [`Usage`] if the user says that a file with a header is raw.
+    /// If it cannot be read, each with what helps; [`UsageError`] if the user says that a file with a header is raw.
     pub(crate) fn open(path: &Path, headerless: Headerless, interrupt: &Interrupt) -> anyhow::Result<Self> {
         Self::read_from(Input::open(path, interrupt)?, headerless)
     }
@@ -123,7 +123,7 @@ fn open(mut input: Input, headerless: Headerless) -> anyhow::Result<Opened> {
     let name = input.name.clone();
     let kind = Kind::of(&mut input, headerless).with_context(|| format!("cannot read {name}"))?;
     if let (Some(what), Headerless::Said(_)) = (kind.name(), headerless) {
-        bail!(Usage(format!(
+        bail!(UsageError(format!(
             "{name} is {what}, which says itself what its samples are; leave --raw-rate, --raw-channels and --raw-format out"
         )));
     }

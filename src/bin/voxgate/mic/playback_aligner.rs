@@ -1,61 +1,52 @@
-//! What the loudspeaker plays, on the microphone's clock.
+//! Playback alignment: what the loudspeaker plays, on the microphone's sample clock.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use voxgate::{AudioFormat, Chunk, FRAME_LEN, Frame, InputError, Intake, SAMPLE_RATE, Samples};
+use voxgate::{FRAME_LEN, Frame, InputError, SAMPLE_RATE};
 
-use crate::mic::fit::Fit;
-use crate::mic::link::Link;
+use crate::mic::block_resampler::BlockResampler;
+use crate::mic::block_ring::BlockConsumer;
+use crate::mic::clock_fit::ClockFit;
 
 /// Takes what was handed to the loudspeaker and gives it back frame by frame, each when the microphone
 /// can have heard it at the earliest.
-pub(crate) struct Reference {
-    link: Link,
-    intake: Intake,
-    fit: Fit,
+pub(crate) struct PlaybackAligner {
+    source: BlockResampler,
+    fit: ClockFit,
     /// The last seconds at 16 kHz.
     samples: VecDeque<f32>,
     /// The number of the first of them.
     first: u64,
-    /// Samples of the loudspeaker so far, at its own rate.
-    taken: u64,
     /// Which sample of the microphone is recorded when sample 0 is played.
     shift: Option<i64>,
     /// Corrections of the shift for clock drift.
     pub(crate) steps: u64,
 }
 
-impl Reference {
+impl PlaybackAligner {
     /// # Errors
     /// If the loudspeaker's rate is none that can be resampled.
-    pub(crate) fn new(link: Link, epoch: Instant) -> Result<Self, InputError> {
-        let intake = Intake::new(AudioFormat::mono(link.sample_rate))?;
+    pub(crate) fn new(blocks: BlockConsumer, epoch: Instant) -> Result<Self, InputError> {
+        let source = BlockResampler::new(blocks, 0)?;
         let samples = VecDeque::with_capacity(KEPT + FRAME_LEN);
-        Ok(Self { link, intake, fit: Fit::new(epoch), samples, first: 0, taken: 0, shift: None, steps: 0 })
+        Ok(Self { source, fit: ClockFit::new(epoch), samples, first: 0, shift: None, steps: 0 })
     }
 
     /// Takes what was handed to the loudspeaker since the last call.
     pub(crate) fn drain(&mut self) {
-        let sample_rate = self.link.sample_rate;
-        while let Some((mark, block)) = self.link.pop() {
-            self.taken += mark.lost;
-            self.fit.observe(at_16k(self.taken, sample_rate), mark.sounded);
-            let at = duration_at(self.taken, sample_rate);
-            self.taken += block.len() as u64;
-            let samples = &mut self.samples;
-            let chunk = Chunk::new(Samples::F32(block), AudioFormat::mono(sample_rate)).at(at);
-            // The chunk is what the intake was made for; a hole of minutes cannot be, the ring is shorter.
-            let _ = self.intake.push(chunk, |frame| samples.extend(frame.samples()));
-            let old = self.samples.len().saturating_sub(KEPT);
-            self.samples.drain(..old);
-            self.first += old as u64;
+        let Self { source, fit, samples, first, .. } = self;
+        // No hole is too long to be filled: the ring is shorter.
+        while source.pop(fit, |frame| samples.extend(frame.samples())).is_some() {
+            let old = samples.len().saturating_sub(KEPT);
+            samples.drain(..old);
+            *first += old as u64;
         }
     }
 
     /// What is played while the microphone, whose clock is `mic`, records the frame from `at` on; silence
     /// where nothing is.
-    pub(crate) fn frame(&mut self, mic: &mut Fit, at: u64) -> Frame {
+    pub(crate) fn frame(&mut self, mic: &mut ClockFit, at: u64) -> Frame {
         let mut samples = [0.0; FRAME_LEN];
         if let Some(shift) = self.follow(mic) {
             for (wanted, sample) in (at as i64 - shift..).zip(&mut samples) {
@@ -68,7 +59,7 @@ impl Reference {
 
     /// The shift, held with hysteresis until clock drift exceeds [`TOLERANCE`]: the gate follows slow drift by itself,
     /// and every step costs it the echo's delay.
-    fn follow(&mut self, mic: &mut Fit) -> Option<i64> {
+    fn follow(&mut self, mic: &mut ClockFit) -> Option<i64> {
         let (ours, theirs) = (self.fit.origin_s()?, mic.origin_s()?);
         let measured = ((ours - theirs) * f64::from(SAMPLE_RATE)).round() as i64;
         if !self.fit.is_settled() || !mic.is_settled() {
@@ -80,16 +71,6 @@ impl Reference {
         }
         self.shift
     }
-}
-
-/// Sample number `sample` of a stream of `sample_rate`, counted at 16 kHz.
-pub(crate) fn at_16k(sample: u64, sample_rate: u32) -> u64 {
-    (u128::from(sample) * u128::from(SAMPLE_RATE) / u128::from(sample_rate)) as u64
-}
-
-/// Its time in the stream.
-pub(crate) fn duration_at(sample: u64, sample_rate: u32) -> Duration {
-    Duration::from_nanos((u128::from(sample) * 1_000_000_000 / u128::from(sample_rate)) as u64)
 }
 
 /// 3 s: as late as the microphone's audio may come, and the lead of any loudspeaker's buffer.

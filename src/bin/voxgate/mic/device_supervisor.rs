@@ -1,4 +1,4 @@
-//! A thread for each device: opens it, and again whenever it goes away.
+//! Device supervision: a thread for each device opens it, and again whenever it goes away.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::mic::command::Command;
+use crate::mic::block_ring::DeviceCounters;
+use crate::mic::command::WorkerCommand;
 use crate::mic::device::{DeviceEvent, Opened};
-use crate::mic::link::Health;
 use crate::mic::side::Side;
 
-/// A device that is kept open.
-pub(crate) struct Keeper {
+/// Keeps a device open on a thread of its own, until it is dropped.
+pub(crate) struct DeviceSupervisor {
     events: Sender<DeviceEvent>,
     thread: Option<JoinHandle<()>>,
 }
@@ -22,31 +22,31 @@ pub(crate) struct Keeper {
 ///
 /// # Errors
 /// Those of the first opening. Later ones are told and tried again.
-pub(crate) fn keep(
+pub(crate) fn supervise(
     side: Side,
-    open: impl FnMut(Arc<Health>, Sender<DeviceEvent>) -> anyhow::Result<Opened> + Send + 'static,
-    commands: Sender<Command>,
-) -> anyhow::Result<Keeper> {
+    open: impl FnMut(Arc<DeviceCounters>, Sender<DeviceEvent>) -> anyhow::Result<Opened> + Send + 'static,
+    commands: Sender<WorkerCommand>,
+) -> anyhow::Result<DeviceSupervisor> {
     let (events, received) = mpsc::channel();
     let (ready, first) = mpsc::channel();
-    let health = Arc::<Health>::default();
-    let mut watch = Watch { side, open, health, events: events.clone(), received, commands };
-    let thread = std::thread::Builder::new().name(format!("keeper of the {}", side.noun())).spawn(move || {
-        let opened = (watch.open)(watch.health.clone(), watch.events.clone());
+    let counters = Arc::<DeviceCounters>::default();
+    let mut device = Supervised { side, open, counters, events: events.clone(), received, commands };
+    let thread = std::thread::Builder::new().name(format!("{} supervisor", side.noun())).spawn(move || {
+        let opened = (device.open)(device.counters.clone(), device.events.clone());
         let (opened, told) = match opened {
             Ok(opened) => (Some(opened), Ok(())),
             Err(error) => (None, Err(error)),
         };
         let _ = ready.send(told);
         if let Some(opened) = opened {
-            watch.run(opened);
+            device.run(opened);
         }
     })?;
     first.recv().context("the device's thread ended")??;
-    Ok(Keeper { events, thread: Some(thread) })
+    Ok(DeviceSupervisor { events, thread: Some(thread) })
 }
 
-impl Drop for Keeper {
+impl Drop for DeviceSupervisor {
     fn drop(&mut self) {
         let _ = self.events.send(DeviceEvent::Stop);
         if let Some(thread) = self.thread.take() {
@@ -55,23 +55,23 @@ impl Drop for Keeper {
     }
 }
 
-struct Watch<F> {
+struct Supervised<F> {
     side: Side,
     open: F,
-    health: Arc<Health>,
+    counters: Arc<DeviceCounters>,
     events: Sender<DeviceEvent>,
     received: Receiver<DeviceEvent>,
-    commands: Sender<Command>,
+    commands: Sender<WorkerCommand>,
 }
 
-impl<F: FnMut(Arc<Health>, Sender<DeviceEvent>) -> anyhow::Result<Opened>> Watch<F> {
+impl<F: FnMut(Arc<DeviceCounters>, Sender<DeviceEvent>) -> anyhow::Result<Opened>> Supervised<F> {
     fn run(mut self, mut opened: Opened) {
         loop {
-            let Opened { stream, link, about, host, entry } = opened;
-            let _ = self.commands.send(Command::Source { side: self.side, link: Box::new(link), about });
+            let Opened { stream, blocks, about, host, entry } = opened;
+            let _ = self.commands.send(WorkerCommand::Source { side: self.side, blocks: Box::new(blocks), about });
             let Some(why) = self.until_lost(|| entry.was_replaced(&host, self.side)) else { return };
             drop(stream);
-            let _ = self.commands.send(Command::Lost { side: self.side, why });
+            let _ = self.commands.send(WorkerCommand::Lost { side: self.side, why });
             match self.reopen() {
                 Some(again) => opened = again,
                 None => return,
@@ -88,7 +88,7 @@ impl<F: FnMut(Arc<Health>, Sender<DeviceEvent>) -> anyhow::Result<Opened>> Watch
                 Ok(DeviceEvent::Stop) | Err(RecvTimeoutError::Disconnected) => return None,
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            let now = Health::read(&self.health.blocks);
+            let now = DeviceCounters::read(&self.counters.blocks);
             idle = if now == blocks { idle + LOOK } else { Duration::ZERO };
             blocks = now;
             if idle >= STALLED {
@@ -109,12 +109,12 @@ impl<F: FnMut(Arc<Health>, Sender<DeviceEvent>) -> anyhow::Result<Opened>> Watch
             if let Ok(DeviceEvent::Stop) | Err(RecvTimeoutError::Disconnected) = self.received.recv_timeout(RETRY) {
                 return None;
             }
-            match (self.open)(self.health.clone(), self.events.clone()) {
+            match (self.open)(self.counters.clone(), self.events.clone()) {
                 Ok(opened) => return Some(opened),
                 Err(error) => {
                     let why = format!("{error:#}");
                     if why != told {
-                        let _ = self.commands.send(Command::Waiting { side: self.side, why: why.clone() });
+                        let _ = self.commands.send(WorkerCommand::Waiting { side: self.side, why: why.clone() });
                         told = why;
                     }
                 }
@@ -140,7 +140,7 @@ mod tests {
     fn a_device_that_cannot_be_opened_at_first_is_an_error() {
         let (commands, _worker) = mpsc::channel();
         let broken = |_, _| Err(anyhow::anyhow!("no such microphone"));
-        let Err(error) = keep(Side::Mic, broken, commands) else { panic!("it opened") };
+        let Err(error) = supervise(Side::Mic, broken, commands) else { panic!("it opened") };
         assert_eq!(error.to_string(), "no such microphone");
     }
 }

@@ -1,12 +1,12 @@
-//! Merges what was kept out, to show it: one line for an agent's sentence, not one for each of its words.
+//! Merges suppressed runs, to show them: one line for an agent's sentence, not one for each of its words.
 
 use voxgate::{Reason, SampleIndex, Suppressed, samples_in};
 
 /// Joins runs of one reason that follow each other closely.
 #[derive(Debug, Default)]
-pub(crate) struct KeptOut(Option<Suppressed>);
+pub(crate) struct RunMerger(Option<Suppressed>);
 
-impl KeptOut {
+impl RunMerger {
     /// Takes a run that has ended; gives back the one before it, if this one does not belong to it. Silence
     /// is not told.
     pub(crate) fn push(&mut self, run: Suppressed) -> Option<Suppressed> {
@@ -67,17 +67,17 @@ mod tests {
 
     #[test]
     fn words_are_joined_and_sentences_are_not() {
-        let mut kept_out = KeptOut::default();
-        assert!(kept_out.push(run(100, 400, Reason::Echo)).is_none());
-        assert!(kept_out.push(run(400, 700, Reason::Silence)).is_none());
-        assert!(kept_out.push(run(700, 900, Reason::Echo)).is_none());
-        assert!(kept_out.settle(SampleIndex(16 * 1_400), None).is_none());
+        let mut merger = RunMerger::default();
+        assert!(merger.push(run(100, 400, Reason::Echo)).is_none());
+        assert!(merger.push(run(400, 700, Reason::Silence)).is_none());
+        assert!(merger.push(run(700, 900, Reason::Echo)).is_none());
+        assert!(merger.settle(SampleIndex(16 * 1_400), None).is_none());
         let next = run(1_200, 1_500, Reason::Echo);
-        assert!(kept_out.settle(SampleIndex(16 * 1_500), Some(&next)).is_none(), "the next word is under way");
-        let sentence = kept_out.push(run(1_500, 1_900, Reason::Echo)).unwrap();
+        assert!(merger.settle(SampleIndex(16 * 1_500), Some(&next)).is_none(), "the next word is under way");
+        let sentence = merger.push(run(1_500, 1_900, Reason::Echo)).unwrap();
         assert_eq!((sentence.span, sentence.peak_speech.get()), (run(100, 900, Reason::Echo).span, 0.09));
-        assert_eq!(kept_out.push(run(1_910, 1_950, Reason::Burst)).unwrap().reason, Reason::Echo);
-        assert_eq!(kept_out.settle(SampleIndex(16 * 2_451), None).unwrap().reason, Reason::Burst);
-        assert!(kept_out.finish().is_none());
+        assert_eq!(merger.push(run(1_910, 1_950, Reason::Burst)).unwrap().reason, Reason::Echo);
+        assert_eq!(merger.settle(SampleIndex(16 * 2_451), None).unwrap().reason, Reason::Burst);
+        assert!(merger.finish().is_none());
     }
 }

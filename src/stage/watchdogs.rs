@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::command::Agent;
 use super::event::{Health, MicCondition, Queue};
-use crate::frame::{FLOOR_DBFS, FRAME_LEN, Frame, duration_of, samples_in};
+use crate::frame::{FLOOR_DBFS, Frame, duration_of_frames, frames_in};
 use voxgate_base::Moment;
 
 /// Turns what it is told into health reports, each once.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(super) struct Watchdogs {
     condition: MicCondition,
     /// Frames of exact zeros in a row.
     zeros: u32,
@@ -19,7 +19,7 @@ pub(super) struct Watch {
     /// Input samples that came too late, when the last frame came.
     stale_samples: u64,
     idle_timeout: Duration,
-    playback: Playback,
+    playback: PlaybackWatchdog,
     growing: Option<Queue>,
     lost_frames: u64,
     late_playback: u64,
@@ -29,16 +29,16 @@ pub(super) struct Watch {
 
 /// Whether the agent says that it speaks, and whether it is heard.
 #[derive(Debug)]
-struct Playback {
+struct PlaybackWatchdog {
     /// Since when it has said so and could have been heard, in frames.
     silent_since: Option<u64>,
     missing_after: u64,
     missing: bool,
 }
 
-impl Watch {
+impl Watchdogs {
     pub(super) fn new(idle_timeout: Duration, missing_after: Duration, now: Moment) -> Self {
-        let missing_after = samples_in(missing_after) / FRAME_LEN as u64;
+        let missing_after = frames_in(missing_after);
         Self {
             condition: MicCondition::Flowing,
             zeros: 0,
@@ -46,7 +46,7 @@ impl Watch {
             last_arrival: now,
             stale_samples: 0,
             idle_timeout,
-            playback: Playback { silent_since: None, missing_after, missing: false },
+            playback: PlaybackWatchdog { silent_since: None, missing_after, missing: false },
             growing: None,
             lost_frames: 0,
             late_playback: 0,
@@ -91,7 +91,7 @@ impl Watch {
     pub(super) fn queue(&mut self, frames: usize, capacity: usize, full: Queue, tell: &mut impl FnMut(Health)) {
         if self.growing.is_none() && frames * 2 > capacity {
             self.growing = Some(full);
-            let waiting = duration_of((frames * FRAME_LEN) as u64);
+            let waiting = duration_of_frames(frames as u64);
             tell(Health::QueueGrowing { queue: full, waiting });
         } else if self.growing.is_some() && frames == 0 {
             self.growing = None;
@@ -106,7 +106,7 @@ impl Watch {
         }
         let new = lost - self.lost_frames;
         if new > 0 {
-            tell(Health::MicOverflow { lost: duration_of(new * FRAME_LEN as u64) });
+            tell(Health::MicOverflow { lost: duration_of_frames(new) });
         }
         if late > self.late_playback {
             tell(Health::PlaybackLate { frames: late - self.late_playback });
@@ -144,7 +144,7 @@ impl Watch {
     }
 }
 
-impl Playback {
+impl PlaybackWatchdog {
     fn frame(&mut self, number: u64, tell: &mut impl FnMut(Health)) {
         let silent = self.silent_since.is_some_and(|since| number.saturating_sub(since) >= self.missing_after);
         if silent && !self.missing {

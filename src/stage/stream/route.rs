@@ -2,7 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{Path, Stream, start_of};
+use super::{Route, Stream};
+use crate::frame::SampleIndex;
 use crate::gate::Gate;
 use crate::pool::GatePool;
 use crate::stage::contain::contained;
@@ -13,18 +14,18 @@ use crate::turn_state::TurnState;
 impl Stream {
     pub(super) fn change_mode(&mut self, pool: &mut GatePool, mode: Mode) {
         let was = std::mem::replace(&mut self.options.mode, mode);
-        match (self.path, mode) {
-            (Path::Gate, Mode::Bypass) => self.go_around(pool, self.next, Path::Bypass, None),
-            (Path::Late { .. }, Mode::Bypass) => self.path = Path::Bypass,
-            (Path::Bypass, Mode::Gate | Mode::Shadow) => self.enter_gate(pool),
-            (Path::Gate, Mode::Shadow) if was != mode => self.pass_held(pool, self.next, Passage::Shadowed),
+        match (self.route, mode) {
+            (Route::Gate, Mode::Bypass) => self.go_around(pool, self.next, Route::Bypass, None),
+            (Route::Late { .. }, Mode::Bypass) => self.route = Route::Bypass,
+            (Route::Bypass, Mode::Gate | Mode::Shadow) => self.enter_gate(pool),
+            (Route::Gate, Mode::Shadow) if was != mode => self.pass_held(pool, self.next, Passage::Shadowed),
             _ => {}
         }
     }
 
     /// The gate stops listening before frame `next`; what it holds goes out.
-    pub(super) fn go_around(&mut self, pool: &mut GatePool, next: u64, path: Path, failure: Option<Failure>) {
-        self.path = path;
+    pub(super) fn go_around(&mut self, pool: &mut GatePool, next: u64, route: Route, failure: Option<Failure>) {
+        self.route = route;
         self.pass_held(pool, next, Passage::Ungated);
         self.end_turn(pool, TurnEnd::GateLeft);
         self.writer.gate_left();
@@ -37,14 +38,14 @@ impl Stream {
         if contained(|| gate.reset()).is_none() {
             return self.lose_gate(pool, self.next);
         }
-        (self.path, self.origin, self.turn) = (Path::Gate, self.next, TurnState::Quiet);
-        self.writer.gate_begins(start_of(self.origin));
-        self.writer.health(Health::Gating { from: start_of(self.origin) });
+        (self.route, self.origin, self.turn) = (Route::Gate, self.next, TurnState::Quiet);
+        self.writer.gate_begins(SampleIndex::of_frame(self.origin));
+        self.writer.health(Health::Gating { from: SampleIndex::of_frame(self.origin) });
     }
 
     fn pass_held(&mut self, pool: &GatePool, next: u64, passage: Passage) {
         if let Some(gate) = self.gate.and_then(|id| pool.gate(id).ok()) {
-            self.writer.pass_held(gate, start_of(next), passage);
+            self.writer.pass_held(gate, SampleIndex::of_frame(next), passage);
         }
     }
 
@@ -64,16 +65,16 @@ impl Stream {
         self.next = self.next.max(self.shared.next_frame.load(Ordering::Acquire));
         self.writer.gate_left();
         self.writer.back(takeovers, self.next);
-        if matches!(self.path, Path::Gate | Path::Late { .. }) {
+        if matches!(self.route, Route::Gate | Route::Late { .. }) {
             self.enter_gate(pool);
         }
     }
 
     /// Skips the hole before frame `number`. A gate's state is stale after it, so the gate is replaced by a new one.
     pub(super) fn skip_to(&mut self, number: u64, pool: &mut GatePool) {
-        let gated = self.path == Path::Gate;
+        let gated = self.route == Route::Gate;
         if gated {
-            self.go_around(pool, self.next, Path::Bypass, None);
+            self.go_around(pool, self.next, Route::Bypass, None);
         }
         self.next = number;
         if gated {
@@ -83,7 +84,7 @@ impl Stream {
 
     /// The gate has panicked before it decided on frame `next`: what it holds passes, and it is asked no more.
     pub(super) fn lose_gate(&mut self, pool: &mut GatePool, next: u64) {
-        (self.path, self.turn) = (Path::NoGate, TurnState::Quiet);
+        (self.route, self.turn) = (Route::NoGate, TurnState::Quiet);
         self.pass_held(pool, next, Passage::Ungated);
         self.writer.gate_broke();
         self.writer.health(Health::PassingThrough { cause: Failure::DetectorPanicked });

@@ -5,17 +5,17 @@ use std::time::Instant;
 
 use voxgate::SAMPLE_RATE;
 
-/// When sample 0 of a stream sounded: the median over its last blocks, because single blocks come late (jitter)
-/// whenever the scheduler is busy.
+/// When sample 0 of a stream sounded: the median over its last blocks. A device says when a block sounded, so the errors
+/// (jitter) lie on both sides, other than those of arrivals, of which the stage's clock fit takes the earliest.
 #[derive(Debug)]
-pub(crate) struct Fit {
+pub(crate) struct ClockFit {
     epoch: Instant,
     /// Seconds from the epoch to sample 0.
     origins_s: VecDeque<f64>,
     sorted: Vec<f64>,
 }
 
-impl Fit {
+impl ClockFit {
     pub(crate) fn new(epoch: Instant) -> Self {
         Self { epoch, origins_s: VecDeque::with_capacity(BLOCKS), sorted: Vec::with_capacity(BLOCKS) }
     }
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn late_blocks_do_not_move_it() {
         let epoch = Instant::now();
-        let mut fit = Fit::new(epoch);
+        let mut fit = ClockFit::new(epoch);
         assert_eq!(fit.origin_s(), None);
         for block in 0..BLOCKS as u64 {
             let late = if block % 5 == 0 { 40 } else { 0 };

@@ -8,13 +8,13 @@ use voxgate::{SampleIndex, samples_in};
 use crate::interrupt::Interrupt;
 
 /// Ends a run: at a signal, or after some time.
-pub(crate) struct Control {
+pub(crate) struct StopCondition {
     over: AtomicBool,
     until: Option<SampleIndex>,
     interrupt: Interrupt,
 }
 
-impl Control {
+impl StopCondition {
     /// # Errors
     /// If the system does not hand out its signals.
     pub(crate) fn new(length: Option<Duration>) -> anyhow::Result<Self> {

@@ -1,21 +1,21 @@
-//! The worker's side of playback: what is not played yet, and where in the microphone's time it belongs.
+//! The playback queue: what is not played yet, and where in the microphone's time it belongs.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::frame::{FRAME_LEN, Frame, SampleIndex, duration_of, samples_in};
+use crate::frame::{FRAME_LEN, Frame, SampleIndex, duration_of, duration_of_frames, samples_in};
 use voxgate_base::Moment;
 
 /// A frame of playback, and when it is played.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Playing {
+pub(super) struct TimedFrame {
     at: Moment,
     frame: Frame,
 }
 
-impl Playing {
+impl TimedFrame {
     pub(super) fn nth(start: Moment, frames: &mut u64, frame: &Frame) -> Self {
-        let at = start + duration_of(*frames * FRAME_LEN as u64);
+        let at = start + duration_of_frames(*frames);
         *frames += 1;
         Self { at, frame: *frame }
     }
@@ -23,20 +23,20 @@ impl Playing {
 
 /// What is not played yet, on the worker's side, and where in the microphone's time it belongs.
 #[derive(Debug, Default)]
-pub(super) struct Unplayed {
-    frames: VecDeque<Playing>,
+pub(super) struct PlaybackQueue {
+    frames: VecDeque<TimedFrame>,
     fit: ClockFit,
     /// When the last frame that was due was played, and where that was.
     last: Option<(Moment, SampleIndex)>,
 }
 
-impl Unplayed {
-    pub(super) fn add(&mut self, frames: Vec<Playing>) {
+impl PlaybackQueue {
+    pub(super) fn add(&mut self, frames: Vec<TimedFrame>) {
         self.frames.extend(frames);
     }
 
     /// The microphone's frame that ends at `end` arrived.
-    pub(super) fn heard(&mut self, end: SampleIndex, arrived: Moment) {
+    pub(super) fn note_arrival(&mut self, end: SampleIndex, arrived: Moment) {
         self.fit.note(end, arrived);
     }
 
@@ -61,13 +61,13 @@ impl Unplayed {
             return None;
         }
         self.last = Some((next.at, at));
-        self.frames.pop_front().map(|playing| (playing.frame, at))
+        self.frames.pop_front().map(|timed| (timed.frame, at))
     }
 
     /// Drops what would be played at `from` or later; says where that is, if it is known.
     pub(super) fn interrupt(&mut self, from: Moment) -> (u64, Option<SampleIndex>) {
         let before = self.frames.len();
-        self.frames.retain(|playing| playing.at < from);
+        self.frames.retain(|timed| timed.at < from);
         self.last = None;
         ((before - self.frames.len()) as u64, self.fit.sample(from))
     }
@@ -118,8 +118,8 @@ mod tests {
         Duration::from_millis(ms).into()
     }
 
-    fn playing(from: u64, frames: u64) -> Vec<Playing> {
-        (0..frames).map(|n| Playing { at: ms(from + 10 * n), frame: Frame::gap() }).collect()
+    fn playing(from: u64, frames: u64) -> Vec<TimedFrame> {
+        (0..frames).map(|n| TimedFrame { at: ms(from + 10 * n), frame: Frame::gap() }).collect()
     }
 
     #[test]
@@ -139,14 +139,14 @@ mod tests {
 
     #[test]
     fn frames_are_due_200_ms_ahead_and_without_a_seam() {
-        let mut unplayed = Unplayed::default();
-        unplayed.add(playing(1_000, 60));
-        assert_eq!(unplayed.next_due(SampleIndex(0)), None, "no clock is known");
+        let mut queue = PlaybackQueue::default();
+        queue.add(playing(1_000, 60));
+        assert_eq!(queue.next_due(SampleIndex(0)), None, "no clock is known");
         let mut given = Vec::new();
         for n in 1..=150_u64 {
             let jitter = n * 7 % 5;
-            unplayed.heard(SampleIndex(160 * n), ms(10 * n + 400 + jitter));
-            while let Some((_, at)) = unplayed.next_due(SampleIndex(160 * n)) {
+            queue.note_arrival(SampleIndex(160 * n), ms(10 * n + 400 + jitter));
+            while let Some((_, at)) = queue.next_due(SampleIndex(160 * n)) {
                 assert!(at.0 + 160 <= 160 * n + AHEAD && at.0 + 160 > 160 * (n - 1) + AHEAD, "{n}: {at:?}");
                 given.push(at.0);
             }
@@ -158,10 +158,10 @@ mod tests {
 
     #[test]
     fn an_interruption_drops_what_is_not_played() {
-        let mut unplayed = Unplayed::default();
-        unplayed.heard(SampleIndex(160), ms(10));
-        unplayed.add(playing(0, 100));
-        let (dropped, at) = unplayed.interrupt(ms(250));
-        assert_eq!((dropped, at, unplayed.frames.len()), (75, Some(SampleIndex(4_000)), 25));
+        let mut queue = PlaybackQueue::default();
+        queue.note_arrival(SampleIndex(160), ms(10));
+        queue.add(playing(0, 100));
+        let (dropped, at) = queue.interrupt(ms(250));
+        assert_eq!((dropped, at, queue.frames.len()), (75, Some(SampleIndex(4_000)), 25));
     }
 }

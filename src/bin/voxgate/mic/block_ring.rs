@@ -8,26 +8,26 @@ use std::time::Instant;
 use rtrb::{Consumer, Producer, RingBuffer};
 
 /// The callback's end.
-pub(crate) struct Feed {
+pub(crate) struct BlockProducer {
     samples: Producer<f32>,
-    marks: Producer<Mark>,
+    marks: Producer<BlockMark>,
     /// Samples that found no room since the last block that did.
     lost: u64,
-    health: Arc<Health>,
+    counters: Arc<DeviceCounters>,
 }
 
 /// The worker's end.
-pub(crate) struct Link {
+pub(crate) struct BlockConsumer {
     pub(crate) sample_rate: u32,
     samples: Consumer<f32>,
-    marks: Consumer<Mark>,
+    marks: Consumer<BlockMark>,
     block: Vec<f32>,
-    pub(crate) health: Arc<Health>,
+    pub(crate) counters: Arc<DeviceCounters>,
 }
 
 /// What is known about a block.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Mark {
+pub(crate) struct BlockMark {
     /// When the callback had it.
     pub(crate) called: Instant,
     /// When its first sample was in the air: at the microphone, or at the loudspeaker.
@@ -37,9 +37,9 @@ pub(crate) struct Mark {
     pub(crate) lost: u64,
 }
 
-/// Health counters of a device, written by its callbacks, read by anybody.
+/// Counters of a device, written by its callbacks, read by anybody.
 #[derive(Debug, Default)]
-pub(crate) struct Health {
+pub(crate) struct DeviceCounters {
     /// Blocks that the callback brought.
     pub(crate) blocks: AtomicU64,
     /// Times that the audio system itself lost samples, as far as it says so.
@@ -49,38 +49,38 @@ pub(crate) struct Health {
 }
 
 /// The two ends of the rings for a device of `sample_rate`, with room for [`ROOM_S`].
-pub(crate) fn link(sample_rate: u32, health: Arc<Health>) -> (Feed, Link) {
+pub(crate) fn block_ring(sample_rate: u32, counters: Arc<DeviceCounters>) -> (BlockProducer, BlockConsumer) {
     let room = sample_rate as usize * ROOM_S;
     let (samples_in, samples) = RingBuffer::new(room);
     let (marks_in, marks) = RingBuffer::new(MOST_BLOCKS);
-    let feed = Feed { samples: samples_in, marks: marks_in, lost: 0, health: health.clone() };
-    (feed, Link { sample_rate, samples, marks, block: Vec::with_capacity(room), health })
+    let producer = BlockProducer { samples: samples_in, marks: marks_in, lost: 0, counters: counters.clone() };
+    (producer, BlockConsumer { sample_rate, samples, marks, block: Vec::with_capacity(room), counters })
 }
 
-impl Feed {
+impl BlockProducer {
     /// Takes a block, or all of it is lost and counted.
     ///
     /// # Real-time
     /// Never allocates, frees, locks, blocks or calls the system.
     pub(crate) fn push(&mut self, block: impl ExactSizeIterator<Item = f32>, called: Instant, sounded: Instant) {
         let samples = block.len();
-        self.health.blocks.fetch_add(1, Ordering::Relaxed);
+        self.counters.blocks.fetch_add(1, Ordering::Relaxed);
         if self.marks.slots() == 0 || self.samples.slots() < samples {
             self.lost += samples as u64;
-            self.health.overflows.fetch_add(1, Ordering::Relaxed);
+            self.counters.overflows.fetch_add(1, Ordering::Relaxed);
             return;
         }
         let Ok(chunk) = self.samples.write_chunk_uninit(samples) else { return };
         chunk.fill_from_iter(block);
-        let mark = Mark { called, sounded, samples, lost: std::mem::take(&mut self.lost) };
+        let mark = BlockMark { called, sounded, samples, lost: std::mem::take(&mut self.lost) };
         // There is room: it was asked for above, and this is the only producer.
         let _ = self.marks.push(mark);
     }
 }
 
-impl Link {
+impl BlockConsumer {
     /// The next block with its samples, if there is one.
-    pub(crate) fn pop(&mut self) -> Option<(Mark, &[f32])> {
+    pub(crate) fn pop(&mut self) -> Option<(BlockMark, &[f32])> {
         let mark = self.marks.pop().ok()?;
         let chunk = self.samples.read_chunk(mark.samples).ok()?;
         let (first, second) = chunk.as_slices();
@@ -92,7 +92,7 @@ impl Link {
     }
 }
 
-impl Health {
+impl DeviceCounters {
     /// A counter's value.
     pub(crate) fn read(counter: &AtomicU64) -> u64 {
         counter.load(Ordering::Relaxed)
@@ -115,37 +115,37 @@ mod tests {
 
     #[test]
     fn what_goes_in_comes_out_block_by_block() {
-        let (mut feed, mut link) = link(16_000, Arc::default());
+        let (mut producer, mut blocks) = block_ring(16_000, Arc::default());
         let now = Instant::now();
-        feed.push([0.1, 0.2, 0.3].into_iter(), now, now);
-        feed.push([0.4].into_iter(), now, now);
-        assert_eq!(link.pop().unwrap().1, [0.1, 0.2, 0.3]);
-        assert_eq!(link.pop().unwrap().1, [0.4]);
-        assert!(link.pop().is_none());
+        producer.push([0.1, 0.2, 0.3].into_iter(), now, now);
+        producer.push([0.4].into_iter(), now, now);
+        assert_eq!(blocks.pop().unwrap().1, [0.1, 0.2, 0.3]);
+        assert_eq!(blocks.pop().unwrap().1, [0.4]);
+        assert!(blocks.pop().is_none());
     }
 
     #[test]
     fn a_full_ring_loses_whole_blocks_and_says_how_much() {
-        let (mut feed, mut link) = link(8_000, Arc::default());
+        let (mut producer, mut blocks) = block_ring(8_000, Arc::default());
         let now = Instant::now();
         for _ in 0..ROOM_S + 2 {
-            feed.push(silence(8_000), now, now);
+            producer.push(silence(8_000), now, now);
         }
-        assert_eq!(Health::read(&link.health.overflows), 2);
-        assert_eq!(Health::read(&link.health.blocks), ROOM_S as u64 + 2);
-        assert_eq!(link.pop().unwrap().0.lost, 0);
-        feed.push(silence(80), now, now);
-        let lost: Vec<u64> = std::iter::from_fn(|| link.pop().map(|(mark, _)| mark.lost)).collect();
+        assert_eq!(DeviceCounters::read(&blocks.counters.overflows), 2);
+        assert_eq!(DeviceCounters::read(&blocks.counters.blocks), ROOM_S as u64 + 2);
+        assert_eq!(blocks.pop().unwrap().0.lost, 0);
+        producer.push(silence(80), now, now);
+        let lost: Vec<u64> = std::iter::from_fn(|| blocks.pop().map(|(mark, _)| mark.lost)).collect();
         assert_eq!(lost, [0, 0, 0, 16_000], "the block after the hole knows how long it is");
     }
 
     #[test]
     fn a_worker_that_sleeps_through_more_blocks_than_fit_loses_them_too() {
-        let (mut feed, link) = link(48_000, Arc::default());
+        let (mut producer, blocks) = block_ring(48_000, Arc::default());
         let now = Instant::now();
         for _ in 0..MOST_BLOCKS + 3 {
-            feed.push(silence(1), now, now);
+            producer.push(silence(1), now, now);
         }
-        assert_eq!(Health::read(&link.health.overflows), 3);
+        assert_eq!(DeviceCounters::read(&blocks.counters.overflows), 3);
     }
 }
