@@ -13,6 +13,7 @@ use voxgate_base::Probability;
 
 /// Whether the agent speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "callers handle each")]
 pub enum Agent {
     /// It speaks: playback should come.
     Speaking,
@@ -22,6 +23,7 @@ pub enum Agent {
 
 /// A final result of speech-to-text: an [`SttResult`](crate::SttResult) that owns its text.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "callers make it")]
 pub struct OwnedSttResult {
     /// Its text; empty if nothing was understood.
     pub text: String,

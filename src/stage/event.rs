@@ -71,6 +71,7 @@ pub struct Audio {
 
 /// How audio came to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "callers handle each")]
 pub enum Passage {
     /// The gate forwards it.
     Gated,
@@ -82,6 +83,7 @@ pub enum Passage {
 
 /// A message or padding for the connection to speech-to-text: see [`SttInput`](crate::SttInput).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "callers handle each")]
 pub enum SttStep {
     /// Close the connection: it is billed while it is open, and the user is silent.
     Close,
@@ -211,6 +213,7 @@ impl MicCondition {
 
 /// A queue of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "callers handle each")]
 pub enum Queue {
     /// Audio that waits for the worker: it is overloaded.
     Mic,

@@ -99,6 +99,7 @@ use stream::StreamParts;
 
 /// One stream: a microphone, the agent's playback, and the events.
 #[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "callers make it")]
 pub struct GateStage {
     /// Takes the microphone's audio.
     pub mic: MicIn,

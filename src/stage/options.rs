@@ -7,6 +7,7 @@ use crate::config::GateConfig;
 
 /// How a stream is gated, queued and watched.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "callers make it")]
 pub struct StageOptions {
     /// How the gate decides.
     pub gate: GateConfig,
@@ -51,6 +52,7 @@ impl Default for StageOptions {
 
 /// Whether the gate's decisions apply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "callers handle each")]
 pub enum Mode {
     /// What the gate forwards is handed out.
     #[default]

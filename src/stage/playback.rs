@@ -31,6 +31,7 @@ pub struct PlaybackIn {
 
 /// When a chunk is played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "callers handle each")]
 pub enum PlayAt {
     /// When what was given before has been played; at once if it has.
     Next,
