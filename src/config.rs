@@ -20,7 +20,7 @@ pub use gate::GateConfig;
 pub use preset::Preset;
 pub(crate) use range::refuse_outside;
 pub use storm::StormConfig;
-pub use turn::TurnConfig;
+pub use turn::{Padding, TurnConfig};
 pub use vad::{
     NoSuchWebRtcMode, OnnxConfig, SileroConfig, SileroReset, VadChoice, WebRtcConfig, WebRtcMode, WebRtcWindow,
 };

@@ -12,6 +12,7 @@ use crate::feedback::{SttResult, SttRuling};
 use crate::frame::{Frame, SampleIndex, Span, duration_of, samples_in};
 use crate::history::History;
 use crate::level::{FloorUpdate, Level};
+use crate::onset::OnsetTracker;
 use crate::reason::Reason;
 use crate::release::Release;
 use crate::turn::{FrameContext, Turn};
@@ -47,6 +48,7 @@ struct State {
     floor_update: FloorUpdate,
     artefacts: ArtefactDetector,
     sounds: SoundTracker,
+    onset: OnsetTracker,
     release: Release,
     staged: Staged,
 }
@@ -123,11 +125,13 @@ impl Gate {
         let artefact = self.state.artefacts.step(mic);
         let forwarded = self.echo.as_mut().and_then(|echo| echo.stage(mic, artefact)).unwrap_or(*mic.samples());
         let frame = self.history.record(&forwarded);
-        let State { level, floor_update, sounds, .. } = &mut self.state;
+        let State { level, floor_update, sounds, onset, .. } = &mut self.state;
         let level = level.step(mic, if mic.is_gap() { FloorUpdate::Freeze } else { *floor_update });
         let sounding = sounds.step(frame.start, mic, &level, artefact);
         let sound = Sound { scored_from: self.vad.awake_since(), ..*sounding };
-        self.state.staged = Staged { frame, gap: mic.is_gap(), context: FrameContext { level, artefact, sound } };
+        let onset = onset.step(frame, &level);
+        self.state.staged =
+            Staged { frame, gap: mic.is_gap(), context: FrameContext { level, artefact, sound, onset } };
     }
 
     /// The windows that wait for a score.
@@ -138,7 +142,7 @@ impl Gate {
     /// The second phase: decides on the staged frame.
     pub(crate) fn decide(&mut self) -> Decision {
         let Staged { frame, gap, context } = self.state.staged;
-        let FrameContext { level, artefact, sound } = context;
+        let FrameContext { level, artefact, sound, .. } = context;
         let score = self.vad.conclude();
         let (ruling, echo) = match &mut self.echo {
             Some(echo) => echo.judge(score, self.turn.state()),

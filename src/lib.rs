@@ -107,6 +107,7 @@ mod intake;
 mod ledger;
 mod level;
 mod model_id;
+mod onset;
 mod per_reason;
 mod pool;
 mod reason;
@@ -125,7 +126,7 @@ pub use artefact::Artefact;
 pub use burst::{StormCause, StormLevel, StormStep};
 pub use config::{
     BurstConfig, EchoConfig, ForwardAudio, ForwardConfig, ForwardPolicy, GateConfig, NoSuchWebRtcMode, OnnxConfig,
-    Preset, Provider, SileroConfig, SileroReset, StormConfig, TurnConfig, VadChoice, WebRtcConfig, WebRtcMode,
+    Padding, Preset, Provider, SileroConfig, SileroReset, StormConfig, TurnConfig, VadChoice, WebRtcConfig, WebRtcMode,
     WebRtcWindow,
 };
 pub use decision::{Decision, Evidence, Verdict};

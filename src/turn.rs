@@ -12,6 +12,7 @@ use crate::config::{EchoConfig, TurnConfig};
 use crate::echo::{Admission, EchoRuling, Input};
 use crate::frame::{FRAME_LEN, SampleIndex, Span};
 use crate::level::LevelStep;
+use crate::onset::Onset;
 use crate::reason::Doubt;
 use crate::turn_state::{Edge, EndCause, TurnState};
 
@@ -54,8 +55,10 @@ enum Phase {
 /// Whether the tail, the sound after the score has fallen, goes on unbroken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tail {
-    Broken,
     Sounding,
+    Broken,
+    /// The level is down to the noise floor: the hangover is over too.
+    Silent,
 }
 
 /// The context of a frame beside its score: level, artefact, sound.
@@ -64,6 +67,8 @@ pub(crate) struct FrameContext {
     pub(crate) level: LevelStep,
     pub(crate) artefact: Option<Artefact>,
     pub(crate) sound: Sound,
+    /// The onset of the sound that the frame is part of.
+    pub(crate) onset: Option<Onset>,
 }
 
 /// The state machine's output after a frame.
@@ -101,15 +106,15 @@ impl Turn {
     ) -> TurnStep {
         self.follow(frame, ruling, context.artefact);
         let edge = self
-            .advance(frame, ruling, judges)
-            .or_else(|| self.weigh(frame, ruling, &context.sound, judges))
+            .advance(frame, ruling, context.onset, judges)
+            .or_else(|| self.weigh(frame, ruling, context, judges))
             .or_else(|| self.expire(frame, judges));
         self.follow_tail(frame, ruling, &context.level);
         TurnStep {
             state: self.state(),
             edge,
             open_from: self.open_from(frame, ruling),
-            settled: self.settled(frame, ruling),
+            settled: self.settled(frame, ruling, context.onset),
             doubt: self.state.phase.waiting().and_then(|waiting| waiting.doubt),
         }
     }
@@ -171,10 +176,10 @@ impl Turn {
     }
 
     /// The transitions by a newly scored window: hysteresis between the activation and the deactivation threshold.
-    fn advance(&mut self, frame: Span, ruling: &EchoRuling, judges: &mut Judges) -> Option<Edge> {
+    fn advance(&mut self, frame: Span, ruling: &EchoRuling, onset: Option<Onset>, judges: &mut Judges) -> Option<Edge> {
         let State { phase, last_segment_end, hole, .. } = &mut self.state;
         if let Phase::Cut = phase {
-            *phase = Phase::Speaking(Segment { speech: frame, voiced: 0 });
+            *phase = Phase::Speaking(Segment { speech: frame, voiced: 0, from: frame.start, above_floor_db: 0.0 });
             return Some(Edge::SpeechStart { speech: frame.start });
         }
         let (score, window) = (ruling.input.probability(), ruling.input.window()?);
@@ -186,7 +191,8 @@ impl Turn {
         match phase {
             Phase::Starting(_) | Phase::Speaking(_) if down && torn => {}
             Phase::Quiet if up => {
-                let mut waiting = Waiting::default();
+                let onset = onset.filter(|_| ruling.shows_onset());
+                let mut waiting = Waiting { onset, ..Waiting::default() };
                 waiting.rise(later(window, *last_segment_end, frame), frame, score, sure);
                 *phase = Phase::Starting(waiting);
             }
@@ -214,17 +220,23 @@ impl Turn {
 
     /// Confirms a candidate that is sure, or has lasted long enough, as speech unless the burst judge doubts it.
     /// Speech that resumes is judged by the same rules as an onset.
-    fn weigh(&mut self, frame: Span, ruling: &EchoRuling, sound: &Sound, judges: &mut Judges) -> Option<Edge> {
+    fn weigh(&mut self, frame: Span, ruling: &EchoRuling, context: &FrameContext, judges: &mut Judges) -> Option<Edge> {
         let near_end_since = self.state.near_end_since;
         let waiting = self.state.phase.waiting_mut()?;
         let candidate = waiting.candidate;
+        if let (Some(onset), Some(now)) = (&mut waiting.onset, context.onset)
+            && onset.at == now.at
+        {
+            *onset = now;
+        }
+        let from = self.rules.pre_roll(candidate.span.start, waiting.onset);
         let (enough, since) = near_end_since.map_or((1, candidate.span.start), |since| (NEAR_END_SURE, since));
         let lasted = candidate.span.end.since(candidate.span.start.max(since));
         if candidate.sure < enough && lasted < self.rules.min_speech {
             return None;
         }
         let opinion = match (ruling.admission, ruling.input) {
-            (Admission::Open, Input::Speech(_)) => judges.opinion(&candidate, sound, frame.end),
+            (Admission::Open, Input::Speech(_)) => judges.opinion(&candidate, &context.sound, frame.end),
             (Admission::Open, Input::NearEnd(_)) => Opinion::Speech,
             (Admission::Unknown | Admission::Hold | Admission::Reject, _) => Opinion::Wait(Doubt::Echo),
         };
@@ -235,7 +247,7 @@ impl Turn {
         judges.end_candidate();
         let (segment, edge) = match self.state.phase {
             Phase::Stopping { segment, .. } => (segment.resumed(&candidate), None),
-            _ => (Segment::of(&candidate), Some(Edge::SpeechStart { speech: candidate.span.start })),
+            _ => (Segment::of(&candidate, from), Some(Edge::SpeechStart { speech: candidate.span.start })),
         };
         self.state.phase = Phase::Speaking(segment);
         edge
@@ -274,10 +286,17 @@ impl Turn {
     fn follow_tail(&mut self, frame: Span, ruling: &EchoRuling, level: &LevelStep) {
         let hangover = self.rules.hangover(&ruling.input);
         let has_tail = ruling.admission == Admission::Open && matches!(ruling.input, Input::Speech(_));
+        let above_floor_db = level.frame_dbfs - level.floor_dbfs;
+        if let Phase::Speaking(segment) = &mut self.state.phase {
+            segment.above_floor_db = segment.above_floor_db.max(above_floor_db);
+        }
         if let Phase::Stopping { segment, tail, .. } = &mut self.state.phase {
             let since = frame.end.since(segment.speech.end);
+            if self.rules.has_ended(segment.above_floor_db, since, level) {
+                *tail = Tail::Silent;
+            }
             let quiet = level.mean_dbfs <= level.floor_dbfs + self.rules.tail_above_floor_db;
-            if since > hangover && (quiet || !has_tail || since > self.rules.tail) {
+            if *tail == Tail::Sounding && since > hangover && (quiet || !has_tail || since > self.rules.tail) {
                 *tail = Tail::Broken;
             }
         }
@@ -289,22 +308,25 @@ impl Turn {
             Phase::Speaking(segment) => segment,
             Phase::Stopping { segment, tail, .. } => {
                 let hangs_over = frame.start.since(segment.speech.end) < self.rules.hangover(&ruling.input);
-                (hangs_over || *tail == Tail::Sounding).then_some(segment)?
+                (hangs_over && *tail != Tail::Silent || *tail == Tail::Sounding).then_some(segment)?
             }
             Phase::Cut => return Some(frame.start),
             Phase::Quiet | Phase::Starting(_) => return None,
         };
-        Some(segment.speech.start.back(self.rules.prefix).frame_start())
+        Some(segment.from)
     }
 
     /// The next candidate begins at the earliest with the window that is scored next.
-    fn settled(&self, frame: Span, ruling: &EchoRuling) -> SampleIndex {
-        let candidate = match &self.state.phase {
-            Phase::Quiet => frame.end.back(self.rules.longest_window.max(ruling.behind)),
-            Phase::Starting(waiting) => waiting.candidate.span.start,
-            Phase::Speaking(_) | Phase::Stopping { .. } | Phase::Cut => return SampleIndex::default(),
-        };
-        candidate.back(self.rules.prefix).frame_start()
+    fn settled(&self, frame: Span, ruling: &EchoRuling, onset: Option<Onset>) -> SampleIndex {
+        match &self.state.phase {
+            Phase::Quiet => {
+                let earliest = frame.end.back(self.rules.longest_window.max(ruling.behind));
+                // The sound may go on, end, or begin with the next frame.
+                self.rules.longest_pre_roll(earliest, onset)
+            }
+            Phase::Starting(waiting) => self.rules.longest_pre_roll(waiting.candidate.span.start, waiting.onset),
+            Phase::Speaking(_) | Phase::Stopping { .. } | Phase::Cut => SampleIndex::default(),
+        }
     }
 }
 

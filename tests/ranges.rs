@@ -1,10 +1,11 @@
 //! Every duration that can be set, at both ends of the range that `voxgate config` gives for it.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use voxgate::{
-    ConfigError, Decision, Edge, FRAME_LEN, ForwardPolicy, Forwarder, Frame, Gate, GateConfig, SampleIndex, SttInput,
-    VadChoice, Verdict, duration_of, samples_in,
+    ConfigError, Decision, Edge, FRAME_LEN, ForwardPolicy, Forwarder, Frame, Gate, GateConfig, Padding, SampleIndex,
+    SttInput, VadChoice, Verdict, duration_of, samples_in,
 };
 
 #[test]
@@ -12,8 +13,12 @@ fn at_both_ends_of_every_range_the_gate_opens_and_closes_and_holds_no_more_than_
     for key in documented() {
         for end in [key.least, key.most] {
             for value in key.values(end) {
-                let config = key.set(&value).unwrap_or_else(|error| panic!("{} = {value}: {error}", key.name));
+                let mut config = key.set(&value).unwrap_or_else(|error| panic!("{} = {value}: {error}", key.name));
                 check(&config, &format!("{} = {value}", key.name));
+                if key.name.starts_with("turn.") {
+                    config.turn.padding = Padding::Fixed;
+                    check(&config, &format!("{} = {value}, fixed padding", key.name));
+                }
             }
         }
     }
@@ -70,7 +75,8 @@ fn check(config: &GateConfig, name: &str) {
             assert!(!span.is_empty() && span.start >= sent_until.max(settled), "{name}: {span:?}");
             assert!(gate.audio(span).is_some(), "{name}: {span:?} is gone");
             if !with_playback {
-                assert_eq!(span.start, first_unsent(&decision, config, settled), "{name}: something is lost");
+                let first_unsent = first_unsent(&decision, config, settled);
+                assert!(first_unsent.contains(&span.start), "{name}: {first_unsent:?}, but {span:?}");
             }
             sent_until = span.end;
         }
@@ -85,12 +91,13 @@ fn check(config: &GateConfig, name: &str) {
 }
 
 /// Where what goes out with this decision has to begin: with the pre-roll, or with what was not sent yet.
-fn first_unsent(decision: &Decision, config: &GateConfig, settled: SampleIndex) -> SampleIndex {
-    match decision.edge {
-        Some(Edge::SpeechStart { speech }) => {
-            speech.back(samples_in(config.turn.prefix_padding_duration)).frame_start().max(settled)
-        }
-        _ => settled,
+fn first_unsent(decision: &Decision, config: &GateConfig, settled: SampleIndex) -> RangeInclusive<SampleIndex> {
+    let Some(Edge::SpeechStart { speech }) = decision.edge else { return settled..=settled };
+    let back = |time: Duration| speech.back(samples_in(time)).frame_start().max(settled);
+    let prefix = config.turn.prefix_padding_duration;
+    match config.turn.padding {
+        Padding::Fixed => back(prefix)..=back(prefix),
+        _ => back(prefix.max(Duration::from_millis(700)))..=back(Duration::ZERO),
     }
 }
 
@@ -101,7 +108,7 @@ fn longest_held(config: &GateConfig) -> u64 {
     let storm = config.storm.map_or(Duration::ZERO, |storm| storm.max_wait_duration.max(ms(1_400)));
     let echo = config.echo.map_or(Duration::ZERO, |echo| echo.unknown_delay_hold_duration + ms(500));
     let before = turn.min_speech_duration + ms(200) + ms(32) + burst + storm + echo;
-    samples_in(turn.prefix_padding_duration + before.max(turn.min_silence_duration) + ms(20))
+    samples_in(turn.prefix_padding_duration.max(ms(700)) + before.max(turn.min_silence_duration) + ms(20))
 }
 
 /// A key of a duration and the ends of its range.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use voxgate::{
-    Decision, Edge, FRAME_LEN, Frame, Gate, GateConfig, Preset, ReconfigureError, SampleIndex, VadChoice, Verdict,
-    samples_in,
+    Decision, Edge, FRAME_LEN, Frame, Gate, GateConfig, Padding, Preset, ReconfigureError, SampleIndex, VadChoice,
+    Verdict, samples_in,
 };
 
 #[test]
@@ -28,6 +28,7 @@ fn a_turn_goes_on_and_ends_by_the_new_rules() {
 fn a_longer_pre_roll_reaches_as_far_as_is_kept() {
     let (mut gate, audio) = (gate(&GateConfig::default()), audio());
     let mut longer = GateConfig::default();
+    longer.turn.padding = Padding::Fixed;
     longer.turn.prefix_padding_duration = Duration::from_secs(2);
     (0..300).for_each(|_| _ = gate.push(&Frame::gap()));
     gate.reconfigure(&longer).unwrap();

@@ -31,6 +31,8 @@ pub struct TurnConfig {
     /// Silence of this length ends the turn; earlier speech continues it without a cut. At most 10 s.
     #[serde(with = "duration_text")]
     pub min_silence_duration: Duration,
+    /// Whether pre-roll and hangover follow the sound.
+    pub padding: Padding,
     /// Audio sent from before the speech (pre-roll). At most 5 s.
     #[serde(with = "duration_text")]
     pub prefix_padding_duration: Duration,
@@ -52,6 +54,21 @@ pub struct TurnConfig {
     pub max_speech_duration: Duration,
 }
 
+/// Whether pre-roll and hangover follow the sound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Padding {
+    /// Where speech stands 30 dB above the noise floor. Pre-roll then begins 100 ms before the onset of its sound, up to
+    /// 700 ms before the speech, which is scored late where a word begins softly. The hangover ends once the level is down
+    /// to the noise floor, 150 ms after the speech at the earliest. Elsewhere as [`Fixed`](Self::Fixed), and over the
+    /// agent's voice.
+    #[default]
+    Adaptive,
+    /// `prefix_padding_duration` and `hangover_duration` always.
+    Fixed,
+}
+
 impl Default for TurnConfig {
     fn default() -> Self {
         Self {
@@ -60,6 +77,7 @@ impl Default for TurnConfig {
             deactivation_threshold: probability(0.35),
             min_speech_duration: Duration::from_millis(60),
             min_silence_duration: Duration::from_millis(800),
+            padding: Padding::Adaptive,
             prefix_padding_duration: Duration::from_millis(300),
             hangover_duration: Duration::from_millis(300),
             tail_duration: Duration::from_millis(800),

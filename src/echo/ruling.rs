@@ -41,6 +41,11 @@ pub(crate) enum Admission {
 }
 
 impl EchoRuling {
+    /// Whether the microphone's level shows where the user's speech began: the agent is not in it.
+    pub(crate) fn shows_onset(&self) -> bool {
+        matches!(self.input, Input::Speech(_)) && self.admission == Admission::Open && self.reason.is_none()
+    }
+
     /// The ruling without playback: the VAD's score stands.
     pub(crate) fn of(score: Score) -> Self {
         Self {

@@ -218,8 +218,8 @@ pub(crate) const WHITE_BINS: usize = 72;
 /// Rectangular spectra that are kept: as many as the canceller has partitions, and two.
 const NEAR: usize = 16;
 const _: () = assert!(NEAR >= PARTS);
-/// Whitened spectra that are kept: all delays, and half a second of late playback.
-const KEPT: usize = 192;
+/// Whitened spectra that are kept: those of all delays, and a few.
+const KEPT: usize = 128;
 /// A burst of playback is transformed over several steps, which bounds the time of each.
 const MADE_PER_STEP: usize = 4;
 /// The power of its magnitude that a bin is divided by: of 0.6, 0.7, 0.8 and 1, the surest on recordings.

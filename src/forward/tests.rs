@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::{GateConfig, Provider};
+use crate::config::{GateConfig, Padding, Provider, TurnConfig};
 use crate::frame::{FRAME_LEN, Frame};
 use crate::vad::{Score, Vad};
 use voxgate_base::Probability;
@@ -45,7 +45,8 @@ impl Sent {
 
 /// Runs 10 ms frames through a gate: `speech` says in which the user speaks; sample i has value (i+1)/1e6.
 fn run(forward: ForwardConfig, frames: usize, speech: impl Fn(usize) -> bool) -> (Sent, Forwarder) {
-    let config = GateConfig { forward, burst: None, ..GateConfig::default() };
+    let turn = TurnConfig { padding: Padding::Fixed, ..TurnConfig::default() };
+    let config = GateConfig { forward, turn, burst: None, ..GateConfig::default() };
     let mut gate = Gate::with_vad(&config, Box::new(Loud(0))).unwrap();
     let (mut forwarder, mut sent) = (Forwarder::new(&forward), Sent::default());
     for n in 0..frames {

@@ -2,6 +2,7 @@
 
 use crate::burst::Candidate;
 use crate::frame::{SampleIndex, Span};
+use crate::onset::Onset;
 use crate::reason::Doubt;
 use voxgate_base::Probability;
 
@@ -11,6 +12,8 @@ pub(super) struct Waiting {
     pub(super) candidate: Candidate,
     /// The end of the frame that a window was last up with.
     pub(super) fed: SampleIndex,
+    /// The onset of the sound that it is part of, if that is known.
+    pub(super) onset: Option<Onset>,
     /// Why it waits though its score would open the gate.
     pub(super) doubt: Option<Doubt>,
 }
@@ -22,6 +25,10 @@ pub(super) struct Segment {
     pub(super) speech: Span,
     /// Samples of it in windows that were up.
     pub(super) voiced: u64,
+    /// From where on audio is sent, pre-roll included.
+    pub(super) from: SampleIndex,
+    /// How far it rises above the noise floor, in dB.
+    pub(super) above_floor_db: f32,
 }
 
 impl Waiting {
@@ -40,14 +47,19 @@ impl Waiting {
 
 impl Segment {
     /// A segment from a candidate that is confirmed.
-    pub(super) fn of(candidate: &Candidate) -> Self {
-        Self { speech: candidate.span, voiced: candidate.span.len() }
+    pub(super) fn of(candidate: &Candidate, from: SampleIndex) -> Self {
+        Self { speech: candidate.span, voiced: candidate.span.len(), from, above_floor_db: 0.0 }
     }
 
     /// The segment continued by a candidate that is confirmed.
     pub(super) fn resumed(self, candidate: &Candidate) -> Self {
         let speech = Span::new(self.speech.start, self.speech.end.max(candidate.span.end));
-        Self { speech, voiced: self.voiced + candidate.span.len() }
+        Self {
+            speech,
+            voiced: self.voiced + candidate.span.len(),
+            from: self.from,
+            above_floor_db: self.above_floor_db,
+        }
     }
 
     /// Another window that is not down.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::GateConfig;
+use crate::config::{GateConfig, Padding};
 use crate::frame::samples_in;
 use crate::vad::Score;
 use voxgate_base::Probability;
@@ -43,7 +43,8 @@ impl Bench {
         if window.is_some() {
             (self.scored, self.score) = (end, score);
         }
-        let level = LevelStep { frame_dbfs: -60.0, mean_dbfs: -60.0 + above_floor_db, floor_dbfs: -60.0 };
+        let dbfs = -60.0 + above_floor_db;
+        let level = LevelStep { frame_dbfs: dbfs, mean_dbfs: dbfs, floor_dbfs: -60.0 };
         let score = Score { speech: Probability::nearest(self.score), window };
         let input = if self.near_end { Input::NearEnd(score) } else { Input::Speech(score) };
         let ruling = EchoRuling { input, admission: self.admission, ..EchoRuling::of(score) };
@@ -74,6 +75,39 @@ fn one_sure_window_opens_at_once_and_reaches_back_over_the_pre_roll() {
     // The 31st window begins at 15,360; 300 ms before it is 10,560, the start of frame 66.
     assert_eq!(first.edge, Some(Edge::SpeechStart { speech: SampleIndex(15_360) }));
     assert_eq!(first.open_from, Some(at(66)));
+}
+
+#[test]
+fn adaptive_padding_begins_before_the_sound_where_it_is_clear() {
+    let from = |padding: Padding, onset_frame: u64, above_floor_db: f32| {
+        let mut bench = Bench::new(|turn| turn.padding = padding);
+        bench.quiet(200);
+        bench.context.onset = Some(Onset { at: at(onset_frame), above_floor_db });
+        bench.push(0.9, 30.0).open_from.unwrap()
+    };
+    assert_eq!(from(Padding::Adaptive, 200, 40.0), at(190), "100 ms before a sharp onset");
+    assert_eq!(from(Padding::Adaptive, 150, 40.0), at(140), "a soft start of 500 ms goes with it");
+    assert_eq!(from(Padding::Adaptive, 130, 40.0), at(170), "a sound that has lasted for longer is another");
+    assert_eq!(from(Padding::Adaptive, 150, 20.0), at(170), "in noise its onset is not known");
+    assert_eq!(from(Padding::Fixed, 150, 40.0), at(170));
+}
+
+#[test]
+fn adaptive_hangover_ends_with_a_clear_sound() {
+    let open_after = |padding: Padding, speech_db: f32| {
+        let mut bench = Bench::new(|turn| turn.padding = padding);
+        (0..10).for_each(|_| _ = bench.push(0.9, speech_db));
+        open(&bench.quiet(60))
+    };
+    assert_eq!(open_after(Padding::Adaptive, 35.0), 14, "the frame that ends 150 ms after it is silent");
+    assert_eq!(open_after(Padding::Adaptive, 20.0), 30);
+    assert_eq!(open_after(Padding::Fixed, 35.0), 30);
+    let mut bench = Bench::new(|_| ());
+    (0..10).for_each(|_| _ = bench.push(0.9, 35.0));
+    let soft: Vec<_> = (0..20).map(|_| bench.push(0.0, 10.0)).collect();
+    assert_eq!(open(&soft), 20, "a soft ending is not silence");
+    bench.quiet(20);
+    assert_eq!(bench.push(0.9, 35.0).open_from, Some(SampleIndex(0)), "what was held goes out when speech resumes");
 }
 
 #[test]
@@ -135,7 +169,7 @@ fn a_candidate_that_hangs_between_the_thresholds_is_dropped() {
 #[test]
 fn hangover_is_sent_what_follows_is_held_and_silence_ends_the_turn() {
     let mut bench = Bench::new(|_| ());
-    bench.push(0.9, 30.0);
+    bench.push(0.9, 20.0);
     let steps = bench.quiet(90);
     assert_eq!(open(&steps), 30, "300 ms");
     let end = steps.iter().position(|step| step.edge.is_some()).unwrap();

@@ -7,10 +7,11 @@ use proptest::prelude::*;
 use super::*;
 use crate::artefact::Artefact;
 use crate::burst::{Judges, Phase, Sound};
-use crate::config::{BurstConfig, StormConfig};
+use crate::config::{BurstConfig, Padding, StormConfig};
 use crate::decision::Verdict;
 use crate::frame::FRAME_LEN;
 use crate::level::LevelStep;
+use crate::onset::OnsetTracker;
 use crate::release::Release;
 use crate::turn::{FrameContext, Turn, TurnStep};
 use crate::turn_state::Edge;
@@ -77,6 +78,7 @@ struct Stream {
     /// The next sample that the detector scores, and the next frame that the evidence is about.
     scored: u64,
     assessed: u64,
+    onsets: OnsetTracker,
     speech: f32,
     /// The start of the segment that is open, and the end of the last.
     open: Option<SampleIndex>,
@@ -151,6 +153,7 @@ impl Stream {
             frames: 0,
             scored: 0,
             assessed: 0,
+            onsets: OnsetTracker::default(),
             speech: 0.0,
             open: None,
             told_until: SampleIndex::default(),
@@ -209,7 +212,9 @@ impl Stream {
             behind: (self.frames - self.assessed) * FRAME_LEN as u64,
             known: wanted.map(|wanted| evidence(echo, wanted)),
         };
-        let level = LevelStep { frame_dbfs: -30.0, mean_dbfs: if loud { -30.0 } else { -60.0 }, floor_dbfs: -60.0 };
+        let dbfs = if loud { -20.0 } else { -60.0 };
+        let level = LevelStep { frame_dbfs: dbfs, mean_dbfs: dbfs, floor_dbfs: -60.0 };
+        let onset = self.onsets.step(frame, &level);
         let sound = Sound {
             span: Span::new(start.back(800), frame.end),
             attack_db: 40.0,
@@ -218,7 +223,7 @@ impl Stream {
         };
         // Now and then, or for long, frames do not arrive.
         let artefact = (torn && n % 5 < 3).then_some(Artefact::Gap);
-        let context = FrameContext { level, artefact, sound: if abrupt { sound } else { Sound::default() } };
+        let context = FrameContext { level, artefact, sound: if abrupt { sound } else { Sound::default() }, onset };
         let settled = self.parts.release.settled();
         let (ruling, step, verdict) = self.parts.step(&heard, &context);
         if let Some(fresh) = &mut self.fresh {
@@ -307,14 +312,15 @@ fn settings() -> impl Strategy<Value = Settings> {
     let turn =
         ([0_u32..=100, 0..=100, 0..=100], [up_to(2_000), up_to(10_000), up_to(5_000)], [up_to(10_000), up_to(10_000)]);
     let echo = ([up_to(1_000), up_to(10_000), up_to(2_000)], up_to(60_000));
-    let parts = (any::<bool>(), any::<bool>(), up_to(1_000));
+    let padding = prop::sample::select(vec![Padding::Adaptive, Padding::Fixed]);
+    let parts = (any::<bool>(), any::<bool>(), up_to(1_000), padding);
     let any =
         (turn, echo, parts).prop_map(|((mut thresholds, [speech, silence, prefix], [hangover, tail]), echo, parts)| {
             thresholds.sort_unstable();
             let [deactivation, activation, sure] =
                 thresholds.map(|hundredths| Probability::nearest(hundredths as f32 / 100.0));
             let ([reaction, short_hangover, hold], max_speech) = echo;
-            let (burst, storm, wait) = parts;
+            let (burst, storm, wait, padding) = parts;
             Settings {
                 turn: TurnConfig {
                     activation_threshold: activation,
@@ -322,6 +328,7 @@ fn settings() -> impl Strategy<Value = Settings> {
                     deactivation_threshold: deactivation,
                     min_speech_duration: speech,
                     min_silence_duration: silence,
+                    padding,
                     prefix_padding_duration: prefix,
                     hangover_duration: hangover,
                     tail_duration: tail,

@@ -218,7 +218,7 @@ Examples:
 
 Keys: q quits, space pauses, r records into --record's folder (or here).
 
-EventKind is recorded while the gate runs is decided again by `voxgate gate` to the same decisions: a recording begins with
+What is recorded while the gate runs is decided again by `voxgate gate` to the same decisions: a recording begins with
 a gate that has heard nothing, and while it runs transcripts are shown but do not raise or lower the gate's bar.
 
 Exit codes: 0 done; 1 a device or a file failed; 2 wrong arguments or settings.";
