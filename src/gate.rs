@@ -255,7 +255,7 @@ impl Gate {
     }
 
     /// The longest that audio is held before it is forwarded or dropped: how late a decision on it can be, pre-roll
-    /// included. 3.4 s with the default settings.
+    /// included. 3.9 s with the default settings.
     pub fn longest_hold(&self) -> Duration {
         duration_of(longest_reach(&self.turn, &self.judges, self.echo.as_ref()))
     }

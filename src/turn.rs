@@ -354,8 +354,8 @@ fn later(window: Span, from: SampleIndex, frame: Span) -> Span {
     Span::new(window.start.max(from).min(frame.end), window.end.max(from).min(frame.end))
 }
 
-/// A near-end probability must be sure in two frames, 20 ms: a single frame is often a false alarm.
-const NEAR_END_SURE: u64 = 2 * FRAME_LEN as u64;
+/// A near-end probability must be sure in three frames, 30 ms: one or two are often a false alarm.
+const NEAR_END_SURE: u64 = 3 * FRAME_LEN as u64;
 
 #[cfg(test)]
 mod tests;

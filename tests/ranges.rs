@@ -97,7 +97,7 @@ fn first_unsent(decision: &Decision, config: &GateConfig, settled: SampleIndex) 
     let prefix = config.turn.prefix_padding_duration;
     match config.turn.padding {
         Padding::Fixed => back(prefix)..=back(prefix),
-        _ => back(prefix.max(Duration::from_millis(700)))..=back(Duration::ZERO),
+        _ => back(prefix.max(Duration::from_millis(800)))..=back(Duration::ZERO),
     }
 }
 
@@ -108,7 +108,7 @@ fn longest_held(config: &GateConfig) -> u64 {
     let storm = config.storm.map_or(Duration::ZERO, |storm| storm.max_wait_duration.max(ms(1_400)));
     let echo = config.echo.map_or(Duration::ZERO, |echo| echo.unknown_delay_hold_duration + ms(500));
     let before = turn.min_speech_duration + ms(200) + ms(32) + burst + storm + echo;
-    samples_in(turn.prefix_padding_duration.max(ms(700)) + before.max(turn.min_silence_duration) + ms(20))
+    samples_in(turn.prefix_padding_duration.max(ms(800)) + before.max(turn.min_silence_duration) + ms(20))
 }
 
 /// A key of a duration and the ends of its range.

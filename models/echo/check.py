@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from scipy.signal import resample_poly
 
 from speech import HOP, RATE, active_level
 
@@ -41,9 +42,13 @@ def main():
 
 
 def read(folder):
-    audio = {name: soundfile.read(folder / f"{name}.wav")[0] for name in ("mic", "playback", "near", "echo")}
+    audio = {name: at_16_khz(*soundfile.read(folder / f"{name}.wav")) for name in ("mic", "playback", "near", "echo")}
     truth = np.loadtxt(folder / "truth.csv", delimiter=",", skiprows=1, dtype=int).astype(bool)
     return {**audio, "truth": truth, "meta": json.loads((folder / "meta.json").read_text())}
+
+
+def at_16_khz(samples, rate):
+    return samples if rate == RATE else resample_poly(samples, RATE, rate)
 
 
 def misaligned(folder, scene):

@@ -65,6 +65,7 @@ def make_one(job):
     folder = root / family / f"{number:03d}"
     folder.mkdir(parents=True)
     rate = recorded_rate(options, number)
+    scene["playback"] = scene["playback"] + reference_noise(options, number, len(scene["playback"]))
     write_wav(folder / "mic.wav", scene["mic"], rate)
     write_wav(folder / "playback.wav", scene["playback"], rate)
     if options.parts:
@@ -79,8 +80,19 @@ def make_one(job):
 
 def recorded_rate(options, number):
     """8 kHz for one scene in six, as on a telephone line: both files have nothing above 4 kHz then."""
-    rng = np.random.default_rng([options.seed, SPLITS.index(options.split), number, RATE])
-    return RATE // 2 if rng.random() < 1 / 6 else RATE
+    return RATE // 2 if own_rng(options, number, "rate").random() < 1 / 6 else RATE
+
+
+def reference_noise(options, number, length):
+    """White noise of -100 to -70 dBFS on the reference of one scene in four: dither, or what a synthesiser leaves."""
+    rng = own_rng(options, number, "noise")
+    level_db = rng.uniform(-100, -70)
+    return rng.standard_normal(length) * 10 ** (level_db / 20) if rng.random() < 1 / 4 else np.zeros(length)
+
+
+def own_rng(options, number, purpose):
+    """A generator that no other draw of the scene depends on."""
+    return np.random.default_rng([options.seed, SPLITS.index(options.split), number, *purpose.encode()])
 
 
 def write_wav(path, samples, rate=RATE):

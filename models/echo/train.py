@@ -1,4 +1,4 @@
-"""Trains the echo net: train.py --features DIR[,DIR] --scenes DIR[,DIR] --out echo_v1.safetensors
+"""Trains the echo net: train.py --features DIR[,DIR] --scenes DIR[,DIR] --out echo_v2.safetensors
 
 FEATURES holds what `cargo run --release --example echo_features` wrote for the scenes of SCENES, which simulate.py made with
 --parts. Same inputs, same weights, on one machine. README.md has the figures.
@@ -17,9 +17,11 @@ import numpy as np
 import soundfile
 
 FEATURES = 61
-UNITS = 40
+UNITS = 64
 CHUNK = 250  # frames between updates: 2.5 s, over which gradients flow back
 LANES = 48  # scenes at a time
+AVERAGE_KEPT = 0.9985  # of the average weights, per step: over the last 700 steps or so
+DROPPED = 0.2  # of the features of a scene: no device shows all of them as the simulation does
 HOP = 160
 
 
@@ -34,10 +36,10 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     scenes = load(options.features, options.scenes)
-    weights = train(scenes, options.epochs, options.seed)
+    held = load(options.valid_features, options.valid_scenes) if options.valid_features else []
+    weights = train(scenes, held, options.epochs, options.seed)
     write(options.out, weights)
-    if options.valid_features:
-        report(weights, load(options.valid_features, options.valid_scenes))
+    report(weights, held)
 
 
 # --- Scenes ---
@@ -127,6 +129,9 @@ def loss(net, state, x, near, weight, heard):
     return jnp.sum(surprise * weight) / (jnp.sum(weight) + 1e-6), state
 
 
+LOSS = jax.jit(loss)
+
+
 # --- Training ---
 
 @jax.jit
@@ -138,32 +143,56 @@ def update(net, means, squares, count, state, batch, rate):
     means = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, means, slope)
     squares = jax.tree.map(lambda s, g: 0.999 * s + 0.001 * g * g, squares, slope)
     scale = jnp.sqrt(1 - 0.999**count) / (1 - 0.9**count)
-    net = jax.tree.map(lambda w, m, s: w - rate * (scale * m / (jnp.sqrt(s) + 1e-8) + 1e-4 * w), net, means, squares)
+    net = jax.tree.map(lambda w, m, s: w - rate * (scale * m / (jnp.sqrt(s) + 1e-8) + 1e-2 * w), net, means, squares)
     return net, means, squares, value, state
 
 
-def train(scenes, epochs, seed):
+def train(scenes, held, epochs, seed):
     rng = np.random.default_rng(seed)
     x, near, weight, heard = (stack(scenes, key) for key in ("x", "near", "weight", "heard"))
     mean, deviation = x[heard > 0].mean(0), x[heard > 0].std(0) + 1e-3
     x = (x - mean) / deviation
     net = first_weights(rng)
+    average = net
     means, squares, count = jax.tree.map(np.zeros_like, net), jax.tree.map(np.zeros_like, net), 0
     for epoch in range(epochs):
         rate = 1.5e-3 * (1 + np.cos(np.pi * epoch / epochs)) + 1e-5
         values = []
         for lanes in np.array_split(rng.permutation(x.shape[1]), max(1, x.shape[1] // LANES)):
             lanes = np.resize(lanes, LANES)
-            jitter = (1 + 0.05 * rng.standard_normal((1, LANES, FEATURES))).astype(np.float32)
+            spread, offset = 1 + 0.05 * normal(rng, 1, LANES, FEATURES), 0.3 * normal(rng, 1, LANES, FEATURES)
+            kept = (rng.random((1, LANES, FEATURES)) > DROPPED).astype(np.float32)
             state = np.zeros((LANES, UNITS), np.float32)
             for start in range(0, x.shape[0] - CHUNK + 1, CHUNK):
                 part = slice(start, start + CHUNK)
-                batch = (x[part, lanes] * jitter, near[part, lanes], weight[part, lanes], heard[part, lanes])
+                noise = 0.15 * normal(rng, CHUNK, LANES, FEATURES)
+                varied = (x[part, lanes] * spread + offset + noise) * kept
+                batch = (varied, near[part, lanes], weight[part, lanes], heard[part, lanes])
                 count += 1
                 net, means, squares, value, state = update(net, means, squares, count, state, batch, rate)
+                average = follow(average, net, AVERAGE_KEPT if epoch else 0.0)
                 values.append(float(value))
-        print(f"epoch {epoch + 1} of {epochs}: loss {np.mean(values):.4f}", flush=True)
-    return {"mean": mean, "deviation": deviation} | {key: np.asarray(value) for key, value in net.items()}
+        print(f"epoch {epoch + 1} of {epochs}: loss {np.mean(values):.4f}", held_loss(average, held, mean, deviation), flush=True)
+    return {"mean": mean, "deviation": deviation} | {key: np.asarray(value) for key, value in average.items()}
+
+
+@jax.jit
+def follow(average, net, kept):
+    """The average of the weights over the last steps (Polyak): steadier than the weights of any one."""
+    return jax.tree.map(lambda a, w: kept * a + (1 - kept) * w, average, net)
+
+
+def held_loss(net, held, mean, deviation):
+    """The loss of the average weights on scenes of other speakers: it stops falling long before that of the training scenes."""
+    if not held:
+        return ""
+    x, near, weight, heard = (stack(held, key) for key in ("x", "near", "weight", "heard"))
+    state = np.zeros((x.shape[1], UNITS), np.float32)
+    return f"and held {float(LOSS(net, state, (x - mean) / deviation, near, weight, heard)[0]):.4f}"
+
+
+def normal(rng, *shape):
+    return rng.standard_normal(shape, np.float32)
 
 
 def stack(scenes, key):

@@ -14,7 +14,7 @@ use voxgate_base::duration_text;
 #[serde(default, deny_unknown_fields)]
 #[expect(clippy::exhaustive_structs, reason = "settings are written as literals")]
 pub struct EchoConfig {
-    /// The gate opens over playback (barge-in) at this probability of near-end speech (the user) in two frames, 20 ms.
+    /// The gate opens over playback (barge-in) at this probability of near-end speech (the user) in three frames, 30 ms.
     pub barge_in_threshold: Probability,
     /// At this near-end probability it opens once that has lasted for `turn.min_speech_duration`.
     pub likely_threshold: Probability,
@@ -52,8 +52,8 @@ pub enum ForwardAudio {
 impl Default for EchoConfig {
     fn default() -> Self {
         Self {
-            barge_in_threshold: probability(0.75),
-            likely_threshold: probability(0.5),
+            barge_in_threshold: probability(0.8),
+            likely_threshold: probability(0.55),
             agent_threshold: probability(0.25),
             reaction_duration: Duration::from_millis(220),
             hangover_duration: Duration::from_millis(150),

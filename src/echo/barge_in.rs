@@ -129,7 +129,8 @@ impl BargeIn {
         self.rule(now, input, Admission::Open, agent.then_some(Reason::Echo))
     }
 
-    /// The delay is not known: speech is held until it is, or until an echo is ruled out.
+    /// The delay is not known: speech is held until it is, or until an echo is ruled out. Without the delay the near-end
+    /// probability has no playback to compare the microphone with: it has to be higher.
     fn wait(&mut self, now: &Now, echo: &EchoEvidence) -> EchoRuling {
         let Now { score, .. } = *now;
         let speech = score.speech >= self.rules.activation;
@@ -139,7 +140,8 @@ impl BargeIn {
         let longest = if self.state.refuted { self.rules.longest_wait_again } else { self.rules.longest_wait };
         let refuted = self.state.waited >= longest;
         let over = refuted || self.state.held >= longest + LONGEST_PAUSE;
-        if echo.near >= self.rules.user || (over && !likely_echo) {
+        let sure = echo.near >= self.rules.user && echo.near.get() >= SURE_WITHOUT_DELAY;
+        if sure || (over && !likely_echo) {
             self.state.refuted |= refuted;
             return self.rule(now, Input::Speech(score), Admission::Open, None);
         }
@@ -200,6 +202,9 @@ impl Rules {
     }
 }
 
+/// The barge-in threshold while the delay is not known, at least. With 0.75 half as many first words of the agent again got
+/// through; with 1 short words over playback without an echo (headphones) were lost.
+const SURE_WITHOUT_DELAY: f32 = 0.9;
 /// Decay of the held score per frame: a half-life of 150 ms.
 const VOICE_KEPT: f32 = 0.955;
 /// Longest pause within held speech: 0.5 s.

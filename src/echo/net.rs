@@ -125,6 +125,6 @@ fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
 }
 
-const WEIGHTS: &[u8] = include_bytes!("../../models/echo/echo_v1.safetensors");
-const UNITS: usize = 40;
+const WEIGHTS: &[u8] = include_bytes!("../../models/echo/echo_v2.safetensors");
+const UNITS: usize = 64;
 const GATES: usize = 3 * UNITS;

@@ -61,15 +61,16 @@ impl Reference {
         }
         let end = at.0 + FRAME_LEN as u64;
         self.late[0] = self.late[0].max(late);
+        let level_dbfs = frame.level_dbfs();
         for (at, &sample) in (at.0..).zip(frame.samples()) {
-            self.samples[at] = sample;
+            self.samples[at] = if level_dbfs > NOISE_DBFS { sample } else { 0.0 };
         }
         let in_second = (at.0 % FRAME_LEN as u64) as u8;
         self.count_given(at.0, FRAME_LEN as u8 - in_second);
         self.count_given(end, in_second);
         self.end = self.end.max(end);
         self.note_change(Span::new(at, SampleIndex(end)));
-        if frame.level_dbfs() > SOUNDING_DBFS {
+        if level_dbfs > SOUNDING_DBFS {
             self.sounding_until = self.sounding_until.max(Some(end));
         }
         Arrival::Accepted
@@ -178,5 +179,8 @@ const LATEST: u64 = 50 * FRAME_LEN as u64;
 const LATE_FOR: u64 = 500 * FRAME_LEN as u64;
 /// 150 ms, about the canceller's length: a longer hole in the playback is a pause.
 const LONGEST_HOLE: u64 = 15;
+/// Quieter frames of playback are its own noise, such as dither: nothing of it is heard in the room, but whitened it
+/// would hide the delay of the agent's first words.
+const NOISE_DBFS: f32 = -72.0;
 /// The echo of quieter playback is below what a VAD takes for speech.
 const SOUNDING_DBFS: f32 = -60.0;

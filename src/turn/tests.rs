@@ -85,8 +85,8 @@ fn adaptive_padding_begins_before_the_sound_where_it_is_clear() {
         bench.context.onset = Some(Onset { at: at(onset_frame), above_floor_db });
         bench.push(0.9, 30.0).open_from.unwrap()
     };
-    assert_eq!(from(Padding::Adaptive, 200, 40.0), at(190), "100 ms before a sharp onset");
-    assert_eq!(from(Padding::Adaptive, 150, 40.0), at(140), "a soft start of 500 ms goes with it");
+    assert_eq!(from(Padding::Adaptive, 200, 40.0), at(180), "200 ms before a sharp onset");
+    assert_eq!(from(Padding::Adaptive, 150, 40.0), at(130), "a soft start of 500 ms goes with it");
     assert_eq!(from(Padding::Adaptive, 130, 40.0), at(170), "a sound that has lasted for longer is another");
     assert_eq!(from(Padding::Adaptive, 150, 20.0), at(170), "in noise its onset is not known");
     assert_eq!(from(Padding::Fixed, 150, 40.0), at(170));
@@ -111,12 +111,13 @@ fn adaptive_hangover_ends_with_a_clear_sound() {
 }
 
 #[test]
-fn over_the_agent_one_sure_frame_is_a_chance_and_two_are_the_user() {
+fn over_the_agent_two_sure_frames_are_a_chance_and_three_are_the_user() {
     let mut bench = Bench::new(|_| ());
     bench.near_end = true;
     bench.quiet(50);
     let mut states = |score| bench.push(score, 30.0).state;
-    assert_eq!([1.0, 0.0, 1.0].map(&mut states), [TurnState::Starting, TurnState::Quiet, TurnState::Starting]);
+    let (starting, quiet) = (TurnState::Starting, TurnState::Quiet);
+    assert_eq!([1.0, 1.0, 0.0, 1.0, 1.0].map(&mut states), [starting, starting, quiet, starting, starting]);
     assert_eq!(states(1.0), TurnState::Speaking);
 }
 
@@ -131,8 +132,8 @@ fn that_somebody_spoke_before_the_delay_was_found_does_not_make_it_the_user() {
         let told = if artefact.is_some() { 0.0 } else { 0.6 };
         assert_eq!(bench.push(told, 30.0).state, TurnState::Starting, "{artefact:?}");
         bench.context.artefact = None;
-        let user: Vec<_> = (0..2).map(|_| bench.push(1.0, 30.0)).collect();
-        assert_eq!(user[1].edge, Some(Edge::SpeechStart { speech: at(0) }), "what waited goes with the user's words");
+        let user: Vec<_> = (0..3).map(|_| bench.push(1.0, 30.0)).collect();
+        assert_eq!(user[2].edge, Some(Edge::SpeechStart { speech: at(0) }), "what waited goes with the user's words");
     }
 }
 
