@@ -285,7 +285,7 @@ impl Turn {
     /// Follows the tail: the sound of a word whose score has fallen, until the first quiet frame after the hangover.
     fn follow_tail(&mut self, frame: Span, ruling: &EchoRuling, level: &LevelStep) {
         let hangover = self.rules.hangover(&ruling.input);
-        let has_tail = ruling.admission == Admission::Open && matches!(ruling.input, Input::Speech(_));
+        let has_tail = ruling.admission != Admission::Reject && matches!(ruling.input, Input::Speech(_));
         let above_floor_db = level.frame_dbfs - level.floor_dbfs;
         if let Phase::Speaking(segment) = &mut self.state.phase {
             segment.above_floor_db = segment.above_floor_db.max(above_floor_db);

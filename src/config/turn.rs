@@ -61,7 +61,7 @@ pub struct TurnConfig {
 pub enum Padding {
     /// Where speech stands 30 dB above the noise floor. Pre-roll then begins 200 ms before the onset of its sound, up to
     /// 800 ms before the speech, which is scored late where a word begins softly. The hangover ends once the level is down
-    /// to the noise floor, 150 ms after the speech at the earliest. Elsewhere as [`Fixed`](Self::Fixed), and over the
+    /// to the noise floor, 250 ms after the speech at the earliest. Elsewhere as [`Fixed`](Self::Fixed), and over the
     /// agent's voice.
     #[default]
     Adaptive,

@@ -141,9 +141,9 @@ const ONSET_REACH: u64 = 9_600;
 /// 200 ms before the onset: a first consonant may lie below its threshold, above all on the phone. With 100 ms `phone` kept
 /// 97.0 % of its onsets, not 99.0 %, and `quiet` sent 3 % less.
 const ONSET_MARGIN: u64 = 3_200;
-/// 150 ms: the score falls within this after most words.
-const LEAST_HANGOVER: u64 = 2_400;
+/// 250 ms: a soft ending may follow a pause of 200 ms.
+const LEAST_HANGOVER: u64 = 4_000;
 /// The mean level over 100 ms counts as silence up to this far above the noise floor.
-const SILENT_ABOVE_FLOOR_DB: f32 = 6.0;
+const SILENT_ABOVE_FLOOR_DB: f32 = 4.0;
 /// A candidate whose score stays between the thresholds for this long (200 ms) is dropped.
 const LEAST_PATIENCE: u64 = 3_200;

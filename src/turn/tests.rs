@@ -99,7 +99,7 @@ fn adaptive_hangover_ends_with_a_clear_sound() {
         (0..10).for_each(|_| _ = bench.push(0.9, speech_db));
         open(&bench.quiet(60))
     };
-    assert_eq!(open_after(Padding::Adaptive, 35.0), 14, "the frame that ends 150 ms after it is silent");
+    assert_eq!(open_after(Padding::Adaptive, 35.0), 24, "the frame that ends 250 ms after it is silent");
     assert_eq!(open_after(Padding::Adaptive, 20.0), 30);
     assert_eq!(open_after(Padding::Fixed, 35.0), 30);
     let mut bench = Bench::new(|_| ());
