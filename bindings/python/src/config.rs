@@ -1,9 +1,11 @@
 //! Settings: keyword arguments, TOML and presets.
 
+use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDelta, PyDict, PyFloat, PyInt, PyString};
 use toml::{Table, Value};
 use voxgate::{GateConfig, Preset};
+use voxgate_base::duration_text;
 
 use crate::error::{self, ConfigError};
 
@@ -53,6 +55,23 @@ impl Config {
     fn replace(&self, settings: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
         let settings = settings.map_or_else(|| Ok(Vec::new()), flat)?;
         Ok(Self(over(&self.0, &settings)?))
+    }
+
+    /// A setting by its dotted key, as in config["turn.hangover_duration"]: text, a number, or a time in seconds.
+    fn __getitem__<'py>(&self, key: &str, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let table = Table::try_from(&self.0).unwrap_or_default();
+        let (section, last) = key.split_once('.').unwrap_or(("", key));
+        let value =
+            if section.is_empty() { table.get(last) } else { table.get(section).and_then(|keys| keys.get(last)) };
+        match value {
+            Some(Value::String(text)) => match duration_text::parse(text) {
+                Ok(time) => Ok(PyFloat::new(py, time.as_secs_f64()).into_any()),
+                Err(_) => Ok(PyString::new(py, text).into_any()),
+            },
+            Some(Value::Float(number)) => Ok(PyFloat::new(py, *number).into_any()),
+            Some(Value::Integer(number)) => Ok(number.into_pyobject(py)?.into_any()),
+            _ => Err(PyKeyError::new_err(format!("there is no setting {key:?}; to_toml() lists them"))),
+        }
     }
 
     /// Every setting as TOML.
