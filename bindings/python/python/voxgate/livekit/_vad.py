@@ -17,7 +17,7 @@ from livekit.agents.types import NOT_GIVEN, NotGivenOr
 from livekit.agents.utils import is_given
 
 from .. import SAMPLE_RATE, Config, Decision, Gate, InternalError, SpeechEnd, SpeechStart
-from ._mic_clock import MicClock
+from .._mic_clock import MicClock
 from ._utterance import Utterance
 
 if TYPE_CHECKING:
