@@ -155,25 +155,29 @@ fn flat_toml(text: &str) -> PyResult<Vec<(String, String)>> {
     Ok(found)
 }
 
-/// A setting's value as TOML.
 fn text_of(key: &str, value: &Bound<'_, PyAny>) -> PyResult<String> {
+    Ok(value_of(key, value)?.to_string())
+}
+
+/// A setting's value as TOML.
+pub(crate) fn value_of(key: &str, value: &Bound<'_, PyAny>) -> PyResult<Value> {
     if let Ok(text) = value.cast::<PyString>() {
-        return Ok(Value::String(text.to_string()).to_string());
+        return Ok(Value::String(text.to_string()));
     }
     if let Ok(delta) = value.cast::<PyDelta>() {
-        return Ok(Value::Float(delta.call_method0("total_seconds")?.extract()?).to_string());
+        return Ok(Value::Float(delta.call_method0("total_seconds")?.extract()?));
     }
     if value.is_instance_of::<PyBool>() {
-        return Ok(Value::Boolean(value.extract()?).to_string());
+        return Ok(Value::Boolean(value.extract()?));
     }
-    if let Ok(number) = value.cast::<PyInt>() {
-        return Ok(number.to_string());
+    if value.is_instance_of::<PyInt>() {
+        return Ok(Value::Integer(value.extract()?));
     }
     if value.is_instance_of::<PyFloat>() || value.hasattr("__float__")? {
-        return Ok(Value::Float(value.extract()?).to_string());
+        return Ok(Value::Float(value.extract()?));
     }
     if value.hasattr("__fspath__")? {
-        return Ok(Value::String(value.str()?.to_string()).to_string());
+        return Ok(Value::String(value.str()?.to_string()));
     }
     let name = value.get_type().name()?;
     Err(ConfigError::new_err(format!(

@@ -9,6 +9,7 @@ import_exception!(voxgate._errors, InternalError);
 import_exception!(voxgate._errors, MisuseError);
 import_exception!(voxgate._errors, ModelError);
 import_exception!(voxgate._errors, ReconfigureError);
+import_exception!(voxgate._errors, StoreError);
 
 /// Settings that no gate can have.
 pub(crate) fn of_config(error: &voxgate::ConfigError) -> PyErr {
@@ -34,6 +35,11 @@ pub(crate) fn of_reconfigure(error: &voxgate::ReconfigureError) -> PyErr {
 /// Audio that was not taken.
 pub(crate) fn of_input(error: &voxgate::InputError) -> PyErr {
     InputError::new_err(error.to_string())
+}
+
+/// A step of a store with an unknown outcome.
+pub(crate) fn of_store(error: &voxgate_guard::store::StoreError) -> PyErr {
+    StoreError::new_err(error.to_string())
 }
 
 /// The setting to change, and the known one most like it.

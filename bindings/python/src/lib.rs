@@ -11,6 +11,7 @@ mod edge;
 mod error;
 mod forwarder;
 mod gate;
+mod guard;
 mod ledger;
 mod playback;
 mod ruling;
@@ -32,6 +33,11 @@ mod module {
     use super::forwarder::{Audio, Close, Finalize, Forwarder, KeepAlive, Open, TimeMap, Zeros};
     #[pymodule_export]
     use super::gate::Gate;
+    #[pymodule_export]
+    use super::guard::{
+        DispatchGuard, Heard, Lease, MemoryStore, MisfireGuard, Presence, Reconnect, ReconnectGuard, RedisStore,
+        Refusal, TrackGuard, TrackRuling,
+    };
     #[pymodule_export]
     use super::ledger::{Ledger, LedgerRow};
     #[pymodule_export]

@@ -2,7 +2,9 @@
 
 use pyo3::prelude::*;
 use voxgate::SttRuling;
-use voxgate_base::misfire::{Heard, Misfire};
+use voxgate_guard::{Heard, Misfire};
+
+use crate::guard::likelihood_of;
 
 /// How the gate counted a result of speech-to-text.
 #[pyclass(module = "voxgate", frozen, eq)]
@@ -54,12 +56,7 @@ impl Ruling {
     /// speech score of "ghost"; else None.
     #[getter]
     fn likelihood(&self) -> Option<f32> {
-        match self.kind()? {
-            Misfire::LowConfidence(confidence) => Some(confidence.get()),
-            Misfire::EchoOfAgent { likeness } => Some(likeness.get()),
-            Misfire::Ghost { speech } => Some(speech.get()),
-            _ => None,
-        }
+        self.kind().and_then(likelihood_of)
     }
 
     fn __repr__(&self) -> String {

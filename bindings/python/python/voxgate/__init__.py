@@ -11,12 +11,21 @@ suppress silence
 ...     print(item)  # audio to send, and messages: finalize, keep alive, open, close, zeros
 
 ``gate.playback(samples)`` tells it what the agent says, ``gate.feedback(text)`` what speech-to-text made of an opening.
-``voxgate.livekit`` and ``voxgate.pipecat`` put it into these frameworks.
+``voxgate.livekit`` and ``voxgate.pipecat`` put it into these frameworks; ``voxgate.guard`` has the guards around it.
 
 Times are samples at 16 kHz of the microphone, or seconds where the name ends in ``_s``.
 """
 
-from ._errors import ConfigError, Error, InputError, InternalError, MisuseError, ModelError, ReconfigureError
+from ._errors import (
+    ConfigError,
+    Error,
+    InputError,
+    InternalError,
+    MisuseError,
+    ModelError,
+    ReconfigureError,
+    StoreError,
+)
 from ._voxgate import (
     FRAME_LEN,
     SAMPLE_RATE,
@@ -74,6 +83,7 @@ __all__ = [
     "Span",
     "SpeechEnd",
     "SpeechStart",
+    "StoreError",
     "StormStep",
     "TimeMap",
     "Zeros",

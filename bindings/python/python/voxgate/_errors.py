@@ -34,3 +34,7 @@ class MisuseError(Error, RuntimeError):
 
 class InternalError(Error, RuntimeError):
     """A fault in voxgate itself: please report it. The object that raised it is not used any more; make a new one."""
+
+
+class StoreError(Error, RuntimeError):
+    """A step of a store with an unknown outcome: it may have been done."""

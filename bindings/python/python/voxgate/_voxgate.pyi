@@ -1,9 +1,11 @@
 """The compiled part. Times are samples at 16 kHz of the microphone, or seconds where the name ends in ``_s``."""
 
+import asyncio
 import datetime
 import os
 from collections.abc import Mapping
-from typing import Final, Literal, TypeAlias, final
+from types import TracebackType
+from typing import Any, Final, Literal, TypeAlias, final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +18,20 @@ _Setting: TypeAlias = _Value | Mapping[str, _Value]
 _Preset: TypeAlias = Literal["default", "low_latency", "open_office", "telephony"]
 _Reason: TypeAlias = Literal["silence", "undecided", "burst", "storm", "breaker", "echo"]
 _Doubt: TypeAlias = Literal["abrupt", "breaker", "echo", "late", "over", "storm"]
+_Cause: TypeAlias = Literal[
+    "duplicate_identity",
+    "participant_removed",
+    "room_deleted",
+    "expired",
+    "server_shutdown",
+    "signal_lost",
+    "media_failed",
+    "join_failed",
+]
+_State: TypeAlias = Literal["starting", "ready", "draining"]
+_Misfire: TypeAlias = Literal[
+    "empty", "punctuation_only", "sound_tag", "low_confidence", "echo_of_agent", "ghost", "no_speech"
+]
 _Level: TypeAlias = Literal["calm", "raised", "high", "breaker"]
 
 __all__ = [
@@ -24,17 +40,27 @@ __all__ = [
     "Close",
     "Config",
     "Decision",
+    "DispatchGuard",
     "Echo",
     "Evidence",
     "FRAME_LEN",
     "Finalize",
     "Forwarder",
     "Gate",
+    "Heard",
     "KeepAlive",
+    "Lease",
     "Ledger",
     "LedgerRow",
+    "MemoryStore",
+    "MisfireGuard",
     "Open",
     "PlaybackReport",
+    "Presence",
+    "Reconnect",
+    "ReconnectGuard",
+    "RedisStore",
+    "Refusal",
     "Ruling",
     "SAMPLE_RATE",
     "Span",
@@ -42,6 +68,8 @@ __all__ = [
     "SpeechStart",
     "StormStep",
     "TimeMap",
+    "TrackGuard",
+    "TrackRuling",
     "Zeros",
     "__version__",
 ]
@@ -246,11 +274,7 @@ class Ruling:
     @property
     def verdict(self) -> Literal["genuine", "misfire", "duplicate", "unmatched"]: ...
     @property
-    def misfire(
-        self,
-    ) -> (
-        Literal["empty", "punctuation_only", "sound_tag", "low_confidence", "echo_of_agent", "ghost", "no_speech"] | None
-    ): ...
+    def misfire(self) -> _Misfire | None: ...
     @property
     def likelihood(self) -> float | None: ...
 
@@ -334,3 +358,140 @@ class LedgerRow:
     def reason(self) -> _Reason | None: ...
     @property
     def doubt(self) -> _Doubt | None: ...
+
+@final
+class Refusal:
+    """A guard's no. As text it says why, and what to do; as a truth value it is false."""
+
+    @property
+    def kind(
+        self,
+    ) -> Literal[
+        "held", "not_ready", "at_capacity", "indeterminate", "ended", "silence", "still_open", "stop", "frozen", "suppress"
+    ]: ...
+    @property
+    def evidence(self) -> Any: ...
+    @property
+    def retry_at(self) -> datetime.datetime | None: ...
+    @property
+    def retry_at_s(self) -> float | None: ...
+    @property
+    def retry_after_s(self) -> float | None: ...
+    def __bool__(self) -> Literal[False]: ...
+
+@final
+class MemoryStore:
+    """Claims that the workers of this process share."""
+
+    def __new__(cls) -> MemoryStore: ...
+
+@final
+class RedisStore:
+    """Claims that many workers share through Redis."""
+
+    def __new__(
+        cls, url: str, *, namespace: str = "default", timeout_s: float = 1.0, longest_lease_s: float = 30.0
+    ) -> RedisStore: ...
+
+@final
+class DispatchGuard:
+    """Lets one worker, and one job of it, serve a room."""
+
+    def __new__(
+        cls,
+        store: MemoryStore | RedisStore,
+        *,
+        worker: str,
+        build: str,
+        agent: str | None = None,
+        capacity: int = 1,
+        term_s: float = 30.0,
+    ) -> DispatchGuard: ...
+    def present(self, state: _State = "starting") -> asyncio.Future[Presence]: ...
+    def claim(self, room: str, *, session: str | None = None) -> asyncio.Future[Lease | Refusal]: ...
+
+@final
+class Presence:
+    """A worker's heartbeat, which stops when this is dropped."""
+
+    def set(self, state: _State) -> asyncio.Future[list[str]]: ...
+    def last(self) -> list[str]: ...
+
+@final
+class Lease:
+    """A room that is this worker's: heartbeats renew it until it is released, dropped or lost."""
+
+    @property
+    def room(self) -> str: ...
+    @property
+    def fence(self) -> int: ...
+    @property
+    def is_held(self) -> bool: ...
+    def lost(self) -> asyncio.Future[Refusal | None]: ...
+    def release(self) -> asyncio.Future[bool]: ...
+    def __aenter__(self) -> asyncio.Future[Lease]: ...
+    def __aexit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None, /
+    ) -> asyncio.Future[None]: ...
+
+@final
+class ReconnectGuard:
+    """Lets an application reconnect to one room with backoff and jitter, and refuses reconnects in a loop."""
+
+    def __new__(cls, *, seed: int = 0, **policy: _Value) -> ReconnectGuard: ...
+    def opened(self, *, at_s: float | None = None) -> None: ...
+    def closed(self, *, at_s: float | None = None) -> None: ...
+    def ask(self, cause: _Cause | int, *, at_s: float | None = None) -> Reconnect | Refusal: ...
+
+@final
+class Reconnect:
+    """Reconnect after `after_s` seconds; then report opened(), or closed() if it fails."""
+
+    @property
+    def after_s(self) -> float: ...
+
+@final
+class TrackGuard:
+    """Keeps one participant at one session of speech-to-text, however often the microphone is published again."""
+
+    def __new__(cls, **policy: _Value) -> TrackGuard: ...
+    def subscribed(self, track: str, *, at_s: float | None = None) -> TrackRuling: ...
+    def again(self, *, at_s: float | None = None) -> TrackRuling | None: ...
+    def unsubscribed(self, track: str, *, at_s: float | None = None) -> None: ...
+    def take_idle(self, *, at_s: float | None = None) -> int | None: ...
+    def session_ended(self, session: int) -> None: ...
+
+@final
+class TrackRuling:
+    """What to do with a track that was subscribed."""
+
+    @property
+    def verdict(self) -> Literal["start", "reuse", "frozen"]: ...
+    @property
+    def session(self) -> int | None: ...
+    @property
+    def refusal(self) -> Refusal | None: ...
+
+@final
+class MisfireGuard:
+    """Counts results without words in a row, and stops audio to speech-to-text when there are too many."""
+
+    def __new__(cls, **policy: _Value) -> MisfireGuard: ...
+    def judge(
+        self, text: str, *, confidence: float | None = None, speech: float | None = None, at_s: float | None = None
+    ) -> Heard: ...
+    def admit(
+        self, onset: Literal["clear", "unclear"] = "unclear", *, at_s: float | None = None
+    ) -> Literal["pass", "probe"] | Refusal: ...
+    def agent_said(self, text: str, *, at_s: float | None = None) -> None: ...
+
+@final
+class Heard:
+    """What a result of speech-to-text was."""
+
+    @property
+    def misfire(self) -> _Misfire | None: ...
+    @property
+    def likelihood(self) -> float | None: ...
+    @property
+    def breaker(self) -> Literal["opened", "reopened", "closed"] | None: ...

@@ -9,7 +9,8 @@
 A VAD with an `EchoReference` belongs to one session.
 """
 
+from ._disconnect import disconnect_cause
 from ._echo_reference import EchoReference
 from ._vad import VAD, VADStream
 
-__all__ = ["VAD", "EchoReference", "VADStream"]
+__all__ = ["VAD", "EchoReference", "VADStream", "disconnect_cause"]
