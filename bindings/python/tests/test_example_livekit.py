@@ -15,9 +15,10 @@ import pytest
 pytest.importorskip("livekit.agents")
 
 from conftest import recording
+from echo_room import RATE, Room
 from livekit.agents import AgentSession, llm, stt, tts
 from livekit.agents.types import APIConnectOptions
-from livekit_room import RATE, Loudspeaker, Microphone, Room
+from livekit_room import Loudspeaker, Microphone
 from livekit_support import joined, run
 
 GREETING = recording("echo_playback").mono[round(0.4 * RATE) : round(4.6 * RATE)]

@@ -11,9 +11,10 @@ import pytest
 pytest.importorskip("livekit.agents")
 
 from conftest import recording
+from echo_room import RATE, Room
 from livekit import rtc
 from livekit.agents import Agent, AgentSession, inference, vad
-from livekit_room import RATE, Loudspeaker, Microphone, Room
+from livekit_room import Loudspeaker, Microphone
 from livekit_support import frames, run
 from voxgate.livekit import VAD, EchoReference
 
