@@ -47,6 +47,7 @@ fn every_block_is_checked_by_something() {
                     drop(PriceBook::from_toml(&block.text).unwrap_or_else(|error| panic!("{place}{error}")))
                 }
                 "sh" => assert!(block.text.lines().all(is_there), "{place}"),
+                "python" => assert_eq!(name(&document), "python.md", "bindings/python/tests runs that one: {place}"),
                 "console" | "csv" | "json" => {} // by tests/cli/readme.rs, and below
                 _ => panic!("nothing checks {place}"),
             }

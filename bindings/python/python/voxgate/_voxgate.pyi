@@ -1,0 +1,497 @@
+"""The compiled part. Times are samples at 16 kHz of the microphone, or seconds where the name ends in ``_s``."""
+
+import asyncio
+import datetime
+import os
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Final, Literal, TypeAlias, final
+
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import Buffer
+
+_Samples: TypeAlias = npt.NDArray[np.int16] | npt.NDArray[np.float32] | Buffer
+_Floats: TypeAlias = npt.NDArray[np.float32]
+_Value: TypeAlias = str | float | datetime.timedelta | os.PathLike[str]
+_Setting: TypeAlias = _Value | Mapping[str, _Value]
+_Preset: TypeAlias = Literal["default", "low_latency", "open_office", "telephony"]
+_Reason: TypeAlias = Literal["silence", "undecided", "burst", "storm", "breaker", "echo"]
+_Doubt: TypeAlias = Literal["abrupt", "breaker", "echo", "late", "over", "storm"]
+_Cause: TypeAlias = Literal[
+    "duplicate_identity",
+    "participant_removed",
+    "room_deleted",
+    "expired",
+    "server_shutdown",
+    "signal_lost",
+    "media_failed",
+    "join_failed",
+]
+_State: TypeAlias = Literal["starting", "ready", "draining"]
+_Misfire: TypeAlias = Literal[
+    "empty", "punctuation_only", "sound_tag", "low_confidence", "echo_of_agent", "ghost", "no_speech"
+]
+_Level: TypeAlias = Literal["calm", "raised", "high", "breaker"]
+
+__all__ = [
+    "Abandoned",
+    "Audio",
+    "Close",
+    "Config",
+    "Decision",
+    "DispatchGuard",
+    "Echo",
+    "Evidence",
+    "FRAME_LEN",
+    "Finalize",
+    "Forwarder",
+    "Gate",
+    "Heard",
+    "KeepAlive",
+    "Lease",
+    "Ledger",
+    "LedgerRow",
+    "MemoryStore",
+    "MisfireGuard",
+    "Open",
+    "PlaybackReport",
+    "Presence",
+    "Reconnect",
+    "ReconnectGuard",
+    "RedisStore",
+    "Refusal",
+    "Ruling",
+    "SAMPLE_RATE",
+    "Span",
+    "SpeechEnd",
+    "SpeechStart",
+    "StormStep",
+    "TimeMap",
+    "TrackGuard",
+    "TrackRuling",
+    "Zeros",
+    "__version__",
+]
+
+__version__: Final[str]
+SAMPLE_RATE: Final[int]
+"""Samples per second inside: 16,000."""
+FRAME_LEN: Final[int]
+"""Samples in a frame: 160, 10 ms."""
+
+@final
+class Config:
+    """How a gate decides and what is forwarded."""
+
+    def __new__(cls, *, preset: _Preset | None = None, toml: str | None = None, **settings: _Setting) -> Config: ...
+    @staticmethod
+    def commented_toml() -> str: ...
+    @staticmethod
+    def presets() -> list[str]: ...
+    def replace(self, **settings: _Setting) -> Config: ...
+    def __getitem__(self, key: str, /) -> str | float: ...
+    def to_toml(self) -> str: ...
+
+@final
+class Gate:
+    """Decides for every 10 ms of one microphone what goes on to speech-to-text."""
+
+    def __new__(
+        cls,
+        sample_rate: int = 16_000,
+        channels: int = 1,
+        *,
+        channel: int = 0,
+        config: Config | None = None,
+        preset: _Preset | None = None,
+        toml: str | None = None,
+        **settings: _Setting,
+    ) -> Gate: ...
+    def push(
+        self, samples: _Samples, *, at_s: float | None = None, sample_rate: int | None = None
+    ) -> list[Decision]: ...
+    def playback(
+        self, samples: _Samples, *, at_s: float | None = None, sample_rate: int | None = None, channels: int = 1
+    ) -> None: ...
+    def playback_clear(self, *, at_s: float | None = None) -> None: ...
+    @property
+    def playback_report(self) -> PlaybackReport: ...
+    def agent_said(self, text: str) -> None: ...
+    def feedback(self, text: str, *, confidence: float | None = None, span: Span | None = None) -> Ruling: ...
+    def audio(self, span: Span) -> _Floats | None: ...
+    def end_turn(self) -> SpeechEnd | Abandoned | None: ...
+    def finish(self) -> tuple[list[Decision], SpeechEnd | Abandoned | None]: ...
+    def reset(self) -> None: ...
+    def reconfigure(self, config: Config) -> None: ...
+    def explain_echo(self) -> list[tuple[str, float]] | None: ...
+    @property
+    def config(self) -> Config: ...
+    @property
+    def now(self) -> int: ...
+    @property
+    def now_s(self) -> float: ...
+    @property
+    def sample_rate(self) -> int: ...
+    @property
+    def channels(self) -> int: ...
+    @property
+    def intake_report(self) -> dict[str, int]: ...
+    def _panic(self) -> None: ...
+
+@final
+class Span:
+    """A stretch of the microphone's time: `start` is in it, `end` is not."""
+
+    def __new__(cls, start: int, end: int) -> Span: ...
+    @property
+    def start(self) -> int: ...
+    @property
+    def end(self) -> int: ...
+    @property
+    def start_s(self) -> float: ...
+    @property
+    def end_s(self) -> float: ...
+    @property
+    def duration_s(self) -> float: ...
+    def __len__(self) -> int: ...
+
+@final
+class Decision:
+    """The gate's decision on one frame of 10 ms."""
+
+    @property
+    def frame(self) -> Span: ...
+    @property
+    def verdict(self) -> Literal["forward", "hold", "suppress"]: ...
+    @property
+    def reason(self) -> _Reason | None: ...
+    @property
+    def forwarded(self) -> Span | None: ...
+    @property
+    def audio(self) -> _Floats | None: ...
+    @property
+    def turn(self) -> Literal["quiet", "starting", "speaking", "stopping"]: ...
+    @property
+    def edge(self) -> SpeechStart | SpeechEnd | Abandoned | None: ...
+    @property
+    def settled(self) -> int: ...
+    @property
+    def evidence(self) -> Evidence: ...
+    @property
+    def storm(self) -> StormStep | None: ...
+
+@final
+class Evidence:
+    """The evidence that a decision rests on."""
+
+    @property
+    def speech(self) -> float: ...
+    @property
+    def window(self) -> Span | None: ...
+    @property
+    def level_dbfs(self) -> float: ...
+    @property
+    def floor_dbfs(self) -> float: ...
+    @property
+    def gap(self) -> bool: ...
+    @property
+    def artefact(self) -> Literal["gap", "repeat"] | None: ...
+    @property
+    def attack_db(self) -> float | None: ...
+    @property
+    def model(self) -> str | None: ...
+    @property
+    def echo(self) -> Echo | None: ...
+
+@final
+class Echo:
+    """The evidence of the agent's echo in a frame."""
+
+    @property
+    def frame(self) -> Span: ...
+    @property
+    def near(self) -> float: ...
+    @property
+    def likelihood(self) -> float: ...
+    @property
+    def delay_ms(self) -> float | None: ...
+    @property
+    def quality(self) -> Literal["none", "coarse", "locked"]: ...
+    @property
+    def cancelled_db(self) -> float: ...
+
+@final
+class StormStep:
+    """A step of the bar that misfires raise."""
+
+    @property
+    def at(self) -> int: ...
+    @property
+    def before(self) -> _Level: ...
+    @property
+    def after(self) -> _Level: ...
+    @property
+    def cause(self) -> Literal["no_speech", "no_transcript", "speech", "time", "transcript"]: ...
+
+@final
+class SpeechStart:
+    """Speech is confirmed: it began at `speech`."""
+
+    @property
+    def speech(self) -> int: ...
+    @property
+    def speech_s(self) -> float: ...
+
+@final
+class SpeechEnd:
+    """The turn is over."""
+
+    @property
+    def speech(self) -> Span: ...
+    @property
+    def voiced(self) -> int: ...
+    @property
+    def cause(self) -> Literal["silence", "max_speech", "stream_end"]: ...
+    @property
+    def is_misfire(self) -> bool: ...
+
+@final
+class Abandoned:
+    """The score rose and fell again before speech was confirmed: nothing was sent."""
+
+    @property
+    def candidate(self) -> Span: ...
+    @property
+    def peak(self) -> float: ...
+    @property
+    def doubt(self) -> _Doubt | None: ...
+
+@final
+class Ruling:
+    """How the gate counted a result of speech-to-text."""
+
+    @property
+    def verdict(self) -> Literal["genuine", "misfire", "duplicate", "unmatched"]: ...
+    @property
+    def misfire(self) -> _Misfire | None: ...
+    @property
+    def likelihood(self) -> float | None: ...
+
+@final
+class PlaybackReport:
+    """What became of the frames of playback, 10 ms each."""
+
+    @property
+    def accepted(self) -> int: ...
+    @property
+    def late(self) -> int: ...
+    @property
+    def waiting(self) -> int: ...
+
+@final
+class Forwarder:
+    """Turns a gate's decisions into the audio and the messages for one connection to speech-to-text."""
+
+    def __new__(cls, gate: Gate) -> Forwarder: ...
+    def take(self) -> list[Audio | Zeros | Finalize | KeepAlive | Open | Close]: ...
+    @property
+    def time_map(self) -> TimeMap: ...
+
+@final
+class TimeMap:
+    """Which instant of what a connection received is which of the microphone, exactly."""
+
+    def mic(self, sent: int) -> int: ...
+    def mic_s(self, sent_s: float) -> float: ...
+    def sent(self, mic: int) -> int | None: ...
+    def forget_before(self, sent: int) -> None: ...
+    def __len__(self) -> int: ...
+
+@final
+class Audio:
+    """Send this audio: float32 from -1 to 1, 16 kHz mono."""
+
+    @property
+    def samples(self) -> _Floats: ...
+
+@final
+class Zeros:
+    """Send `count` samples of zeros, at 16 kHz."""
+
+    @property
+    def count(self) -> int: ...
+
+@final
+class Finalize:
+    """The segment is over: ask the provider for its final transcript."""
+
+@final
+class KeepAlive:
+    """Send the provider's keep-alive message."""
+
+@final
+class Open:
+    """Open a new connection: speech follows."""
+
+@final
+class Close:
+    """Close the idle connection, which is billed."""
+
+@final
+class Ledger:
+    """Records for every decision, in order, whether its audio was sent."""
+
+    def __new__(cls) -> Ledger: ...
+    def push(self, decision: Decision) -> list[LedgerRow]: ...
+    def finish(self) -> list[LedgerRow]: ...
+
+@final
+class LedgerRow:
+    """One frame of 10 ms, and whether it was sent."""
+
+    @property
+    def frame(self) -> Span: ...
+    @property
+    def released(self) -> int | None: ...
+    @property
+    def reason(self) -> _Reason | None: ...
+    @property
+    def doubt(self) -> _Doubt | None: ...
+
+@final
+class Refusal:
+    """A guard's no. As text it says why, and what to do; as a truth value it is false."""
+
+    @property
+    def kind(
+        self,
+    ) -> Literal[
+        "held", "not_ready", "at_capacity", "indeterminate", "ended", "silence", "still_open", "stop", "frozen", "suppress"
+    ]: ...
+    @property
+    def evidence(self) -> Any: ...
+    @property
+    def retry_at(self) -> datetime.datetime | None: ...
+    @property
+    def retry_at_s(self) -> float | None: ...
+    @property
+    def retry_after_s(self) -> float | None: ...
+    def __bool__(self) -> Literal[False]: ...
+
+@final
+class MemoryStore:
+    """Claims that the workers of this process share."""
+
+    def __new__(cls) -> MemoryStore: ...
+
+@final
+class RedisStore:
+    """Claims that many workers share through Redis."""
+
+    def __new__(
+        cls, url: str, *, namespace: str = "default", timeout_s: float = 1.0, longest_lease_s: float = 30.0
+    ) -> RedisStore: ...
+
+@final
+class DispatchGuard:
+    """Lets one worker, and one job of it, serve a room."""
+
+    def __new__(
+        cls,
+        store: MemoryStore | RedisStore,
+        *,
+        worker: str,
+        build: str,
+        agent: str | None = None,
+        capacity: int = 1,
+        term_s: float = 30.0,
+    ) -> DispatchGuard: ...
+    def present(self, state: _State = "starting") -> asyncio.Future[Presence]: ...
+    def claim(self, room: str, *, session: str | None = None) -> asyncio.Future[Lease | Refusal]: ...
+
+@final
+class Presence:
+    """A worker's heartbeat, which stops when this is dropped."""
+
+    def set(self, state: _State) -> asyncio.Future[list[str]]: ...
+    def last(self) -> list[str]: ...
+
+@final
+class Lease:
+    """A room that is this worker's: heartbeats renew it until it is released, dropped or lost."""
+
+    @property
+    def room(self) -> str: ...
+    @property
+    def fence(self) -> int: ...
+    @property
+    def is_held(self) -> bool: ...
+    def lost(self) -> asyncio.Future[Refusal | None]: ...
+    def release(self) -> asyncio.Future[bool]: ...
+    def __aenter__(self) -> asyncio.Future[Lease]: ...
+    def __aexit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None, /
+    ) -> asyncio.Future[None]: ...
+
+@final
+class ReconnectGuard:
+    """Lets an application reconnect to one room with backoff and jitter, and refuses reconnects in a loop."""
+
+    def __new__(cls, *, seed: int = 0, **policy: _Value) -> ReconnectGuard: ...
+    def opened(self, *, at_s: float | None = None) -> None: ...
+    def closed(self, *, at_s: float | None = None) -> None: ...
+    def ask(self, cause: _Cause | int, *, at_s: float | None = None) -> Reconnect | Refusal: ...
+
+@final
+class Reconnect:
+    """Reconnect after `after_s` seconds; then report opened(), or closed() if it fails."""
+
+    @property
+    def after_s(self) -> float: ...
+
+@final
+class TrackGuard:
+    """Keeps one participant at one session of speech-to-text, however often the microphone is published again."""
+
+    def __new__(cls, **policy: _Value) -> TrackGuard: ...
+    def subscribed(self, track: str, *, at_s: float | None = None) -> TrackRuling: ...
+    def again(self, *, at_s: float | None = None) -> TrackRuling | None: ...
+    def unsubscribed(self, track: str, *, at_s: float | None = None) -> None: ...
+    def take_idle(self, *, at_s: float | None = None) -> int | None: ...
+    def session_ended(self, session: int) -> None: ...
+
+@final
+class TrackRuling:
+    """What to do with a track that was subscribed."""
+
+    @property
+    def verdict(self) -> Literal["start", "reuse", "frozen"]: ...
+    @property
+    def session(self) -> int | None: ...
+    @property
+    def refusal(self) -> Refusal | None: ...
+
+@final
+class MisfireGuard:
+    """Counts results without words in a row, and stops audio to speech-to-text when there are too many."""
+
+    def __new__(cls, **policy: _Value) -> MisfireGuard: ...
+    def judge(
+        self, text: str, *, confidence: float | None = None, speech: float | None = None, at_s: float | None = None
+    ) -> Heard: ...
+    def admit(
+        self, onset: Literal["clear", "unclear"] = "unclear", *, at_s: float | None = None
+    ) -> Literal["pass", "probe"] | Refusal: ...
+    def agent_said(self, text: str, *, at_s: float | None = None) -> None: ...
+
+@final
+class Heard:
+    """What a result of speech-to-text was."""
+
+    @property
+    def misfire(self) -> _Misfire | None: ...
+    @property
+    def likelihood(self) -> float | None: ...
+    @property
+    def breaker(self) -> Literal["opened", "reopened", "closed"] | None: ...

@@ -1,0 +1,12 @@
+"""voxgate in Pipecat: a VAD analyzer that knows the bot's own voice.
+
+>>> from voxgate.pipecat import EchoReference, SttFeedback, VoxgateVADAnalyzer
+>>> analyzer = VoxgateVADAnalyzer()  # in the place of SileroVADAnalyzer()
+>>> Pipeline([transport.input(), stt, SttFeedback(analyzer), ..., transport.output(), EchoReference(analyzer), ...])  # doctest: +SKIP
+"""
+
+from ._analyzer import VoxgateVADAnalyzer
+from ._echo_reference import EchoReference
+from ._stt_feedback import SttFeedback
+
+__all__ = ["EchoReference", "SttFeedback", "VoxgateVADAnalyzer"]

@@ -1,0 +1,60 @@
+//! State that one caller uses at a time, in the process that made it; a panic inside it becomes an exception.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, TryLockError};
+
+use pyo3::PyResult;
+
+use crate::error::{InternalError, MisuseError};
+
+/// State that one caller uses at a time.
+#[derive(Debug)]
+pub(crate) struct Sole<T> {
+    state: Mutex<T>,
+    /// The process that made it.
+    pid: u32,
+    /// What it is called in errors.
+    name: &'static str,
+}
+
+impl<T> Sole<T> {
+    pub(crate) fn new(name: &'static str, state: T) -> Self {
+        Self { state: Mutex::new(state), pid: std::process::id(), name }
+    }
+
+    /// Runs `work` on the state.
+    ///
+    /// # Errors
+    /// `MisuseError` if another thread is at work on it, or in a fork of the process that made it; `InternalError` if
+    /// `work` panicked, now or before; and what `work` itself answers.
+    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut T) -> PyResult<R>) -> PyResult<R> {
+        let (name, pid) = (self.name, self.pid);
+        if std::process::id() != pid {
+            return Err(MisuseError::new_err(format!(
+                "this {name} was made in process {pid}, and this is a fork of it; make a {name} here"
+            )));
+        }
+        let state = self.state.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => MisuseError::new_err(format!(
+                "another thread is using this {name}; use it from one thread at a time, or make one for each"
+            )),
+            TryLockError::Poisoned(_) => InternalError::new_err(format!("this {name} panicked before; make a new one")),
+        })?;
+        // The guard goes inside, so that a panic poisons the lock: what it left half done is used no more.
+        catch_unwind(AssertUnwindSafe(move || {
+            let mut state = state;
+            work(&mut state)
+        }))
+        .unwrap_or_else(|panic| {
+            Err(InternalError::new_err(format!(
+                "voxgate panicked: {}; please report it, and make a new {name}",
+                message_of(panic.as_ref())
+            )))
+        })
+    }
+}
+
+fn message_of(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
