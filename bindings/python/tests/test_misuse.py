@@ -1,8 +1,8 @@
 """Wrong input and wrong use: a clear exception, never a crash."""
 
-from __future__ import array
-import annotations
+from __future__ import annotations
 
+import array
 import datetime
 import multiprocessing
 import os
