@@ -16,7 +16,7 @@ pytest.importorskip("pipecat")
 from conftest import recording
 from echo_room import RATE, Room
 from pipecat.frames.frames import (
-    EndFrame,
+    CancelFrame,
     Frame,
     InputAudioRawFrame,
     LLMContextFrame,
@@ -156,20 +156,22 @@ def test_the_bot_greets_listens_and_answers(example: ModuleType) -> None:
         device, stt, llm = Device(room), FakeSTT(), FakeLLM()
         pipeline = example.bot(device, stt, llm, FakeTTS())
         running = asyncio.create_task(example.run(pipeline, "Welcome."))
-        await asyncio.sleep(6.0)
-        assert device.speaker.played >= 0.98 * np.count_nonzero(GREETING), "the greeting is played to its end"
-        assert stt.starts == 0 and not llm.asked, "the bot has not heard itself"
-        at = room.now() + 400
-        room.said[at : at + len(USER)] = USER
-        before = device.speaker.played
-        for _ in range(80):
-            await asyncio.sleep(0.1)
-            if device.speaker.played > before + RATE:
-                break
-        assert stt.starts >= 1 and llm.asked[-1].startswith(HEARD)
-        assert device.speaker.played > before + RATE, "it answers"
-        await pipeline.queue_frame(EndFrame())
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        try:
+            await asyncio.sleep(6.0)
+            assert device.speaker.played >= 0.98 * np.count_nonzero(GREETING), "the greeting is played to its end"
+            assert stt.starts == 0 and not llm.asked, "the bot has not heard itself"
+            at = room.now() + 400
+            room.said[at : at + len(USER)] = USER
+            before = device.speaker.played
+            for _ in range(80):
+                await asyncio.sleep(0.1)
+                if device.speaker.played > before + RATE:
+                    break
+            assert stt.starts >= 1 and llm.asked[-1].startswith(HEARD)
+            assert device.speaker.played > before + RATE, "it answers"
+        finally:
+            await pipeline.queue_frame(CancelFrame())
+            running.cancel()
+            await asyncio.wait([running], timeout=5)
 
     asyncio.run(asyncio.wait_for(work(), 60))

@@ -153,6 +153,27 @@ def test_a_pause_moves_the_rest() -> None:
     assert 8.0 <= starts[0] <= 8.4, "the user is heard a second later, too"
 
 
+def test_a_flush_forgets_what_was_heard_and_not_what_is_played() -> None:
+    async def work() -> Call:
+        call = Call()
+        await call.hear(MIC.mono[:800])
+        await call.say(AGENT.mono)
+        call.output.on_playback_started(created_at=call.started_s)
+        cut = round(4.7 * 16_000)  # between two sentences of the agent
+        await call.hear(MIC.mono[800:cut])
+        call.stream.flush()
+        await call.hear(MIC.mono[cut : cut + 800])
+        gate = call.stream._gate
+        assert gate is not None and gate.now == 800
+        assert gate.playback_report.waiting == pytest.approx((11.2 - 4.75) * 100, abs=3)
+        await call.hear(MIC.mono[cut + 800 :])
+        await call.close()
+        return call
+
+    starts = [at + 4.7 for at in run(work()).starts_s()]
+    assert 7.0 <= starts[0] <= 7.3, "times begin anew at the flush"
+
+
 def test_progress_corrects_where_it_plays() -> None:
     async def work() -> tuple[float, float]:
         call = Call()

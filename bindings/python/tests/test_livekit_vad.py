@@ -79,10 +79,11 @@ def test_inference_is_told_every_32_ms_with_all_of_the_audio(make: Make, rate: i
 
 
 @EVERY
-def test_flush_is_a_hard_boundary(make: Make) -> None:
+@pytest.mark.parametrize("cut", [14_080, 14_240, 14_720, 32_000])
+def test_flush_is_a_hard_boundary(make: Make, cut: int) -> None:
     async def work() -> list[vad.VADEvent]:
         stream = make().stream()
-        for frame in frames(TURN.mono[: 16_000 * 2], 16_000):  # in the midst of speech
+        for frame in frames(TURN.mono[:cut], 16_000):  # in the midst of speech, also of a window
             stream.push_frame(frame)
         stream.flush()
         for frame in frames(SILENCE, 16_000):

@@ -213,25 +213,22 @@ class VADStream(vad.VADStream):
     def __init__(self, parent: VAD) -> None:
         self._parent = parent
         self._gate: Gate | None = None
-        self._audio = Utterance(SAMPLE_RATE, 1)
-        self._mic_clock = MicClock()
-        self._begin_segment(0)
+        self._begin(SAMPLE_RATE, 1)
         super().__init__(parent)
 
-    def _begin_segment(self, now: int) -> None:
-        """Forgets all speech and silence; times count from `now`, a sample of the gate."""
-        self._base = now
-        self._reported = now  # audio before it was in an INFERENCE_DONE
-        self._quiet_since = now
+    def _begin(self, rate: int, channels: int) -> None:
+        """A gate begins: nothing is known of the audio, and its sample 0 comes next."""
+        self._audio = Utterance(rate, channels)
+        self._mic_clock = MicClock()
+        self._reported = 0  # audio before it was in an INFERENCE_DONE
+        self._quiet_since = 0
         self._voiced_since: int | None = None
-        self._silent_since: int | None = now
-        self._score_is_new = False  # whether a window since `base` was scored
+        self._silent_since: int | None = 0
         self._opened = False  # the gate has opened; START may still be withheld
-        self._speech_start = now
+        self._speech_start = 0
         self._run_start: int | None = None  # of speech without a pause, while START is withheld
         self._speaking = False  # START was sent
         self._spent_s = 0.0
-        self._audio.end()
 
     @utils.log_exceptions(logger=logger)
     async def _main_task(self) -> None:
@@ -252,9 +249,7 @@ class VADStream(vad.VADStream):
 
     def _open(self, rate: int, channels: int) -> None:
         self._gate = Gate(rate, channels, config=self._parent._config)
-        self._audio = Utterance(rate, channels)
-        self._mic_clock = MicClock()
-        self._begin_segment(0)
+        self._begin(rate, channels)
 
     def _take(self, data: memoryview) -> None:
         gate = self._gate
@@ -285,15 +280,13 @@ class VADStream(vad.VADStream):
         now, turn, edge = decision.frame.end, decision.turn, decision.edge
         self._note_voice(decision)
         if isinstance(edge, SpeechStart):
-            self._opened, self._speech_start = True, max(edge.speech, self._base)
-            self._run_start = self._speech_start
-            start = decision.forwarded.start if decision.forwarded else self._speech_start
+            self._opened, self._speech_start, self._run_start = True, edge.speech, edge.speech
+            start = decision.forwarded.start if decision.forwarded else edge.speech
             options = self._parent._options
             longest_s = options.max_buffered_speech + options.prefix_padding_duration
-            self._audio.begin(max(start, self._base), now, longest_s)
+            self._audio.begin(start, now, longest_s)
         evidence = decision.evidence
         if (window := evidence.window) is not None:
-            self._score_is_new = self._score_is_new or window.start >= self._base
             echo = evidence.echo
             score = echo.near if echo is not None and echo.quality == "locked" else evidence.speech
             self._send_inference(now, window.end, score)
@@ -320,9 +313,8 @@ class VADStream(vad.VADStream):
                 self._silent_since = decision.frame.start
 
     def _lasted(self, now: int) -> bool:
-        """Whether speech has lasted for min_speech_duration, and is not that from before a flush."""
-        least_s = self._parent._options.min_speech_duration or 0.0
-        return self._score_is_new and _seconds(self._run_start, now) >= least_s
+        """Whether speech has lasted for min_speech_duration."""
+        return _seconds(self._run_start, now) >= (self._parent._options.min_speech_duration or 0.0)
 
     def _send_inference(self, now: int, window_end: int, score: float) -> None:
         self._send(
@@ -355,7 +347,7 @@ class VADStream(vad.VADStream):
         self._send(
             vad.VADEventType.END_OF_SPEECH,
             now,
-            speech_duration=_seconds(self._speech_start, max(edge.speech.end, self._speech_start)),
+            speech_duration=_seconds(self._speech_start, edge.speech.end),
             silence_duration=_seconds(edge.speech.end, now),
             frames=[self._audio.so_far()],
         )
@@ -376,8 +368,8 @@ class VADStream(vad.VADStream):
         self._event_ch.send_nowait(
             vad.VADEvent(
                 type=kind,
-                samples_index=now - self._base,
-                timestamp=_seconds(self._base, now),
+                samples_index=now,
+                timestamp=_seconds(0, now),
                 speech_duration=speech_duration,
                 silence_duration=silence_duration,
                 frames=frames,
@@ -390,10 +382,10 @@ class VADStream(vad.VADStream):
         )
 
     def _flush(self) -> None:
-        """A hard boundary: speech and silence begin anew, and nothing is sent. What is known of the echo stays."""
+        """A hard boundary: all that was heard is forgotten, and nothing is sent. What is still to be played is told anew."""
         if self._gate is not None:
-            self._gate.end_turn()
-            self._begin_segment(self._gate.now)
+            self._gate.reset()
+            self._begin(self._audio.rate, self._audio.channels)
 
     def _reconfigure(self) -> None:
         self._tell(lambda gate: gate.reconfigure(self._parent._config))
