@@ -4,18 +4,12 @@ use crate::echo::delay::DelayEstimator;
 mod continuity;
 
 use super::*;
-use crate::config::{EchoConfig, TurnConfig};
-use crate::echo::barge_in::{BargeIn, Now};
 use crate::echo::cue::Cue;
 use crate::echo::evidence::DelayQuality;
 use crate::echo::extent::{BLOCKS, LEAD};
 use crate::echo::features::FEATURES;
 use crate::echo::path::{DelayChange, Delivery};
-use crate::echo::ruling::{Admission, Input};
 use crate::frame::samples_in;
-use crate::reason::Reason;
-use crate::turn_state::TurnState;
-use crate::vad::Score;
 
 #[test]
 fn the_delay_of_a_straight_path_is_exact() {
@@ -213,49 +207,6 @@ fn playback_is_taken_in_the_stated_range() {
 }
 
 #[test]
-fn the_agent_is_not_sent_with_the_users_first_word() {
-    let mut barge_in = BargeIn::new(&EchoConfig::default(), &TurnConfig::default());
-    let agent = barge_in.step(&now(heard(0.9), TurnState::Quiet), &evidence(100, 0.05));
-    assert_eq!((agent.reason, agent.input.probability()), (Some(Reason::Echo), Probability::nearest(0.05)));
-    let user = barge_in.step(&now(heard(0.9), TurnState::Quiet), &evidence(101, 0.9));
-    assert_eq!((user.admission, user.input.probability()), (Admission::Open, Probability::nearest(0.9)));
-    assert!(matches!(user.input, Input::NearEnd(_)));
-    // Frame 100 was far-end single talk; the 220 ms before its end may already be near-end speech.
-    assert_eq!(user.not_before, SampleIndex(101 * 160 - 220 * 16));
-}
-
-#[test]
-fn speech_waits_for_the_delay_but_not_for_good() {
-    let mut barge_in = BargeIn::new(&EchoConfig::default(), &TurnConfig::default());
-    let unknown = |n: u64| EchoEvidence { quality: DelayQuality::None, delay_samples: None, ..evidence(n, 0.5) };
-    let passes = |n: u64, barge_in: &mut BargeIn| barge_in.step(&now(heard_at(n, 0.9), TurnState::Quiet), &unknown(n));
-    let waited = (0..200).find(|n| passes(*n, &mut barge_in).admission == Admission::Open).unwrap();
-    assert_eq!(waited, 69, "700 ms of speech");
-    // No echo was found: from now on a quarter of that is enough.
-    barge_in.pass_unless_late(&now(heard(0.0), TurnState::Quiet));
-    let waited = (300..500).find(|n| passes(*n, &mut barge_in).admission == Admission::Open).unwrap();
-    assert_eq!(waited - 300, 17);
-}
-
-#[test]
-fn silence_in_which_the_net_hears_a_user_is_silence() {
-    let mut barge_in = BargeIn::new(&EchoConfig::default(), &TurnConfig::default());
-    let ruling = barge_in.step(&now(heard(0.01), TurnState::Quiet), &evidence(1, 0.95));
-    assert_eq!(ruling.input.probability(), Probability::nearest(0.01));
-}
-
-#[test]
-fn a_voice_of_before_the_agent_spoke_is_silent_when_it_speaks_again() {
-    let mut barge_in = BargeIn::new(&EchoConfig::default(), &TurnConfig::default());
-    barge_in.step(&now(heard(0.99), TurnState::Speaking), &evidence(1, 0.95));
-    for n in 2..100 {
-        barge_in.pass_unless_late(&now(heard_at(n, 0.01), TurnState::Quiet));
-    }
-    let ruling = barge_in.step(&now(heard(0.01), TurnState::Quiet), &evidence(100, 0.95));
-    assert_eq!(ruling.input.probability(), Probability::nearest(0.01));
-}
-
-#[test]
 fn what_the_cues_say_adds_up() {
     let model = EchoModel::bundled().unwrap();
     let mut recent = Recent::new();
@@ -406,29 +357,4 @@ impl Voice {
 
 fn power(samples: &[f32; FRAME_LEN]) -> f32 {
     samples.iter().map(|x| x * x).sum()
-}
-
-/// A frame whose playback came in time.
-fn now(score: Score, turn: TurnState) -> Now {
-    Now { score, behind: 0, turn }
-}
-
-fn heard(speech: f32) -> Score {
-    heard_at(0, speech)
-}
-
-fn heard_at(n: u64, speech: f32) -> Score {
-    let window = Span::new(SampleIndex(n * 160), SampleIndex((n + 1) * 160));
-    Score { speech: Probability::new(speech).unwrap(), window: Some(window) }
-}
-
-fn evidence(n: u64, near: f32) -> EchoEvidence {
-    EchoEvidence {
-        frame: Span::new(SampleIndex(n * 160), SampleIndex((n + 1) * 160)),
-        near: Probability::new(near).unwrap(),
-        likelihood: Probability::new(1.0 - near).unwrap(),
-        delay_samples: Some(1_600),
-        quality: DelayQuality::Locked,
-        cancelled_db: 0.0,
-    }
 }
