@@ -65,7 +65,7 @@ def test_what_is_no_audio_is_refused_and_nothing_taken(samples: Any, says: str) 
         (lambda: voxgate.Gate(config=voxgate.Config(), preset="telephony"), voxgate.ConfigError, "replace"),
         (lambda: voxgate.Gate(config=voxgate.Config(), preset="default"), voxgate.ConfigError, "replace"),
         (lambda: voxgate.Gate(48_000.5), TypeError, "float"),
-        (lambda: voxgate.Gate(-1), OverflowError, "sample_rate"),
+        (lambda: voxgate.Gate(-1), OverflowError, "out of range"),
         (lambda: voxgate.Span(5, 4), voxgate.InputError, "before it starts"),
         (lambda: voxgate.Gate().feedback("a", confidence=2), voxgate.InputError, "confidence: 2 is not a prob"),
         (lambda: voxgate.Gate().push(ZEROS, at_s=-1.0), voxgate.InputError, "at_s is -1"),

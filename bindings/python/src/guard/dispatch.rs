@@ -10,7 +10,7 @@ use voxgate_guard::{Claim, WorkerPolicy};
 use super::lease::Lease;
 use super::policy::{name, term};
 use super::refusal::Refusal;
-use super::store::{AnyStore, Opened, StoreArgument};
+use super::store::{AnyStore, Opened, of_argument};
 use crate::error::{self, ConfigError};
 
 /// Lets one worker, and one job of it, serve a room.
@@ -34,7 +34,7 @@ impl DispatchGuard {
     #[new]
     #[pyo3(signature = (store, *, worker, build, agent=None, capacity=1, term_s=30.0))]
     fn new(
-        store: StoreArgument<'_>,
+        store: &Bound<'_, PyAny>,
         worker: &str,
         build: &str,
         agent: Option<&str>,
@@ -50,7 +50,7 @@ impl DispatchGuard {
             capacity,
             term: term(term_s)?,
         };
-        let opened = store.opened();
+        let opened = of_argument(store)?;
         let guard = Arc::new(voxgate_guard::DispatchGuard::new(opened.store.clone(), policy));
         Ok(Self { opened, guard })
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use voxgate_guard::store::{
     self, Grant, GuardStore, LeaseTerm, Namespace, Release, Renewal, Reported, RoomAnswer, RoomClaim, SharedConfig,
@@ -77,20 +78,16 @@ impl RedisStore {
     }
 }
 
-/// Either store, as an argument.
-#[derive(Debug, FromPyObject)]
-pub(crate) enum StoreArgument<'py> {
-    Memory(Bound<'py, MemoryStore>),
-    Redis(Bound<'py, RedisStore>),
-}
-
-impl StoreArgument<'_> {
-    pub(crate) fn opened(&self) -> Arc<Opened> {
-        match self {
-            Self::Memory(store) => store.get().0.clone(),
-            Self::Redis(store) => store.get().0.clone(),
-        }
+/// Either store.
+pub(crate) fn of_argument(store: &Bound<'_, PyAny>) -> PyResult<Arc<Opened>> {
+    if let Ok(store) = store.cast::<MemoryStore>() {
+        return Ok(store.get().0.clone());
     }
+    if let Ok(store) = store.cast::<RedisStore>() {
+        return Ok(store.get().0.clone());
+    }
+    let name = store.get_type().name()?;
+    Err(PyTypeError::new_err(format!("store is a {name}, expected a MemoryStore or a RedisStore")))
 }
 
 impl Opened {
