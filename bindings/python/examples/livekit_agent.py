@@ -1,5 +1,5 @@
-"""A whole voice agent on LiveKit Agents with voxgate: the room is claimed, the agent does not hear itself, and results
-without words make it listen harder.
+"""A whole voice agent on LiveKit Agents with voxgate: the room is claimed, speech-to-text gets the user's speech only, the
+agent does not hear itself, and results without words make it listen harder.
 
     pip install "voxgate[livekit]"
     LIVEKIT_URL=… LIVEKIT_API_KEY=… LIVEKIT_API_SECRET=… VOXGATE_STORE=redis://localhost python livekit_agent.py dev
@@ -20,9 +20,10 @@ from livekit.agents import (
     JobContext,
     UserInputTranscribedEvent,
     cli,
+    inference,
 )
 from voxgate.guard import DispatchGuard, Lease, MemoryStore, RedisStore
-from voxgate.livekit import VAD, EchoReference
+from voxgate.livekit import VAD, EchoReference, GatedSTT
 
 logger = logging.getLogger("agent")
 server = AgentServer()
@@ -30,7 +31,7 @@ server = AgentServer()
 
 def models() -> dict[str, Any]:
     """Speech-to-text, language model and text-to-speech."""
-    return {"stt": "deepgram/nova-3", "llm": "openai/gpt-4.1-mini", "tts": "cartesia/sonic-3"}
+    return {"stt": inference.STT("deepgram/nova-3"), "llm": "openai/gpt-4.1-mini", "tts": "cartesia/sonic-3"}
 
 
 def dispatch_guard() -> DispatchGuard:
@@ -56,8 +57,9 @@ async def entrypoint(ctx: JobContext) -> None:
     ctx.add_shutdown_callback(give_back)
     await ctx.connect()
 
-    vad = VAD.load()
-    session: AgentSession[None] = AgentSession(vad=vad, aec_warmup_duration=None, **models())
+    vad, chosen = VAD.load(), models()
+    stt = GatedSTT(chosen.pop("stt"), vad)
+    session: AgentSession[None] = AgentSession(vad=vad, stt=stt, aec_warmup_duration=None, **chosen)
 
     def on_transcript(event: UserInputTranscribedEvent) -> None:
         if event.is_final:

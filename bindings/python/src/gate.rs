@@ -90,8 +90,8 @@ impl Gate {
     ///     With it holes are filled, and marked as gaps.
     /// sample_rate: the rate of these samples, if you want it checked against the gate's.
     ///
-    /// From 100 ms of audio on the GIL is released while the gate decides; for less, to release it costs more than it
-    /// frees.
+    /// From a second of audio on the GIL is released while the gate decides. For less it is kept: where another thread is
+    /// busy, to get it back takes 5 ms, Python's switch interval.
     ///
     /// Raises InputError for wrong audio, of which nothing was taken then; MisuseError after finish(), if another
     /// thread is using the gate, or in a fork of the process that made it.
@@ -113,7 +113,7 @@ impl Gate {
             }
             let at = at_s.map(capture_time).transpose()?;
             state.scratch.take(samples, self.channels)?;
-            let long = state.scratch.len() >= (self.sample_rate / 10) as usize * usize::from(self.channels);
+            let long = state.scratch.len() >= self.sample_rate as usize * usize::from(self.channels);
             if long { py.detach(|| state.push(at)) } else { state.push(at) }
         })
     }

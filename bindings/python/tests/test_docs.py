@@ -25,11 +25,12 @@ def test_the_blocks_of_the_readme_run() -> None:
 def test_the_blocks_of_the_chapter_run(capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("livekit.agents")
     pytest.importorskip("pipecat")
+    from fake_stt import FakeSTT
     from livekit_support import FakeOutput
 
     namespace: dict[str, Any] = {}
     found = blocks("docs/src/python.md")
-    assert len(found) == 6
+    assert len(found) == 7
 
     async def nothing(*_: Any, **__: Any) -> None:
         pass
@@ -51,6 +52,10 @@ def test_the_blocks_of_the_chapter_run(capsys: pytest.CaptureFixture[str]) -> No
             session = SimpleNamespace(start=nothing, output=SimpleNamespace(audio=None))
             asyncio.run(started(session))
 
+    async def with_stt() -> None:
+        assert type(namespace["session_with"](FakeSTT()).stt).__name__ == "GatedSTT"
+
+    asyncio.run(with_stt())
     printed = capsys.readouterr().out
     assert "suppress silence 0.0" in printed and "ours, fence" in printed and "<TrackRuling: start, session 0>" in printed
     assert "unmatched None" in printed

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 import weakref
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,8 +15,8 @@ from livekit.agents import utils, vad
 from livekit.agents.types import NOT_GIVEN, NotGivenOr
 from livekit.agents.utils import is_given
 
-from .. import SAMPLE_RATE, Config, Decision, Gate, InternalError, SpeechEnd, SpeechStart
-from .._mic_clock import MicClock
+from .. import SAMPLE_RATE, Config, Decision, Gate, SpeechEnd, SpeechStart
+from ._ear import Ear
 from ._utterance import Utterance
 
 if TYPE_CHECKING:
@@ -85,6 +84,7 @@ class VAD(vad.VAD):
         )
         self._config = self._options.over(self._base)
         self._streams: weakref.WeakSet[VADStream] = weakref.WeakSet()
+        self._ears: weakref.WeakSet[Ear] = weakref.WeakSet()
         self._references: weakref.WeakSet[EchoReference] = weakref.WeakSet()
         self._clock = time.time  # that of LiveKit's playback events
 
@@ -188,23 +188,25 @@ class VAD(vad.VAD):
 
     def agent_said(self, text: str) -> None:
         """The agent's words, sentence by sentence as they are played: see `Gate.agent_said`."""
-        for stream in self._streams:
-            stream._tell(lambda gate: gate.agent_said(text))
+        for ear in self._ears:
+            if ear.gate is not None:
+                ear.gate.agent_said(text)
 
     def feedback(self, text: str, *, confidence: float | None = None) -> None:
         """A final transcript, empty if nothing was understood: see `Gate.feedback`."""
         for stream in self._streams:
-            stream._tell(lambda gate: gate.feedback(text, confidence=confidence))
+            if (gate := stream._gate) is not None:
+                gate.feedback(text, confidence=confidence)
 
     def _play(self, data: bytes | memoryview, rate: int, channels: int, wall_s: float | None) -> None:
         """The agent's audio begins to play at `wall_s`, or goes on."""
-        for stream in self._streams:
-            stream._play(data, rate, channels, wall_s)
+        for ear in self._ears:
+            ear.play(data, rate, channels, wall_s)
 
     def _silence(self, wall_s: float) -> None:
         """The agent is silent from `wall_s` on."""
-        for stream in self._streams:
-            stream._silence(wall_s)
+        for ear in self._ears:
+            ear.silence(wall_s)
 
 
 class VADStream(vad.VADStream):
@@ -212,14 +214,13 @@ class VADStream(vad.VADStream):
 
     def __init__(self, parent: VAD) -> None:
         self._parent = parent
-        self._gate: Gate | None = None
+        self._ear = Ear(parent)
         self._begin(SAMPLE_RATE, 1)
         super().__init__(parent)
 
     def _begin(self, rate: int, channels: int) -> None:
         """A gate begins: nothing is known of the audio, and its sample 0 comes next."""
         self._audio = Utterance(rate, channels)
-        self._mic_clock = MicClock()
         self._reported = 0  # audio before it was in an INFERENCE_DONE
         self._quiet_since = 0
         self._voiced_since: int | None = None
@@ -236,44 +237,38 @@ class VADStream(vad.VADStream):
             if not isinstance(item, rtc.AudioFrame):
                 self._flush()
                 continue
-            if self._gate is None:
-                self._open(item.sample_rate, item.num_channels)
-            elif (item.sample_rate, item.num_channels) != (self._audio.rate, self._audio.channels):
+            gate = self._gate or self._open(item.sample_rate, item.num_channels)
+            if (item.sample_rate, item.num_channels) != (self._audio.rate, self._audio.channels):
                 logger.error("a frame of another format was pushed; it is left out. Make a new stream for it")
                 continue
-            data, size = item.data, item.sample_rate * item.num_channels  # a second
+            data, size = item.data, item.sample_rate * item.num_channels // 2  # half a second
             for start in range(0, len(data), size):
-                self._take(data[start : start + size])
+                gate = self._take(gate, data[start : start + size])
                 if len(data) > size:
                     await asyncio.sleep(0)
 
-    def _open(self, rate: int, channels: int) -> None:
-        self._gate = Gate(rate, channels, config=self._parent._config)
-        self._begin(rate, channels)
+    @property
+    def _gate(self) -> Gate | None:
+        return self._ear.gate
 
-    def _take(self, data: memoryview) -> None:
-        gate = self._gate
-        if gate is None:
-            return
+    def _open(self, rate: int, channels: int) -> Gate:
+        self._begin(rate, channels)
+        return self._ear.open(rate, channels, self._parent._config)
+
+    def _take(self, gate: Gate, data: memoryview) -> Gate:
+        """Sends the events of the next audio; returns the gate for what follows."""
         started = time.perf_counter()
-        try:
-            first = gate.now == 0
-            decisions = gate.push(data)
-        except InternalError:
-            logger.exception("the gate failed; a new one goes on with the next frame")
-            self._open(self._audio.rate, self._audio.channels)
-            return
+        decisions = self._ear.hear(gate, data)
+        if decisions is None:
+            return self._open(self._audio.rate, self._audio.channels)
         self._spent_s += time.perf_counter() - started
         self._audio.push(data)
-        self._mic_clock.note(gate.now_s, self._parent._clock())
-        if first:
-            for reference in self._parent._references:
-                reference._replay()
         for decision in decisions:
             self._decide(decision)
         if decisions:
             self._audio.extend(decisions[-1].frame.end)
             self._audio.forget_before(min(decisions[-1].settled, self._reported))
+        return gate
 
     def _decide(self, decision: Decision) -> None:
         """Sends the events of 10 ms."""
@@ -383,30 +378,12 @@ class VADStream(vad.VADStream):
 
     def _flush(self) -> None:
         """A hard boundary: all that was heard is forgotten, and nothing is sent. What is still to be played is told anew."""
-        if self._gate is not None:
-            self._gate.reset()
-            self._begin(self._audio.rate, self._audio.channels)
+        self._ear.forget()
+        self._begin(self._audio.rate, self._audio.channels)
 
     def _reconfigure(self) -> None:
-        self._tell(lambda gate: gate.reconfigure(self._parent._config))
-
-    def _tell(self, do: Callable[[Gate], object]) -> None:
         if self._gate is not None:
-            do(self._gate)
-
-    def _play(self, data: bytes | memoryview, rate: int, channels: int, wall_s: float | None) -> None:
-        if self._gate is None:
-            return
-        at_s = None if wall_s is None else self._mic_clock.at(wall_s)
-        if at_s is not None and at_s < 0:
-            before = int(-at_s * rate) * 2 * channels
-            data, at_s = memoryview(data).cast("B")[before:], 0.0
-        self._gate.playback(data, at_s=at_s, sample_rate=rate, channels=channels)
-
-    def _silence(self, wall_s: float) -> None:
-        at_s = self._mic_clock.at(wall_s)
-        if self._gate is not None and at_s is not None:
-            self._gate.playback_clear(at_s=max(at_s, 0.0))
+            self._gate.reconfigure(self._parent._config)
 
 
 def _seconds(start: int | None, end: int) -> float:

@@ -1,0 +1,204 @@
+"""Speech-to-text that receives, and bills, the user's speech only."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, Callable
+from typing import Any
+
+import numpy as np
+from livekit import rtc
+from livekit.agents import stt, utils
+from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, APIConnectOptions, NotGivenOr
+
+from .. import SAMPLE_RATE, Audio, Config, ConfigError, Finalize, Forwarder, Span, Zeros
+from ._ear import Ear
+from ._vad import VAD
+
+Restore = Callable[[float], float]
+
+
+class GatedSTT(stt.STT[Any]):
+    """Sends a streaming speech-to-text only what the gate forwards, and gives its times back in the session's.
+
+    >>> session = AgentSession(stt=GatedSTT(deepgram.STT(), vad), vad=vad, ...)  # doctest: +SKIP
+
+    Pauses are not sent. Half a second of zeros follows each stretch of speech, so that the provider hears its end, and a
+    tenth of a second every five seconds, so that it does not hang up. Final transcripts go to the gate's feedback.
+    """
+
+    def __init__(self, wrapped: stt.STT[Any], vad: VAD, *, config: Config | None = None) -> None:
+        """Args:
+        wrapped: A streaming STT; one that is not asks for whole utterances of the VAD as it is.
+        vad: The session's VAD; its `EchoReference` serves this gate too.
+        config: Settings of the gate; `forward` is {"policy": "keepalive", "provider": "generic"} if it is not given.
+
+        Raises:
+            ValueError: An STT that does not stream, or a config that closes the connection.
+        """
+        if not wrapped.capabilities.streaming:
+            raise ValueError(f"{wrapped.label} does not stream: give it to the session as it is")
+        self._config = config if config is not None else Config(forward={"policy": "keepalive"})
+        if self._config["forward.close_after"] != "off":
+            raise ConfigError("forward.close_after closes the connection, which is the STT's own; set it to off")
+        super().__init__(capabilities=wrapped.capabilities)
+        self._wrapped, self._vad = wrapped, vad
+        self.heard_s = 0.0
+        """Seconds of audio that the session pushed."""
+        self.sent_s = 0.0
+        """Seconds that the STT received, zeros included."""
+        wrapped.on("metrics_collected", self._emit_metrics)
+
+    @property
+    def wrapped_stt(self) -> stt.STT[Any]:
+        return self._wrapped
+
+    @property
+    def model(self) -> str:
+        return self._wrapped.model
+
+    @property
+    def provider(self) -> str:
+        return self._wrapped.provider
+
+    async def _recognize_impl(
+        self,
+        buffer: utils.AudioBuffer,
+        *,
+        language: NotGivenOr[str] = NOT_GIVEN,
+        conn_options: APIConnectOptions,
+    ) -> stt.SpeechEvent:
+        return await self._wrapped.recognize(buffer, language=language, conn_options=conn_options)
+
+    def stream(
+        self,
+        *,
+        language: NotGivenOr[str] = NOT_GIVEN,
+        conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
+    ) -> stt.RecognizeStream:
+        return _GatedStream(self, language=language, conn_options=conn_options)
+
+    def prewarm(self) -> None:
+        self._wrapped.prewarm()
+
+    async def aclose(self) -> None:
+        self._wrapped.off("metrics_collected", self._emit_metrics)
+        await self._wrapped.aclose()
+
+    def _emit_metrics(self, *args: Any, **kwargs: Any) -> None:
+        self.emit("metrics_collected", *args, **kwargs)
+
+
+class _GatedStream(stt.RecognizeStream):
+    def __init__(self, gated: GatedSTT, *, language: NotGivenOr[str], conn_options: APIConnectOptions) -> None:
+        self._gated, self._language, self._inner_options = gated, language, conn_options
+        self._ear = Ear(gated._vad)
+        self._forwarder: Forwarder | None = None
+        self._format = (0, 0)
+        self._sent = 0  # samples at 16 kHz
+        self._sent_before = 0  # of them before the STT's present connection
+        self._offset_s = 0.0  # that of the STT's present connection
+        # The wrapped stream has retries of its own.
+        super().__init__(stt=gated, conn_options=APIConnectOptions(max_retry=0, timeout=conn_options.timeout))
+
+    async def _metrics_monitor_task(self, event_aiter: AsyncIterable[stt.SpeechEvent]) -> None:
+        async for _ in event_aiter:
+            pass  # the wrapped STT measures
+
+    async def _run(self) -> None:
+        inner = self._gated._wrapped.stream(language=self._language, conn_options=self._inner_options)
+        inner.start_time_offset = self._offset_s = self.start_time_offset
+        async with inner:
+            tasks = [
+                asyncio.create_task(self._forward(inner), name="voxgate.forward"),
+                asyncio.create_task(self._hear_back(inner), name="voxgate.hear_back"),
+            ]
+            try:
+                await asyncio.gather(*tasks)
+            finally:
+                await utils.aio.cancel_and_wait(*tasks)
+
+    async def _forward(self, inner: stt.RecognizeStream) -> None:
+        async for item in self._input_ch:
+            if isinstance(item, rtc.AudioFrame):
+                self._take(item, inner)
+                continue
+            if self._ear.gate is not None:
+                self._ear.gate.end_turn()
+                self._send(inner)
+            inner.flush()
+        if self._ear.gate is not None:
+            self._ear.gate.finish()
+            self._send(inner)
+        inner.end_input()
+
+    def _take(self, frame: rtc.AudioFrame, inner: stt.RecognizeStream) -> None:
+        gate, given = self._ear.gate, (frame.sample_rate, frame.num_channels)
+        if gate is None or given != self._format:
+            gate = self._open(*given)
+        self._gated.heard_s += frame.duration
+        if self._ear.hear(gate, frame.data) is None:
+            self._open(*given)
+            return inner.push_frame(frame)  # the audio passes
+        self._send(inner)
+
+    def _open(self, rate: int, channels: int) -> Any:
+        gate = self._ear.open(rate, channels, self._gated._config)
+        self._format, self._forwarder = (rate, channels), Forwarder(gate)
+        self._sent_before, self._sent = 0, 0
+        return gate
+
+    def _send(self, inner: stt.RecognizeStream) -> None:
+        """Hands on what the forwarder has for the STT; its own messages keep the connection."""
+        if inner.start_time_offset != self._offset_s:
+            self._offset_s, self._sent_before = inner.start_time_offset, self._sent  # it has connected anew
+        for item in self._forwarder.take() if self._forwarder else []:
+            if isinstance(item, Audio):
+                samples = np.clip(np.rint(item.samples * 32_768), -32_768, 32_767).astype(np.int16)
+                self._push(samples.tobytes(), inner)
+            elif isinstance(item, Zeros):
+                self._push(bytes(2 * item.count), inner)
+            elif isinstance(item, Finalize):
+                inner.flush()
+
+    def _push(self, data: bytes, inner: stt.RecognizeStream) -> None:
+        count = len(data) // 2
+        inner.push_frame(rtc.AudioFrame(data, SAMPLE_RATE, 1, count))
+        self._sent += count
+        self._gated.sent_s += count / SAMPLE_RATE
+
+    async def _hear_back(self, inner: stt.RecognizeStream) -> None:
+        async for event in inner:
+            for alternative in event.alternatives:
+                self._restore(alternative)
+            for name in ("speech_start_time", "speech_end_time"):
+                if (wall_s := getattr(event, name, None)) is not None:
+                    setattr(event, name, self.start_time + self._mic_s(wall_s - inner.start_time))
+            if event.type == stt.SpeechEventType.FINAL_TRANSCRIPT and event.alternatives:
+                self._feed_back(event.alternatives[0])
+            self._event_ch.send_nowait(event)
+
+    def _restore(self, said: stt.SpeechData) -> None:
+        """The provider counts the time of what it was sent."""
+        for timed in (said, *(said.words or ())):
+            if not isinstance(timed.end_time, float) or not timed.end_time:
+                continue  # it gave none
+            timed.end_time = self._session_s(timed.end_time)
+            if isinstance(timed.start_time, float):
+                timed.start_time = self._session_s(timed.start_time)
+
+    def _session_s(self, given_s: float) -> float:
+        return self.start_time_offset + self._mic_s(given_s - self._offset_s)
+
+    def _mic_s(self, sent_s: float) -> float:
+        if self._forwarder is None:
+            return sent_s
+        return self._forwarder.time_map.mic_s(max(sent_s, 0.0) + self._sent_before / SAMPLE_RATE)
+
+    def _feed_back(self, said: stt.SpeechData) -> None:
+        gate = self._ear.gate
+        if gate is None:
+            return
+        start, end = (max(round((at - self.start_time_offset) * SAMPLE_RATE), 0) for at in (said.start_time, said.end_time))
+        span = Span(start, end) if end > start else None
+        gate.feedback(said.text, confidence=said.confidence if 0 < said.confidence <= 1 else None, span=span)
