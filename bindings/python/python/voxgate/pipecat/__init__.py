@@ -8,5 +8,6 @@
 from ._analyzer import VoxgateVADAnalyzer
 from ._echo_reference import EchoReference
 from ._stt_feedback import SttFeedback
+from ._stt_gate import SttGate
 
-__all__ = ["EchoReference", "SttFeedback", "VoxgateVADAnalyzer"]
+__all__ = ["EchoReference", "SttFeedback", "SttGate", "VoxgateVADAnalyzer"]
