@@ -1,4 +1,5 @@
-"""A whole voice bot on Pipecat with voxgate: it does not hear itself, and transcripts without words make it listen harder.
+"""A whole voice bot on Pipecat with voxgate: speech-to-text gets the user's speech only, the bot does not hear itself, and
+transcripts without words make it listen harder.
 
     pip install "voxgate[pipecat]" "pipecat-ai[cartesia,deepgram,local,openai]"
     DEEPGRAM_API_KEY=… OPENAI_API_KEY=… CARTESIA_API_KEY=… CARTESIA_VOICE=… python pipecat_bot.py
@@ -17,12 +18,13 @@ from pipecat.processors.aggregators.llm_response_universal import (
     LLMContextAggregatorPair,
     LLMUserAggregatorParams,
 )
+from pipecat.processors.audio.vad_processor import VADProcessor
 from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.transports.base_transport import BaseTransport
 from pipecat.turns.user_stop import SpeechTimeoutUserTurnStopStrategy
 from pipecat.turns.user_turn_strategies import UserTurnStrategies
 from pipecat.workers.runner import WorkerRunner
-from voxgate.pipecat import EchoReference, SttFeedback, VoxgateVADAnalyzer
+from voxgate.pipecat import EchoReference, SttFeedback, SttGate, VoxgateVADAnalyzer
 
 
 def bot(transport: BaseTransport, stt: FrameProcessor, llm: FrameProcessor, tts: FrameProcessor) -> Pipeline:
@@ -31,13 +33,14 @@ def bot(transport: BaseTransport, stt: FrameProcessor, llm: FrameProcessor, tts:
     aggregators = LLMContextAggregatorPair(
         context,
         user_params=LLMUserAggregatorParams(
-            vad_analyzer=analyzer,
             user_turn_strategies=UserTurnStrategies(stop=[SpeechTimeoutUserTurnStopStrategy()]),
         ),
     )
     return Pipeline(
         [
             transport.input(),
+            VADProcessor(vad_analyzer=analyzer),
+            SttGate(analyzer),
             stt,
             SttFeedback(analyzer),
             aggregators.user(),

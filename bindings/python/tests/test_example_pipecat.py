@@ -106,10 +106,12 @@ class FakeSTT(FrameProcessor):
     def __init__(self) -> None:
         super().__init__()
         self.starts = 0
+        self.received_s = 0.0
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         await super().process_frame(frame, direction)
         self.starts += isinstance(frame, VADUserStartedSpeakingFrame)
+        self.received_s += frame.num_frames / RATE if isinstance(frame, InputAudioRawFrame) else 0
         await self.push_frame(frame, direction)
         if isinstance(frame, VADUserStoppedSpeakingFrame):
             await self.push_frame(TranscriptionFrame(HEARD, "user", "2026-11-26T00:00:00Z", finalized=True))
@@ -160,6 +162,7 @@ def test_the_bot_greets_listens_and_answers(example: ModuleType) -> None:
             await asyncio.sleep(6.0)
             assert device.speaker.played >= 0.98 * np.count_nonzero(GREETING), "the greeting is played to its end"
             assert stt.starts == 0 and not llm.asked, "the bot has not heard itself"
+            assert stt.received_s <= 0.2, "nothing is paid for it"
             at = room.now() + 400
             room.said[at : at + len(USER)] = USER
             before = device.speaker.played
@@ -169,6 +172,8 @@ def test_the_bot_greets_listens_and_answers(example: ModuleType) -> None:
                     break
             assert stt.starts >= 1 and llm.asked[-1].startswith(HEARD)
             assert device.speaker.played > before + RATE, "it answers"
+            # Real time: on a busy machine the answer, and with it the end, comes up to a second later.
+            assert 2.5 <= stt.received_s <= 2.5 + 0.6 + 0.5 + 1.5 + 1.0, "the user's words, and hardly more"
         finally:
             await pipeline.queue_frame(CancelFrame())
             running.cancel()

@@ -27,11 +27,12 @@ from pipecat.frames.frames import (
     VADUserStartedSpeakingFrame,
     VADUserStoppedSpeakingFrame,
 )
+from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams
 from pipecat.processors.audio.vad_processor import VADProcessor
 from pipecat.processors.frame_processor import FrameDirection
 from pipecat.tests.utils import SleepFrame, run_test
-from voxgate.pipecat import EchoReference, VoxgateVADAnalyzer
+from voxgate.pipecat import EchoReference, SttGate, VoxgateVADAnalyzer
 
 T = TypeVar("T")
 EVERY = pytest.mark.parametrize("make", [VoxgateVADAnalyzer, SileroVADAnalyzer], ids=["voxgate", "silero"])
@@ -221,3 +222,57 @@ def test_the_reference_passes_everything_on() -> None:
         )
     )
     assert {type(frame) for frame in sent} <= {type(frame) for frame in up}
+
+
+def test_speech_to_text_gets_speech_only() -> None:
+    analyzer = VoxgateVADAnalyzer()
+    gate = SttGate(analyzer)
+    audio: list[Frame] = [InputAudioRawFrame(chunk, 16_000, 1) for chunk in chunks(SPOKEN)]
+    down, _ = run(
+        run_test(
+            Pipeline([VADProcessor(vad_analyzer=analyzer), gate]),
+            frames_to_send=[*audio, SleepFrame(1.0)],
+            pipeline_params=PipelineParams(audio_in_sample_rate=16_000),
+        )
+    )
+    sent = np.concatenate([np.frombuffer(f.audio, np.int16) for f in down if isinstance(f, InputAudioRawFrame)])
+    assert gate.heard_s == pytest.approx(len(SPOKEN) / 16_000)
+    assert gate.sent_s == pytest.approx(len(sent) / 16_000) and gate.sent_s < gate.heard_s - 1.0
+    onset = SPOKEN[int(0.7 * 16_000) : int(0.9 * 16_000)]
+    at = int(np.flatnonzero(sent)[0])
+    pre_roll = next(n for n in range(8_000) if np.abs(sent[at + n : at + n + len(onset)].astype(int) - onset).max() <= 1)
+    assert pre_roll > 0.1 * 16_000, "the first word is whole"
+    assert sum(isinstance(frame, VADUserStartedSpeakingFrame) for frame in down) >= 2
+
+
+def test_the_gate_of_speech_to_text_wants_16_khz() -> None:
+    frame = InputAudioRawFrame(bytes(960), 24_000, 1)
+    with pytest.raises(ValueError, match="audio_in_sample_rate=16000"):
+        run(SttGate(VoxgateVADAnalyzer()).process_frame(frame, FrameDirection.DOWNSTREAM))
+
+
+def test_what_the_bot_says_is_not_sent_to_speech_to_text() -> None:
+    async def work() -> float:
+        now_s = 50.0
+        analyzer = VoxgateVADAnalyzer()
+        analyzer._clock = lambda: now_s
+        gate, reference = SttGate(analyzer), EchoReference(analyzer)
+        sent = 0
+        for i, chunk in enumerate(chunks(MIC[: int(6.9 * 16_000)]), 1):
+            if i % 2:
+                reference._hear(TTSAudioRawFrame(AGENT[(i - 1) * 320 : (i + 1) * 320].tobytes(), 16_000, 1))
+            now_s += 0.02
+            sent += sum(len(audio) for audio in gate._forwarded(InputAudioRawFrame(chunk, 16_000, 1)) if any(audio))
+        return sent / 32_000
+
+    assert run(work()) == 0
+
+
+def test_a_failed_gate_lets_the_audio_pass() -> None:
+    gate = SttGate(VoxgateVADAnalyzer())
+    frame = InputAudioRawFrame(chunks(SPOKEN)[0], 16_000, 1)
+    assert gate._forwarded(frame) == []
+    with pytest.raises(voxgate.InternalError):
+        gate._ear.gate._panic()  # type: ignore[union-attr]
+    assert gate._forwarded(frame) == [frame.audio]
+    assert gate._forwarded(frame) == []

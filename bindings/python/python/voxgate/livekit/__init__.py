@@ -2,7 +2,9 @@
 
 >>> from voxgate.livekit import VAD, EchoReference, GatedSTT
 >>> vad = VAD.load()  # in the place of silero.VAD.load(), with the same options
->>> session = AgentSession(vad=vad, stt=GatedSTT(deepgram.STT(), vad), aec_warmup_duration=None, ...)  # doctest: +SKIP
+>>> session = AgentSession(  # doctest: +SKIP
+...     vad=vad, stt=GatedSTT(deepgram.STT(), vad), aec_warmup_duration=None, ...
+... )
 >>> await session.start(...)  # doctest: +SKIP
 >>> session.output.audio = EchoReference(session.output.audio, vad)  # doctest: +SKIP
 

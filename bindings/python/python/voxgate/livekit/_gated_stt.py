@@ -12,7 +12,6 @@ from livekit.agents import stt, utils
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, APIConnectOptions, NotGivenOr
 
 from .. import SAMPLE_RATE, Audio, Config, ConfigError, Finalize, Forwarder, Span, Zeros
-from ._ear import Ear
 from ._vad import VAD
 
 Restore = Callable[[float], float]
@@ -92,7 +91,7 @@ class GatedSTT(stt.STT[Any]):
 class _GatedStream(stt.RecognizeStream):
     def __init__(self, gated: GatedSTT, *, language: NotGivenOr[str], conn_options: APIConnectOptions) -> None:
         self._gated, self._language, self._inner_options = gated, language, conn_options
-        self._ear = Ear(gated._vad)
+        self._ear = gated._vad._ear()
         self._forwarder: Forwarder | None = None
         self._format = (0, 0)
         self._sent = 0  # samples at 16 kHz

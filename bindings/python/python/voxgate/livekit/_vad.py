@@ -16,7 +16,7 @@ from livekit.agents.types import NOT_GIVEN, NotGivenOr
 from livekit.agents.utils import is_given
 
 from .. import SAMPLE_RATE, Config, Decision, Gate, SpeechEnd, SpeechStart
-from ._ear import Ear
+from .._ear import Ear
 from ._utterance import Utterance
 
 if TYPE_CHECKING:
@@ -198,6 +198,16 @@ class VAD(vad.VAD):
             if (gate := stream._gate) is not None:
                 gate.feedback(text, confidence=confidence)
 
+    def _ear(self) -> Ear:
+        """One more that hears the microphone, and what the agent plays."""
+        ear = Ear(lambda: self._clock(), self._replay)
+        self._ears.add(ear)
+        return ear
+
+    def _replay(self) -> None:
+        for reference in self._references:
+            reference._replay()
+
     def _play(self, data: bytes | memoryview, rate: int, channels: int, wall_s: float | None) -> None:
         """The agent's audio begins to play at `wall_s`, or goes on."""
         for ear in self._ears:
@@ -214,7 +224,7 @@ class VADStream(vad.VADStream):
 
     def __init__(self, parent: VAD) -> None:
         self._parent = parent
-        self._ear = Ear(parent)
+        self._ear = parent._ear()
         self._begin(SAMPLE_RATE, 1)
         super().__init__(parent)
 

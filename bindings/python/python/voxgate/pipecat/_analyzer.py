@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import time
+import weakref
 
 from pipecat.audio.vad.vad_analyzer import VADAnalyzer, VADParams, VADState
 
-from .. import SAMPLE_RATE, Config, Decision, Gate, InternalError, SpeechStart
-from .._mic_clock import MicClock
-
-logger = logging.getLogger("voxgate.pipecat")
+from .. import SAMPLE_RATE, Config, Decision, Gate, SpeechStart
+from .._ear import Ear
 
 
 class VoxgateVADAnalyzer(VADAnalyzer):
@@ -35,13 +33,13 @@ class VoxgateVADAnalyzer(VADAnalyzer):
             ValueError: A param out of its range (`voxgate.ConfigError` names it).
         """
         self._base = config if config is not None else Config()
-        self._gate: Gate | None = None
-        self._mic_clock = MicClock()
         self._clock = time.monotonic
+        self._ears: weakref.WeakSet[Ear] = weakref.WeakSet()
+        self._ear = self._new_ear()
         self._state = VADState.QUIET
         self._score = 0.0
         self._run_start: int | None = None  # of speech without a pause, in samples at 16 kHz
-        self._plays_until_s = 0.0  # what was written, in the microphone's time
+        self._plays_until = 0.0  # what was written, by the clock
         self._least_speech_s = _least_speech_s(params)
         self._config, params = _in_force(self._base, params)
         super().__init__(sample_rate=sample_rate, params=params)
@@ -78,30 +76,37 @@ class VoxgateVADAnalyzer(VADAnalyzer):
 
     def feedback(self, text: str, *, confidence: float | None = None) -> None:
         """A final transcript, empty if nothing was understood: see `Gate.feedback`."""
-        if self._gate is not None:
-            self._gate.feedback(text, confidence=confidence)
+        for ear in self._ears:
+            if ear.gate is not None:
+                ear.gate.feedback(text, confidence=confidence)
 
     def agent_said(self, text: str) -> None:
         """The bot's words, sentence by sentence as they are played: see `Gate.agent_said`."""
-        if self._gate is not None:
-            self._gate.agent_said(text)
+        for ear in self._ears:
+            if ear.gate is not None:
+                ear.gate.agent_said(text)
+
+    @property
+    def _gate(self) -> Gate | None:
+        return self._ear.gate
+
+    def _new_ear(self) -> Ear:
+        """One more that hears the microphone, and what the bot says."""
+        ear = Ear(lambda: self._clock())
+        self._ears.add(ear)
+        return ear
 
     def _open(self) -> None:
-        self._gate = Gate(self.sample_rate, config=self._config)
-        self._mic_clock, self._plays_until_s = MicClock(), 0.0
+        self._ear.open(self.sample_rate, 1, self._config)
         self._state, self._run_start = VADState.QUIET, None
 
     def _take(self, buffer: bytes) -> None:
         gate = self._gate
         if gate is None:
             raise RuntimeError("the sample rate is not set; call set_sample_rate() first, as Pipecat's start does")
-        try:
-            decisions = gate.push(buffer)
-        except InternalError:
-            logger.exception("the gate failed; a new one goes on with the next frame")
-            self._open()
-            return
-        self._mic_clock.note(gate.now_s, self._clock())
+        decisions = self._ear.hear(gate, buffer)
+        if decisions is None:
+            return self._open()
         for decision in decisions:
             self._state = self._state_after(decision)
         if decisions:
@@ -127,20 +132,17 @@ class VoxgateVADAnalyzer(VADAnalyzer):
 
     def _play(self, audio: bytes, rate: int, channels: int) -> None:
         """The bot's audio has been written to the transport."""
-        at_s = self._mic_clock.at(self._clock())
-        if self._gate is None or at_s is None:
-            return
-        begins = at_s > self._plays_until_s
-        starts_s = at_s + _AHEAD_S if begins else self._plays_until_s
-        self._plays_until_s = starts_s + len(audio) / (2 * channels * rate)
-        self._gate.playback(audio, at_s=max(starts_s, 0.0) if begins else None, sample_rate=rate, channels=channels)
+        now = self._clock()
+        at = now + _AHEAD_S if now > self._plays_until else None
+        self._plays_until = (self._plays_until if at is None else at) + len(audio) / (2 * channels * rate)
+        for ear in self._ears:
+            ear.play(audio, rate, channels, at)
 
     def _silence(self) -> None:
         """The bot was interrupted."""
-        at_s = self._mic_clock.at(self._clock())
-        self._plays_until_s = 0.0
-        if self._gate is not None and at_s is not None:
-            self._gate.playback_clear(at_s=max(at_s, 0.0))
+        self._plays_until = 0.0
+        for ear in self._ears:
+            ear.silence(self._clock())
 
 
 def _least_speech_s(params: VADParams | None) -> float:

@@ -1,34 +1,35 @@
-"""A gate that hears one microphone of a session, and the agent on its clock."""
+"""A gate that hears one microphone of a framework's session, and the agent on the microphone's clock."""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-from .. import Config, Decision, Gate, InternalError
-from .._mic_clock import MicClock
+from ._errors import InternalError
+from ._mic_clock import MicClock
+from ._voxgate import Config, Decision, Gate
 
-if TYPE_CHECKING:
-    from ._vad import VAD
-
-logger = logging.getLogger("voxgate.livekit")
+logger = logging.getLogger("voxgate")
 
 
 class Ear:
-    """Opens its gate with the first frame; what the session's agent plays reaches it through the VAD."""
+    """Opens its gate with the first audio, or when it is told to.
 
-    def __init__(self, vad: VAD) -> None:
+    `clock` is that of the playback's events; `begun` is called when the first audio of a stream was heard, so that what is
+    being played can be told.
+    """
+
+    def __init__(self, clock: Callable[[], float], begun: Callable[[], None] = lambda: None) -> None:
         self.gate: Gate | None = None
-        self._vad = vad
+        self._clock, self._begun = clock, begun
         self._mic_clock = MicClock()
-        vad._ears.add(self)
 
     def open(self, rate: int, channels: int, config: Config) -> Gate:
         self._mic_clock = MicClock()
         self.gate = Gate(rate, channels, config=config)
         return self.gate
 
-    def hear(self, gate: Gate, data: memoryview) -> list[Decision] | None:
+    def hear(self, gate: Gate, data: bytes | memoryview) -> list[Decision] | None:
         """Decides on the next audio; None if the gate failed, and cannot be used any more."""
         try:
             first = gate.now == 0
@@ -36,10 +37,9 @@ class Ear:
         except InternalError:
             logger.exception("the gate failed; a new one goes on with the next frame")
             return None
-        self._mic_clock.note(gate.now_s, self._vad._clock())
+        self._mic_clock.note(gate.now_s, self._clock())
         if first:
-            for reference in self._vad._references:
-                reference._replay()
+            self._begun()
         return decisions
 
     def forget(self) -> None:
@@ -48,18 +48,18 @@ class Ear:
         if self.gate is not None:
             self.gate.reset()
 
-    def play(self, data: bytes | memoryview, rate: int, channels: int, wall_s: float | None) -> None:
-        """The agent's audio begins to play at `wall_s`, or goes on."""
+    def play(self, data: bytes | memoryview, rate: int, channels: int, at: float | None) -> None:
+        """The agent's audio begins to play at `at` of the clock, or goes on."""
         if self.gate is None:
             return
-        at_s = None if wall_s is None else self._mic_clock.at(wall_s)
+        at_s = None if at is None else self._mic_clock.at(at)
         if at_s is not None and at_s < 0:
             before = int(-at_s * rate) * 2 * channels
             data, at_s = memoryview(data).cast("B")[before:], 0.0
         self.gate.playback(data, at_s=at_s, sample_rate=rate, channels=channels)
 
-    def silence(self, wall_s: float) -> None:
-        """The agent is silent from `wall_s` on."""
-        at_s = self._mic_clock.at(wall_s)
+    def silence(self, at: float) -> None:
+        """The agent is silent from `at` of the clock on."""
+        at_s = self._mic_clock.at(at)
         if self.gate is not None and at_s is not None:
             self.gate.playback_clear(at_s=max(at_s, 0.0))
