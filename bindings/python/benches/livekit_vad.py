@@ -48,9 +48,7 @@ class Sink(io.AudioOutput):
         pass
 
 
-async def cost_us(
-    detector: vad.VAD, mic: npt.NDArray[np.int16], agent: npt.NDArray[np.int16] | None = None
-) -> float:
+async def cost_us(detector: vad.VAD, mic: npt.NDArray[np.int16], agent: npt.NDArray[np.int16] | None = None) -> float:
     """Microseconds of CPU for each 32 ms."""
     stream = detector.stream()
     now_s = 0.0

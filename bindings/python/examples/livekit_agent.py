@@ -1,5 +1,5 @@
-"""A whole voice agent on LiveKit Agents with voxgate: the room is claimed, speech-to-text gets the user's speech only, the
-agent does not hear itself, and results without words make it listen harder.
+"""A whole voice agent on LiveKit Agents with voxgate: the room is claimed, speech-to-text gets the user's speech only,
+the agent does not hear itself, and results without words make it listen harder.
 
     pip install "voxgate[livekit]"
     LIVEKIT_URL=… LIVEKIT_API_KEY=… LIVEKIT_API_SECRET=… VOXGATE_STORE=redis://localhost python livekit_agent.py dev

@@ -1,5 +1,5 @@
-"""A whole voice bot on Pipecat with voxgate: speech-to-text gets the user's speech only, the bot does not hear itself, and
-transcripts without words make it listen harder.
+"""A whole voice bot on Pipecat with voxgate: speech-to-text gets the user's speech only, the bot does not hear itself,
+and transcripts without words make it listen harder.
 
     pip install "voxgate[pipecat]" "pipecat-ai[cartesia,deepgram,local,openai]"
     DEEPGRAM_API_KEY=… OPENAI_API_KEY=… CARTESIA_API_KEY=… CARTESIA_VOICE=… python pipecat_bot.py

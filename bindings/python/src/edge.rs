@@ -5,8 +5,8 @@ use voxgate::Edge;
 
 use crate::span::{Span, seconds};
 
-/// Speech is confirmed: it began at `speech` (samples at 16 kHz, of the microphone); what is forwarded begins earlier, with
-/// the pre-roll.
+/// Speech is confirmed: it began at `speech` (samples at 16 kHz, of the microphone); what is forwarded begins earlier,
+/// with the pre-roll.
 #[pyclass(module = "voxgate", frozen, eq, get_all)]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct SpeechStart {

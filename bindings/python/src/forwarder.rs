@@ -90,7 +90,8 @@ impl Forwarder {
         Ok(Self { gate: gate.unbind() })
     }
 
-    /// What the connection should receive since the last call, in order: Audio, Zeros, Finalize, KeepAlive, Open and Close.
+    /// What the connection should receive since the last call, in order: Audio, Zeros, Finalize, KeepAlive, Open and
+    /// Close.
     fn take<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
         let inputs = self.with(|forwarding| Ok(std::mem::take(&mut forwarding.inputs)))?;
         inputs.into_iter().map(|input| to_python(input, py)).collect()
@@ -130,8 +131,8 @@ fn to_python(input: Input, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     })
 }
 
-/// Which instant of what a connection received is which of the microphone, exactly. It is that of the connection that is
-/// open: a new one starts its clock, and so the map, at zero.
+/// Which instant of what a connection received is which of the microphone, exactly. The map is that of the connection that
+/// is open now: a new one starts its clock at zero.
 #[pyclass(module = "voxgate", frozen)]
 #[derive(Debug)]
 pub(crate) struct TimeMap {

@@ -90,8 +90,8 @@ impl Gate {
     ///     With it holes are filled, and marked as gaps.
     /// sample_rate: the rate of these samples, if you want it checked against the gate's.
     ///
-    /// From a second of audio on the GIL is released while the gate decides. For less it is kept: where another thread is
-    /// busy, to get it back takes 5 ms, Python's switch interval.
+    /// From a second of audio on the GIL is released while the gate decides. For less it is kept: where another thread
+    /// is busy, to get it back takes 5 ms, Python's switch interval.
     ///
     /// Raises InputError for wrong audio, of which nothing was taken then; MisuseError after finish(), if another
     /// thread is using the gate, or in a fork of the process that made it.
@@ -118,11 +118,12 @@ impl Gate {
         })
     }
 
-    /// Takes what the agent plays: its first sample at `at_s` seconds of the microphone's time (`now_s` is now), or after
-    /// the playback before. It may come as fast as text-to-speech makes it; it is best given before its echo, and
+    /// Takes what the agent plays: its first sample at `at_s` seconds of the microphone's time (`now_s` is now), or
+    /// after the playback before. It may come as fast as text-to-speech makes it; it is best given before its echo, and
     /// dropped if it comes more than 500 ms later.
     ///
-    /// samples: as for push(); sample_rate: theirs, the microphone's if not given; of several channels the first is used.
+    /// samples: as for push(); sample_rate: theirs, the microphone's if not given; of several channels the first is
+    ///     used.
     ///
     /// Nothing is taken if the section echo is "off". Raises as push() does.
     #[pyo3(signature = (samples, *, at_s=None, sample_rate=None, channels=1))]
@@ -147,7 +148,8 @@ impl Gate {
         })
     }
 
-    /// Withdraws the playback from `at_s` seconds of the microphone's time on, now if not given: the agent was interrupted.
+    /// Withdraws the playback from `at_s` seconds of the microphone's time on, now if not given: the agent was
+    /// interrupted.
     #[pyo3(signature = (*, at_s=None))]
     fn playback_clear(&self, at_s: Option<f64>) -> PyResult<()> {
         self.state.with(|state| {

@@ -25,8 +25,8 @@ pub(crate) struct LedgerRow {
     released: Option<u64>,
     /// Why it was not sent; None if it was.
     reason: Option<&'static str>,
-    /// What was held against it though its score would have opened the gate: "abrupt", "breaker", "echo", "late", "over",
-    /// "storm" or None.
+    /// What was held against it though its score would have opened the gate: "abrupt", "breaker", "echo", "late",
+    /// "over", "storm" or None.
     doubt: Option<&'static str>,
 }
 

@@ -31,7 +31,8 @@ struct Line {
 }
 
 impl Playback {
-    /// Takes a chunk whose first sample is played at `at`; without it, it follows the chunk before, but not in the past.
+    /// Takes a chunk whose first sample is played at `at`; without it, it follows the chunk before, but not in the
+    /// past.
     pub(crate) fn push(
         &mut self,
         chunk: &Scratch,

@@ -52,8 +52,8 @@ impl Ruling {
         self.kind().map(Misfire::as_str)
     }
 
-    /// The number that it rests on, from 0 to 1: the confidence of "low_confidence", the likeness of "echo_of_agent", the
-    /// speech score of "ghost"; else None.
+    /// The number that it rests on, from 0 to 1: the confidence of "low_confidence", the likeness of "echo_of_agent",
+    /// the speech score of "ghost"; else None.
     #[getter]
     fn likelihood(&self) -> Option<f32> {
         self.kind().and_then(likelihood_of)

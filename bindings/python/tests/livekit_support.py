@@ -37,7 +37,9 @@ def resampled(samples: Samples, rate: int, to: int) -> Samples:
     if rate == to:
         return samples
     divisor = np.gcd(rate, to)
-    return resample_poly(samples.astype(np.float64), to // divisor, rate // divisor).clip(-32_768, 32_767).astype(np.int16)
+    return (
+        resample_poly(samples.astype(np.float64), to // divisor, rate // divisor).clip(-32_768, 32_767).astype(np.int16)
+    )
 
 
 def joined(parts: Iterable[rtc.AudioFrame]) -> Samples:

@@ -57,5 +57,7 @@ def test_the_blocks_of_the_chapter_run(capsys: pytest.CaptureFixture[str]) -> No
 
     asyncio.run(with_stt())
     printed = capsys.readouterr().out
-    assert "suppress silence 0.0" in printed and "ours, fence" in printed and "<TrackRuling: start, session 0>" in printed
+    assert (
+        "suppress silence 0.0" in printed and "ours, fence" in printed and "<TrackRuling: start, session 0>" in printed
+    )
     assert "unmatched None" in printed

@@ -19,7 +19,7 @@ from conftest import recording
 from echo_room import RATE, Room
 from fake_stt import HEARD, FakeSTT
 from livekit.agents import AgentSession, llm, tts
-from livekit.agents.types import APIConnectOptions
+from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
 from livekit_room import Loudspeaker, Microphone
 from livekit_support import run
 
@@ -47,7 +47,9 @@ class FakeTTS(tts.TTS):
     def __init__(self) -> None:
         super().__init__(capabilities=tts.TTSCapabilities(streaming=False), sample_rate=RATE, num_channels=1)
 
-    def synthesize(self, text: str, *, conn_options: APIConnectOptions = APIConnectOptions()) -> tts.ChunkedStream:
+    def synthesize(
+        self, text: str, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS
+    ) -> tts.ChunkedStream:
         return FakeSpeech(tts=self, input_text=text, conn_options=conn_options)
 
 

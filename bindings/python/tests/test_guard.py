@@ -210,7 +210,11 @@ def test_wrong_arguments_are_refused() -> None:
         (voxgate.ConfigError, "100ms", lambda: DispatchGuard(store, worker="w", build="b", term_s=0.01)),
         (voxgate.ConfigError, "capacity is 0", lambda: DispatchGuard(store, worker="w", build="b", capacity=0)),
         (voxgate.InputError, "name is empty", lambda: DispatchGuard(store, worker="", build="b")),
-        (TypeError, "store is a str, expected a MemoryStore", lambda: DispatchGuard("redis://host", worker="w", build="b")),  # type: ignore[arg-type]
+        (
+            TypeError,
+            "store is a str, expected a MemoryStore",
+            lambda: DispatchGuard("redis://host", worker="w", build="b"),
+        ),  # type: ignore[arg-type]
         (voxgate.ConfigError, "windw", lambda: TrackGuard(windw=3)),
         (voxgate.ConfigError, "not a duration", lambda: TrackGuard(window="soon")),
         (voxgate.InputError, "no cause", lambda: ReconnectGuard().ask("boredom")),  # type: ignore[arg-type]

@@ -17,8 +17,8 @@ from livekit import rtc
 from livekit.agents import vad
 from livekit.agents.voice import io
 from livekit_support import DONE, END, START, FakeOutput, Samples, frames, of, resampled, run
-from voxgate.livekit import VAD, EchoReference
 from voxgate._mic_clock import MicClock
+from voxgate.livekit import VAD, EchoReference
 
 MIC, AGENT = recording("echo_mic"), recording("echo_playback")
 """The agent speaks from 0.6 to 8.3 s, 180 ms earlier in its playback; the user from 7.0 to 8.6 s and at 9.5 s."""

@@ -28,7 +28,9 @@ except ImportError:  # there is none for LiveKit Agents 2 yet
 
 Make = Callable[..., Any]
 EVERY = pytest.mark.parametrize(
-    "make", [VAD.load, *THEIRS], ids=lambda make: make.__module__ if isinstance(make, type) else make.__self__.__module__
+    "make",
+    [VAD.load, *THEIRS],
+    ids=lambda make: make.__module__ if isinstance(make, type) else make.__self__.__module__,
 )
 TURN = recording("clean_turn")
 SILENCE = np.zeros(16_000, np.int16)

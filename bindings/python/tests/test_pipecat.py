@@ -163,7 +163,9 @@ def test_a_pipeline_gets_the_frames_of_speech() -> None:
             pipeline_params=PipelineParams(audio_in_sample_rate=16_000),
         )
     )
-    kinds = [type(frame) for frame in down if isinstance(frame, (VADUserStartedSpeakingFrame, VADUserStoppedSpeakingFrame))]
+    kinds = [
+        type(frame) for frame in down if isinstance(frame, (VADUserStartedSpeakingFrame, VADUserStoppedSpeakingFrame))
+    ]
     assert kinds == [VADUserStartedSpeakingFrame, VADUserStoppedSpeakingFrame] * 2
     assert sum(isinstance(frame, InputAudioRawFrame) for frame in down) == len(audio)
 
@@ -240,7 +242,9 @@ def test_speech_to_text_gets_speech_only() -> None:
     assert gate.sent_s == pytest.approx(len(sent) / 16_000) and gate.sent_s < gate.heard_s - 1.0
     onset = SPOKEN[int(0.7 * 16_000) : int(0.9 * 16_000)]
     at = int(np.flatnonzero(sent)[0])
-    pre_roll = next(n for n in range(8_000) if np.abs(sent[at + n : at + n + len(onset)].astype(int) - onset).max() <= 1)
+    pre_roll = next(
+        n for n in range(8_000) if np.abs(sent[at + n : at + n + len(onset)].astype(int) - onset).max() <= 1
+    )
     assert pre_roll > 0.1 * 16_000, "the first word is whole"
     assert sum(isinstance(frame, VADUserStartedSpeakingFrame) for frame in down) >= 2
 

@@ -15,8 +15,8 @@ logger = logging.getLogger("voxgate")
 class Ear:
     """Opens its gate with the first audio, or when it is told to.
 
-    `clock` is that of the playback's events; `begun` is called when the first audio of a stream was heard, so that what is
-    being played can be told.
+    `clock` is that of the playback's events; `begun` is called when the first audio of a stream was heard, so that what
+    is being played can be told.
     """
 
     def __init__(self, clock: Callable[[], float], begun: Callable[[], None] = lambda: None) -> None:

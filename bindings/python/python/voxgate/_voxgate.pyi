@@ -367,7 +367,16 @@ class Refusal:
     def kind(
         self,
     ) -> Literal[
-        "held", "not_ready", "at_capacity", "indeterminate", "ended", "silence", "still_open", "stop", "frozen", "suppress"
+        "held",
+        "not_ready",
+        "at_capacity",
+        "indeterminate",
+        "ended",
+        "silence",
+        "still_open",
+        "stop",
+        "frozen",
+        "suppress",
     ]: ...
     @property
     def evidence(self) -> Any: ...

@@ -68,8 +68,9 @@ impl DispatchGuard {
         })
     }
 
-    /// Claims a room; to be awaited. Returns a Lease, or a Refusal: "held" (another job has it), "not_ready" (this worker
-    /// has not said that it is), "at_capacity" or "indeterminate" (the store did not answer: the room counts as taken).
+    /// Claims a room; to be awaited. Returns a Lease, or a Refusal: "held" (another job has it), "not_ready" (this
+    /// worker has not said that it is), "at_capacity" or "indeterminate" (the store did not answer: the room counts as
+    /// taken).
     ///
     /// session: tells one use of the room's name from the next, such as LiveKit's room sid.
     #[pyo3(signature = (room, *, session=None))]

@@ -104,8 +104,8 @@ impl Lease {
         })
     }
 
-    /// Gives it back and waits for the answer; to be awaited. Returns True if it was still held. Raises StoreError if the
-    /// store does not answer: the lease then expires with its term.
+    /// Gives it back and waits for the answer; to be awaited. Returns True if it was still held. Raises StoreError if
+    /// the store does not answer: the lease then expires with its term.
     fn release<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.opened.runtime.promise(py, self.give_back(), |py, released| {
             let released = released.map_err(|error| error::of_store(&error))?;

@@ -59,8 +59,8 @@ impl MisfireGuard {
         Ok(Heard::of(heard, breaker))
     }
 
-    /// An onset may open the gate: returns "pass", "probe" (its result decides whether the breaker closes), or a Refusal
-    /// ("suppress").
+    /// An onset may open the gate: returns "pass", "probe" (its result decides whether the breaker closes), or a
+    /// Refusal ("suppress").
     ///
     /// onset: "clear" for what is surely speech, else "unclear".
     #[pyo3(signature = (onset="unclear", *, at_s=None))]

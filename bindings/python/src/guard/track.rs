@@ -24,8 +24,8 @@ pub(crate) struct TrackGuard(Sole<voxgate_guard::TrackGuard<String>>);
 #[pyclass(module = "voxgate.guard", frozen, get_all)]
 #[derive(Debug)]
 pub(crate) struct TrackRuling {
-    /// "start" (start this session with it), "reuse" (feed it to this session, in place of the track before) or "frozen"
-    /// (too many subscriptions: feed it to the session if there is one, start none).
+    /// "start" (start this session with it), "reuse" (feed it to this session, in place of the track before) or
+    /// "frozen" (too many subscriptions: feed it to the session if there is one, start none).
     verdict: &'static str,
     /// The session, counted from 0; None if it is frozen and there is none.
     session: Option<u64>,

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 Cause: TypeAlias = Literal[
-    "duplicate_identity", "participant_removed", "room_deleted", "server_shutdown", "signal_lost", "media_failed", "join_failed"
+    "duplicate_identity",
+    "participant_removed",
+    "room_deleted",
+    "server_shutdown",
+    "signal_lost",
+    "media_failed",
+    "join_failed",
 ]
 
 

@@ -22,8 +22,8 @@ class GatedSTT(stt.STT[Any]):
 
     >>> session = AgentSession(stt=GatedSTT(deepgram.STT(), vad), vad=vad, ...)  # doctest: +SKIP
 
-    Pauses are not sent. Half a second of zeros follows each stretch of speech, so that the provider hears its end, and a
-    tenth of a second every five seconds, so that it does not hang up. Final transcripts go to the gate's feedback.
+    Pauses are not sent. Half a second of zeros follows each stretch of speech, so that the provider hears its end, and
+    a tenth of a second every five seconds, so that it does not hang up. Final transcripts go to the gate's feedback.
     """
 
     def __init__(self, wrapped: stt.STT[Any], vad: VAD, *, config: Config | None = None) -> None:
@@ -198,6 +198,8 @@ class _GatedStream(stt.RecognizeStream):
         gate = self._ear.gate
         if gate is None:
             return
-        start, end = (max(round((at - self.start_time_offset) * SAMPLE_RATE), 0) for at in (said.start_time, said.end_time))
+        start, end = (
+            max(round((at - self.start_time_offset) * SAMPLE_RATE), 0) for at in (said.start_time, said.end_time)
+        )
         span = Span(start, end) if end > start else None
         gate.feedback(said.text, confidence=said.confidence if 0 < said.confidence <= 1 else None, span=span)

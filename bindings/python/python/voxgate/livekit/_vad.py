@@ -387,7 +387,7 @@ class VADStream(vad.VADStream):
         )
 
     def _flush(self) -> None:
-        """A hard boundary: all that was heard is forgotten, and nothing is sent. What is still to be played is told anew."""
+        """A hard boundary: all that was heard is forgotten, nothing is sent; what is yet to be played is told anew."""
         self._ear.forget()
         self._begin(self._audio.rate, self._audio.channels)
 

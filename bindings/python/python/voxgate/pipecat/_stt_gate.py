@@ -14,8 +14,8 @@ class SttGate(FrameProcessor):
     """Passes on only the audio that its gate forwards. It stands before the speech-to-text service, and behind a
     `VADProcessor` with the analyzer, which hears everything; the user aggregator then gets no analyzer.
 
-    Pauses are not sent. Half a second of zeros follows each stretch of speech, so that the provider hears its end, and a
-    tenth of a second every five seconds, so that it does not hang up. Both rates are 16 kHz, Pipecat's default.
+    Pauses are not sent. Half a second of zeros follows each stretch of speech, so that the provider hears its end, and
+    a tenth of a second every five seconds, so that it does not hang up. Both rates are 16 kHz, Pipecat's default.
     """
 
     def __init__(self, analyzer: VoxgateVADAnalyzer, *, config: Config | None = None) -> None:
