@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable
 
 import numpy as np
@@ -213,6 +214,7 @@ def test_playback_is_reported_and_withdrawn() -> None:
 
 def test_long_audio_lets_other_threads_run() -> None:
     gate, counted, stop = voxgate.Gate(), [0], threading.Event()
+    audio = np.zeros(16_000 * 600, np.int16)
 
     def count() -> None:
         while not stop.is_set():
@@ -220,9 +222,12 @@ def test_long_audio_lets_other_threads_run() -> None:
 
     thread = threading.Thread(target=count)
     thread.start()
-    before = counted[0]
-    gate.push(np.zeros(16_000 * 60, np.int16))
-    during = counted[0] - before
+    started, before = time.perf_counter(), counted[0]
+    time.sleep(0.2)
+    alone = (counted[0] - before) / (time.perf_counter() - started)
+    started, before = time.perf_counter(), counted[0]
+    gate.push(audio)
+    meanwhile = (counted[0] - before) / (time.perf_counter() - started)
     stop.set()
     thread.join()
-    assert during > 1_000
+    assert meanwhile > 0.2 * alone
