@@ -31,7 +31,7 @@ ZEROS = np.zeros(160, np.int16)
         (b"abc", "3 bytes are no whole int16"),
         (bytearray(b"abc"), "bytearray is no audio"),
         (memoryview(np.zeros(4, np.float64)), "format 'd'|format \"d\""),
-        (array.array("d", [0.0] * 4), "format \"d\""),
+        (array.array("d", [0.0] * 4), 'format "d"'),
         ("text", "str is no audio"),
         ([1, 2, 3], "list is no audio"),
         (None, "NoneType is no audio"),
