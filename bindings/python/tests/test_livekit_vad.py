@@ -218,6 +218,13 @@ def test_stereo_input_is_heard_by_its_first_channel() -> None:
     np.testing.assert_array_equal(joined(f for e in of(DONE, events) for f in e.frames)[1::2], 0)
 
 
+def test_a_buffer_that_is_longer_than_its_frame_is_no_audio() -> None:
+    padded = [rtc.AudioFrame(bytes(frame.data) + b"\x7f\x7f" * 33, 16_000, 1, 160) for frame in frames(SILENCE, 16_000)]
+    events = run(events_of(VAD.load(), padded))
+    assert not joined(part for event in events for part in event.frames).any()
+    assert len(of(DONE, events)) == 31
+
+
 def test_a_gate_that_fails_is_replaced_and_the_audio_goes_on() -> None:
     async def work() -> list[vad.VADEvent]:
         stream = VAD.load().stream()

@@ -136,7 +136,7 @@ class _GatedStream(stt.RecognizeStream):
         if gate is None or given != self._format:
             gate = self._open(*given)
         self._gated.heard_s += frame.duration
-        if self._ear.hear(gate, frame.data) is None:
+        if self._ear.hear(gate, frame.data[: frame.samples_per_channel * frame.num_channels]) is None:
             self._open(*given)
             return inner.push_frame(frame)  # the audio passes
         self._send(inner)

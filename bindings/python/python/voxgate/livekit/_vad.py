@@ -251,7 +251,8 @@ class VADStream(vad.VADStream):
             if (item.sample_rate, item.num_channels) != (self._audio.rate, self._audio.channels):
                 logger.error("a frame of another format was pushed; it is left out. Make a new stream for it")
                 continue
-            data, size = item.data, item.sample_rate * item.num_channels // 2  # half a second
+            data = item.data[: item.samples_per_channel * item.num_channels]  # a buffer may be longer than its frame
+            size = item.sample_rate * item.num_channels // 2  # half a second
             for start in range(0, len(data), size):
                 gate = self._take(gate, data[start : start + size])
                 if len(data) > size:
