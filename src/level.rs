@@ -39,6 +39,13 @@ pub(crate) struct LevelStep {
     pub(crate) floor_dbfs: f32,
 }
 
+impl LevelStep {
+    /// How far the frame lies above the noise floor, in dB.
+    pub(crate) fn above_floor_db(&self) -> f32 {
+        self.frame_dbfs - self.floor_dbfs
+    }
+}
+
 impl Level {
     pub(crate) fn new() -> Self {
         Self { powers: Ring::new(0.0), frames: 0, minima: [f32::INFINITY; MINIMA], in_newest: 0 }

@@ -24,7 +24,7 @@ pub(crate) struct Onset {
 impl OnsetTracker {
     /// Takes the next frame; returns the onset of the sound that it is part of. Pauses within a word do not end a sound.
     pub(crate) fn step(&mut self, frame: Span, level: &LevelStep) -> Option<Onset> {
-        let above_floor_db = level.frame_dbfs - level.floor_dbfs;
+        let above_floor_db = level.above_floor_db();
         if above_floor_db > BACKGROUND_DB {
             let onset = self.onset.get_or_insert(Onset { at: frame.start, above_floor_db });
             onset.above_floor_db = onset.above_floor_db.max(above_floor_db);

@@ -286,9 +286,8 @@ impl Turn {
     fn follow_tail(&mut self, frame: Span, ruling: &EchoRuling, level: &LevelStep) {
         let hangover = self.rules.hangover(&ruling.input);
         let has_tail = ruling.admission != Admission::Reject && matches!(ruling.input, Input::Speech(_));
-        let above_floor_db = level.frame_dbfs - level.floor_dbfs;
         if let Phase::Speaking(segment) = &mut self.state.phase {
-            segment.above_floor_db = segment.above_floor_db.max(above_floor_db);
+            segment.above_floor_db = segment.above_floor_db.max(level.above_floor_db());
         }
         if let Phase::Stopping { segment, tail, .. } = &mut self.state.phase {
             let since = frame.end.since(segment.speech.end);

@@ -298,9 +298,7 @@ fn open_playback(args: &GateArgs, channels: Channels, mic: &Source) -> anyhow::R
 fn warn_of_thresholds(config: &GateConfig, model: Option<ModelId>) {
     let thresholds = |turn: &TurnConfig| (turn.activation_threshold, turn.sure_threshold, turn.deactivation_threshold);
     let preset = |preset| thresholds(&GateConfig::preset(preset).turn) == thresholds(&config.turn);
-    if model.is_some_and(|model| !model.suits_default_thresholds())
-        && Preset::ALL.iter().any(|&preset_of| preset(preset_of))
-    {
+    if model.is_some_and(|model| !model.suits_default_thresholds()) && Preset::ALL.iter().copied().any(preset) {
         warn(
             "the thresholds were chosen for silero v6.2, and another model scores; choose them anew: \
              turn.activation_threshold, turn.sure_threshold, turn.deactivation_threshold",
