@@ -35,8 +35,8 @@ mod module {
     use super::gate::Gate;
     #[pymodule_export]
     use super::guard::{
-        DispatchGuard, Heard, Lease, MemoryStore, MisfireGuard, Presence, Reconnect, ReconnectGuard, RedisStore,
-        Refusal, TrackGuard, TrackRuling,
+        DispatchGuard, Heard, Lease, MemoryStore, MisfireGuard, PostgresStore, Presence, Reconnect, ReconnectGuard,
+        RedisStore, Refusal, TrackGuard, TrackRuling,
     };
     #[pymodule_export]
     use super::ledger::{Ledger, LedgerRow};

@@ -11,6 +11,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from servers import postgres_url, redis_url
+from stores import store
+
+__all__ = ["postgres_url", "redis_url", "store"]
 
 ROOT = Path(__file__).resolve().parents[3]
 SAMPLES = ROOT / "samples"

@@ -8,20 +8,20 @@ import gc
 import multiprocessing
 import os
 import shutil
-import socket
 import subprocess
 import warnings
-from collections.abc import Coroutine, Iterator
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 import voxgate
+from servers import free_port
+from stores import Store, run
 from voxgate.guard import (
     DispatchGuard,
     Lease,
     MemoryStore,
     MisfireGuard,
+    PostgresStore,
     Presence,
     Reconnect,
     ReconnectGuard,
@@ -29,48 +29,6 @@ from voxgate.guard import (
     Refusal,
     TrackGuard,
 )
-
-T = TypeVar("T")
-Store = MemoryStore | RedisStore
-
-
-def run(work: Coroutine[Any, Any, T]) -> T:
-    return asyncio.run(asyncio.wait_for(work, 30))
-
-
-@pytest.fixture(scope="module")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Redis of the tests' own."""
-    if shutil.which("redis-server") is None:
-        if os.environ.get("CI"):
-            pytest.fail("redis-server is not installed")
-        pytest.skip("redis-server is not installed")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    folder: Path = tmp_path_factory.mktemp("redis")
-    server = subprocess.Popen(
-        ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)],
-        stdout=subprocess.DEVNULL,
-    )
-    for _ in range(100):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        server.poll()
-        asyncio.run(asyncio.sleep(0.05))
-    yield f"redis://127.0.0.1:{port}"
-    server.terminate()
-    server.wait(10)
-
-
-@pytest.fixture(params=["memory", "redis"])
-def store(request: pytest.FixtureRequest) -> Store:
-    if request.param == "memory":
-        return MemoryStore()
-    url: str = request.getfixturevalue("redis_url")
-    namespace = request.node.name.replace("[", "-").replace("]", "")[-60:]
-    return RedisStore(url, namespace=namespace, longest_lease_s=0.3)
 
 
 def worker(store: Store, name: str, capacity: int = 2) -> DispatchGuard:
@@ -111,6 +69,24 @@ def test_one_of_two_workers_has_the_room(store: Store) -> None:
         later = await other.claim("call-17")
         assert isinstance(later, Lease) and later.fence > lease.fence
         assert presences[0].last() == []
+
+    run(work())
+
+
+@pytest.mark.parametrize("of_servers", [RedisStore, PostgresStore])
+def test_stores_at_one_address_share_their_claims(request: pytest.FixtureRequest, of_servers: Any) -> None:
+    url: str = request.getfixturevalue("redis_url" if of_servers is RedisStore else "postgres_url")
+
+    async def work() -> None:
+        one, same = (of_servers(url, namespace="shared", timeout_s=10.0, longest_lease_s=0.3) for _ in range(2))
+        other = of_servers(url, namespace="other", timeout_s=10.0, longest_lease_s=0.3)
+        guards = [worker(store, f"w-{n}") for n, store in enumerate((one, same, other))]
+        presences = [await ready(guard) for guard in guards]
+        lease = await guards[0].claim("call-17")
+        refusal = await guards[1].claim("call-17")
+        assert isinstance(lease, Lease) and isinstance(refusal, Refusal) and refusal.kind == "held"
+        assert isinstance(await guards[2].claim("call-17"), Lease), "another project's room"
+        del presences
 
     run(work())
 
@@ -174,15 +150,16 @@ def test_a_worker_is_asked_whether_it_is_ready_and_how_much_it_takes(store: Stor
 
 def test_a_store_that_is_gone_is_a_doubt_and_a_loss(redis_url: str) -> None:
     async def work() -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        guard = worker(RedisStore(f"redis://127.0.0.1:{port}", longest_lease_s=0.3), "w-1")
-        with pytest.raises(voxgate.StoreError, match="cannot be reached"):
-            await guard.present("ready")
-        doubt = await guard.claim("a")
-        assert isinstance(doubt, Refusal) and doubt.kind == "indeterminate"
-        assert doubt.retry_after_s == 1.0 and "counts as taken" in str(doubt)
+        for gone in (
+            RedisStore(f"redis://127.0.0.1:{free_port()}", longest_lease_s=0.3),
+            PostgresStore(f"postgres://nobody@127.0.0.1:{free_port()}/none", longest_lease_s=0.3),
+        ):
+            guard = worker(gone, "w-1")
+            with pytest.raises(voxgate.StoreError, match="cannot be reached"):
+                await guard.present("ready")
+            doubt = await guard.claim("a")
+            assert isinstance(doubt, Refusal) and doubt.kind == "indeterminate"
+            assert doubt.retry_after_s == 1.0 and "counts as taken" in str(doubt)
 
         # Somebody flushes the store: what was held has ended.
         guard = worker(RedisStore(redis_url, namespace="flushed", longest_lease_s=0.3), "w-1")
@@ -206,6 +183,8 @@ def test_wrong_arguments_are_refused() -> None:
     for error, says, make in (
         (voxgate.StoreError, "no address of a store", lambda: RedisStore("http://host")),
         (voxgate.ConfigError, "no namespace", lambda: RedisStore("redis://host", namespace="a b")),
+        (voxgate.StoreError, "no address of a store", lambda: PostgresStore("redis://host")),
+        (voxgate.ConfigError, "no namespace", lambda: PostgresStore("postgres://host/db", namespace="a b")),
         (voxgate.ConfigError, "timeout_s is -1", lambda: RedisStore("redis://host", timeout_s=-1.0)),
         (voxgate.ConfigError, "100ms", lambda: DispatchGuard(store, worker="w", build="b", term_s=0.01)),
         (voxgate.ConfigError, "capacity is 0", lambda: DispatchGuard(store, worker="w", build="b", capacity=0)),

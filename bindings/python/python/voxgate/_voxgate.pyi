@@ -56,6 +56,7 @@ __all__ = [
     "MisfireGuard",
     "Open",
     "PlaybackReport",
+    "PostgresStore",
     "Presence",
     "Reconnect",
     "ReconnectGuard",
@@ -403,12 +404,22 @@ class RedisStore:
     ) -> RedisStore: ...
 
 @final
+class PostgresStore:
+    """Claims that many workers share through PostgreSQL."""
+
+    def __new__(
+        cls, url: str, *, namespace: str = "default", timeout_s: float = 1.0, longest_lease_s: float = 30.0
+    ) -> PostgresStore: ...
+
+_Store: TypeAlias = MemoryStore | RedisStore | PostgresStore
+
+@final
 class DispatchGuard:
     """Lets one worker, and one job of it, serve a room."""
 
     def __new__(
         cls,
-        store: MemoryStore | RedisStore,
+        store: _Store,
         *,
         worker: str,
         build: str,

@@ -7,10 +7,11 @@ use pyo3::prelude::*;
 use voxgate_guard::store::{Reported, StoreError, WorkerState};
 use voxgate_guard::{Claim, WorkerPolicy};
 
+use super::any_store::AnyStore;
 use super::lease::Lease;
 use super::policy::{name, term};
 use super::refusal::Refusal;
-use super::store::{AnyStore, Opened, of_argument};
+use super::store::{Opened, of_argument};
 use crate::error::{self, ConfigError};
 
 /// Lets one worker, and one job of it, serve a room.

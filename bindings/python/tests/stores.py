@@ -1,0 +1,30 @@
+"""The same tests on every store: one in this process, one in Redis, one in PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import pytest
+from voxgate.guard import MemoryStore, PostgresStore, RedisStore
+
+T = TypeVar("T")
+Store = MemoryStore | RedisStore | PostgresStore
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run(asyncio.wait_for(work, 30))
+
+
+@pytest.fixture(params=["memory", "redis", "postgres"])
+def store(request: pytest.FixtureRequest) -> Store:
+    """A store of the test's own, whose leases are short."""
+    if request.param == "memory":
+        return MemoryStore()
+    namespace = re.sub(r"[^\w.-]", "-", request.node.name)[-60:]
+    of_servers = {"redis": RedisStore, "postgres": PostgresStore}[request.param]
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    # A busy test machine may take a while to make the schema.
+    return of_servers(url, namespace=namespace, timeout_s=10.0, longest_lease_s=0.3)
