@@ -9,6 +9,7 @@ import_exception!(voxgate._errors, InternalError);
 import_exception!(voxgate._errors, MisuseError);
 import_exception!(voxgate._errors, ModelError);
 import_exception!(voxgate._errors, ReconfigureError);
+import_exception!(voxgate._errors, RefusedError);
 import_exception!(voxgate._errors, StoreError);
 
 /// Settings that no gate can have.
@@ -43,7 +44,7 @@ pub(crate) fn of_store(error: &voxgate_guard::store::StoreError) -> PyErr {
 }
 
 /// The setting to change, and the known one most like it.
-fn with_key(error: PyErr, key: &str, nearest: Option<&str>) -> PyErr {
+pub(crate) fn with_key(error: PyErr, key: &str, nearest: Option<&str>) -> PyErr {
     Python::attach(|py| {
         let value = error.value(py);
         // A class that takes no attribute still has its text.

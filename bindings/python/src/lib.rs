@@ -5,6 +5,7 @@
 #![deny(unsafe_code)]
 
 mod audio;
+mod budget;
 mod config;
 mod decision;
 mod edge;
@@ -23,6 +24,11 @@ use pyo3::prelude::*;
 /// Names what the package hands on.
 #[pymodule(name = "_voxgate")]
 mod module {
+    #[pymodule_export]
+    use super::budget::{
+        Bill, BillLine, CallCost, Charged, Concurrent, ConcurrentEach, Counted, Failover, Limits, Meter, Picked,
+        PlanLimits, Price, PriceBook, ProviderRefusal, Quota, Rate, Standing, plan_limits, plans, read_refusal,
+    };
     #[pymodule_export]
     use super::config::Config;
     #[pymodule_export]

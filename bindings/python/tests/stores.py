@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 import pytest
+from servers import end_the_grace
 from voxgate.guard import MemoryStore, PostgresStore, RedisStore
 
 T = TypeVar("T")
@@ -26,5 +27,7 @@ def store(request: pytest.FixtureRequest) -> Store:
     namespace = re.sub(r"[^\w.-]", "-", request.node.name)[-60:]
     of_servers = {"redis": RedisStore, "postgres": PostgresStore}[request.param]
     url: str = request.getfixturevalue(f"{request.param}_url")
+    if request.param == "redis":
+        end_the_grace(url, namespace)
     # A busy test machine may take a while to make the schema.
     return of_servers(url, namespace=namespace, timeout_s=10.0, longest_lease_s=0.3)

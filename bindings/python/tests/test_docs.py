@@ -30,7 +30,7 @@ def test_the_blocks_of_the_chapter_run(capsys: pytest.CaptureFixture[str]) -> No
 
     namespace: dict[str, Any] = {}
     found = blocks("docs/src/python.md")
-    assert len(found) == 7
+    assert len(found) == 8
 
     async def nothing(*_: Any, **__: Any) -> None:
         pass
@@ -61,3 +61,5 @@ def test_the_blocks_of_the_chapter_run(capsys: pytest.CaptureFixture[str]) -> No
         "suppress silence 0.0" in printed and "ours, fence" in printed and "<TrackRuling: start, session 0>" in printed
     )
     assert "unmatched None" in printed
+    assert "connected with stt connections" in printed and "['assemblyai'] 0.0" in printed
+    assert "0.0048 USD\n0.0048 USD more would pass the ceiling" in printed

@@ -52,7 +52,7 @@ def test_one_of_two_workers_has_the_room(store: Store) -> None:
         one, other = worker(store, "w-1"), worker(store, "w-2")
         presences = [await ready(one), await ready(other)]
         lease = await one.claim("call-17", session="RM_1")
-        assert isinstance(lease, Lease) and lease.is_held and lease.room == "call-17"
+        assert isinstance(lease, Lease) and lease.is_held and lease.name == "call-17"
         refusal = await other.claim("call-17", session="RM_1")
         assert isinstance(refusal, Refusal) and not refusal and refusal.kind == "held"
         assert "w-1 has the room call-17" in str(refusal)

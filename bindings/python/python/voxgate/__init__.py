@@ -11,7 +11,8 @@ suppress silence
 ...     print(item)  # audio to send, and messages: finalize, keep alive, open, close, zeros
 
 ``gate.playback(samples)`` tells it what the agent says, ``gate.feedback(text)`` what speech-to-text made of an opening.
-``voxgate.livekit`` and ``voxgate.pipecat`` put it into these frameworks; ``voxgate.guard`` has the guards around it.
+``voxgate.livekit`` and ``voxgate.pipecat`` put it into these frameworks; ``voxgate.guard`` has the guards
+around it, ``voxgate.budget`` limits, prices and a meter.
 
 Times are samples at 16 kHz of the microphone, or seconds where the name ends in ``_s``.
 """
@@ -24,6 +25,7 @@ from ._errors import (
     MisuseError,
     ModelError,
     ReconfigureError,
+    RefusedError,
     StoreError,
 )
 from ._voxgate import (
@@ -79,6 +81,7 @@ __all__ = [
     "Open",
     "PlaybackReport",
     "ReconfigureError",
+    "RefusedError",
     "Ruling",
     "Span",
     "SpeechEnd",

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._voxgate import Refusal
+
 
 class Error(Exception):
     """Anything that voxgate refuses."""
@@ -34,6 +39,13 @@ class MisuseError(Error, RuntimeError):
 
 class InternalError(Error, RuntimeError):
     """A fault in voxgate itself: please report it. The object that raised it is not used any more; make a new one."""
+
+
+class RefusedError(Error, RuntimeError):
+    """A guard said no where `async with` needs a yes."""
+
+    refusal: Refusal
+    """Why, and when to ask again."""
 
 
 class StoreError(Error, RuntimeError):

@@ -3,9 +3,9 @@
 import asyncio
 import datetime
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Final, Literal, TypeAlias, final
+from typing import Any, Final, Literal, NoReturn, TypeAlias, final
 
 import numpy as np
 import numpy.typing as npt
@@ -32,18 +32,37 @@ _State: TypeAlias = Literal["starting", "ready", "draining"]
 _Misfire: TypeAlias = Literal[
     "empty", "punctuation_only", "sound_tag", "low_confidence", "echo_of_agent", "ghost", "no_speech"
 ]
+_Saving: TypeAlias = Literal["silence", "echo", "burst", "storm", "reconnect", "track", "duplicate", "empty_room"]
+_Plan: TypeAlias = Literal[
+    "livekit_build",
+    "deepgram_pay_as_you_go",
+    "assemblyai_free",
+    "assemblyai_paid",
+    "cartesia_free",
+    "cartesia_pro",
+    "cartesia_startup",
+    "cartesia_scale",
+]
 _Level: TypeAlias = Literal["calm", "raised", "high", "breaker"]
 
 __all__ = [
     "Abandoned",
     "Audio",
+    "Bill",
+    "BillLine",
+    "CallCost",
+    "Charged",
     "Close",
+    "Concurrent",
+    "ConcurrentEach",
     "Config",
+    "Counted",
     "Decision",
     "DispatchGuard",
     "Echo",
     "Evidence",
     "FRAME_LEN",
+    "Failover",
     "Finalize",
     "Forwarder",
     "Gate",
@@ -52,12 +71,21 @@ __all__ = [
     "Lease",
     "Ledger",
     "LedgerRow",
+    "Limits",
     "MemoryStore",
+    "Meter",
     "MisfireGuard",
     "Open",
+    "Picked",
+    "PlanLimits",
     "PlaybackReport",
     "PostgresStore",
     "Presence",
+    "Price",
+    "PriceBook",
+    "ProviderRefusal",
+    "Quota",
+    "Rate",
     "Reconnect",
     "ReconnectGuard",
     "RedisStore",
@@ -67,12 +95,16 @@ __all__ = [
     "Span",
     "SpeechEnd",
     "SpeechStart",
+    "Standing",
     "StormStep",
     "TimeMap",
     "TrackGuard",
     "TrackRuling",
     "Zeros",
     "__version__",
+    "plan_limits",
+    "plans",
+    "read_refusal",
 ]
 
 __version__: Final[str]
@@ -378,6 +410,9 @@ class Refusal:
         "stop",
         "frozen",
         "suppress",
+        "denied",
+        "no_room",
+        "over_ceiling",
     ]: ...
     @property
     def evidence(self) -> Any: ...
@@ -388,6 +423,10 @@ class Refusal:
     @property
     def retry_after_s(self) -> float | None: ...
     def __bool__(self) -> Literal[False]: ...
+    def __aenter__(self) -> NoReturn: ...
+    def __aexit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None, /
+    ) -> asyncio.Future[None]: ...
 
 @final
 class MemoryStore:
@@ -439,10 +478,10 @@ class Presence:
 
 @final
 class Lease:
-    """A room that is this worker's: heartbeats renew it until it is released, dropped or lost."""
+    """A room, or a slot of a resource, that is this worker's: heartbeats renew it until it is released or lost."""
 
     @property
-    def room(self) -> str: ...
+    def name(self) -> str: ...
     @property
     def fence(self) -> int: ...
     @property
@@ -515,3 +554,274 @@ class Heard:
     def likelihood(self) -> float | None: ...
     @property
     def breaker(self) -> Literal["opened", "reopened", "closed"] | None: ...
+
+@final
+class Concurrent:
+    """A concurrency limit (a semaphore) that all workers of a store share."""
+
+    def __new__(cls, resource: str, n: int) -> Concurrent: ...
+    @property
+    def resource(self) -> str: ...
+    @property
+    def n(self) -> int: ...
+
+@final
+class ConcurrentEach:
+    """A concurrency limit for each of something, such as the tracks of each participant."""
+
+    def __new__(cls, resource: str, n: int) -> ConcurrentEach: ...
+    def of(self, whose: str) -> Concurrent: ...
+    @property
+    def resource(self) -> str: ...
+    @property
+    def n(self) -> int: ...
+
+@final
+class Rate:
+    """A rate limit over a sliding window, which all workers of a store share."""
+
+    def __new__(cls, resource: str, n: int, *, per_s: float = 60.0) -> Rate: ...
+    @property
+    def resource(self) -> str: ...
+    @property
+    def n(self) -> int: ...
+    @property
+    def per_s(self) -> float: ...
+
+@final
+class Quota:
+    """A quota: so much in a calendar month, UTC."""
+
+    def __new__(cls, resource: str, n: int) -> Quota: ...
+    @property
+    def resource(self) -> str: ...
+    @property
+    def n(self) -> int: ...
+
+@final
+class Limits:
+    """Asks a store whether a limit has room, before the provider is asked and answers 429."""
+
+    def __new__(cls, store: _Store, *, owner: str, term_s: float = 30.0) -> Limits: ...
+    def acquire(self, limit: Concurrent) -> asyncio.Future[Lease | Refusal]: ...
+    def acquire_first(
+        self, providers: Failover, limits: Sequence[Concurrent], *, at_s: float | None = None
+    ) -> asyncio.Future[Picked | Refusal]: ...
+    def spend(self, limit: Rate | Quota, amount: int = 1) -> asyncio.Future[Counted | Refusal]: ...
+
+@final
+class Counted:
+    """An amount that was counted."""
+
+    @property
+    def used(self) -> int: ...
+
+@final
+class Picked:
+    """A slot of the first provider that had one."""
+
+    @property
+    def provider(self) -> str: ...
+    @property
+    def lease(self) -> Lease: ...
+    def __aenter__(self) -> asyncio.Future[Picked]: ...
+    def __aexit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None, /
+    ) -> asyncio.Future[None]: ...
+
+@final
+class Failover:
+    """Providers of one service in the order in which they are wanted."""
+
+    def __new__(cls, *providers: str) -> Failover: ...
+    def candidates(self, *, at_s: float | None = None) -> list[str]: ...
+    def refused(self, provider: str, refusal: ProviderRefusal, *, at_s: float | None = None) -> None: ...
+    def restore(self, provider: str) -> None: ...
+    def standings(self) -> dict[str, Standing]: ...
+    def wait_s(self, *, at_s: float | None = None) -> float | None: ...
+
+@final
+class Standing:
+    """Whether a provider may be asked."""
+
+    @property
+    def kind(self) -> Literal["open", "until", "exhausted"]: ...
+    @property
+    def until(self) -> datetime.datetime | None: ...
+    @property
+    def cause(self) -> Literal["credits", "quota", "account"] | None: ...
+
+@final
+class ProviderRefusal:
+    """What a provider's refusal means for retries."""
+
+    @property
+    def kind(self) -> Literal["terminal", "transient", "guess", "other"]: ...
+    @property
+    def cause(
+        self,
+    ) -> Literal["credits", "quota", "account", "concurrency", "rate", "daily", "overload"] | None: ...
+    @property
+    def lifted(self) -> Literal["next_month", "payment"] | None: ...
+    @property
+    def wait_s(self) -> float | None: ...
+
+def read_refusal(status: int, message: str = "", *, code: str = "", retry_after: str | None = None) -> ProviderRefusal:
+    """Reads a refusal by what the providers document."""
+
+@final
+class PlanLimits:
+    """What a plan allows, by resource."""
+
+    @property
+    def concurrent(self) -> dict[str, Concurrent]: ...
+    @property
+    def concurrent_each(self) -> dict[str, ConcurrentEach]: ...
+    @property
+    def rates(self) -> dict[str, Rate]: ...
+    @property
+    def quotas(self) -> dict[str, Quota]: ...
+    @property
+    def longest_s(self) -> dict[str, float]: ...
+    @property
+    def shared_by(self) -> Literal["account", "project"]: ...
+    @property
+    def source(self) -> str: ...
+
+def plan_limits(plan: _Plan) -> PlanLimits:
+    """The published limits of a plan."""
+
+def plans() -> list[_Plan]:
+    """The plans whose limits are known."""
+
+@final
+class PriceBook:
+    """Prices by name."""
+
+    def __new__(cls, toml: str | None = None) -> PriceBook: ...
+    @staticmethod
+    def toml() -> str: ...
+    def names(self) -> list[str]: ...
+    def __getitem__(self, name: str, /) -> Price: ...
+    def __len__(self) -> int: ...
+
+@final
+class Price:
+    """A price, with what is needed to trust it."""
+
+    @property
+    def usd(self) -> float: ...
+    @property
+    def per(
+        self,
+    ) -> Literal["second", "minute", "hour", "1k_characters", "1m_characters", "1k_tokens", "1m_tokens"]: ...
+    @property
+    def billing(
+        self,
+    ) -> Literal["audio_seconds", "socket_seconds", "segments", "tokens", "characters", "minutes_rounded_up"]: ...
+    @property
+    def trust(self) -> Literal["second_hand", "vendor_page", "contract"]: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def read(self) -> str: ...
+    def cost(
+        self,
+        *,
+        audio_s: float = ...,
+        socket_s: float = ...,
+        segment_s: float = ...,
+        session_s: float = ...,
+        tokens: int = ...,
+        characters: int = ...,
+    ) -> float: ...
+
+@final
+class Meter:
+    """Counts the money of one worker's calls, and refuses what would pass a ceiling."""
+
+    def __new__(
+        cls,
+        prices: PriceBook | None = None,
+        *,
+        per_call_usd: float | None = None,
+        per_day_usd: float | None = None,
+    ) -> Meter: ...
+    def charge(
+        self,
+        call: CallCost,
+        item: str,
+        *,
+        at_s: float | None = None,
+        audio_s: float = ...,
+        socket_s: float = ...,
+        segment_s: float = ...,
+        session_s: float = ...,
+        tokens: int = ...,
+        characters: int = ...,
+    ) -> Charged | Refusal: ...
+    def settle(
+        self,
+        call: CallCost,
+        item: str,
+        *,
+        at_s: float | None = None,
+        audio_s: float = ...,
+        socket_s: float = ...,
+        segment_s: float = ...,
+        session_s: float = ...,
+        tokens: int = ...,
+        characters: int = ...,
+    ) -> float: ...
+    def saved(
+        self,
+        item: str,
+        cause: _Saving,
+        *,
+        audio_s: float = ...,
+        socket_s: float = ...,
+        segment_s: float = ...,
+        session_s: float = ...,
+        tokens: int = ...,
+        characters: int = ...,
+    ) -> float: ...
+    def bill(self) -> Bill: ...
+
+@final
+class CallCost:
+    """What one call has cost so far."""
+
+    def __new__(cls) -> CallCost: ...
+    @property
+    def spent_usd(self) -> float: ...
+
+@final
+class Charged:
+    """A spending that was counted."""
+
+    @property
+    def usd(self) -> float: ...
+
+@final
+class Bill:
+    """All that a meter has counted."""
+
+    @property
+    def spent_usd(self) -> float: ...
+    @property
+    def saved_usd(self) -> float: ...
+    @property
+    def lines(self) -> list[BillLine]: ...
+
+@final
+class BillLine:
+    """What a meter has counted of one item."""
+
+    @property
+    def item(self) -> str: ...
+    @property
+    def spent_usd(self) -> float: ...
+    @property
+    def saved_usd(self) -> dict[_Saving, float]: ...
+    @property
+    def unsent_but_billed_s(self) -> float: ...

@@ -1,4 +1,4 @@
-//! A room that is held.
+//! A room, or a slot of a resource, that is held.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,14 +11,14 @@ use super::refusal::Refusal;
 use super::store::Opened;
 use crate::error;
 
-/// A room that is this worker's: heartbeats renew it until it is released, dropped or lost.
+/// A room, or a slot of a resource, that is this worker's: heartbeats renew it until it is released, dropped or lost.
 ///
 /// `async with lease:` releases it at the end.
 #[pyclass(module = "voxgate.guard", frozen)]
 #[derive(Debug)]
 pub(crate) struct Lease {
     opened: Arc<Opened>,
-    room: String,
+    name: String,
     fence: u64,
     lost: watch::Receiver<Option<Loss>>,
     /// Taken by the release. If it is dropped, the lease is released without an answer.
@@ -30,11 +30,21 @@ type Answer = oneshot::Sender<Result<Release, StoreError>>;
 impl Lease {
     /// Keeps a lease in a task of its own, so that its loss can be waited for while it is released.
     pub(crate) fn keep(lease: voxgate_guard::Lease, opened: Arc<Opened>) -> Self {
-        let (room, fence) = (lease.name().to_string(), lease.fence().0);
+        let (name, fence) = (lease.name().to_string(), lease.fence().0);
         let (told, lost) = watch::channel(None);
         let (release, asked) = oneshot::channel();
         tokio::spawn(hold(lease, asked, told));
-        Self { opened, room, fence, lost, release: Mutex::new(Some(release)) }
+        Self { opened, name, fence, lost, release: Mutex::new(Some(release)) }
+    }
+
+    /// An awaitable of what `async with` enters.
+    pub(crate) fn ready<'py>(&self, py: Python<'py>, entered: Py<PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.opened.runtime.promise(py, std::future::ready(()), move |_, ()| Ok(entered))
+    }
+
+    /// Releases it at the end of `async with`.
+    pub(crate) fn end<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.opened.runtime.promise(py, self.give_back(), |py, _expires_with_its_term| Ok(py.None()))
     }
 
     /// Has it released, once.
@@ -68,10 +78,10 @@ async fn hold(
 
 #[pymethods]
 impl Lease {
-    /// The room.
+    /// The room or resource.
     #[getter]
-    fn room(&self) -> &str {
-        &self.room
+    fn name(&self) -> &str {
+        &self.name
     }
 
     /// The fencing token, higher than all before: send it with every write that must not come from a former holder.
@@ -117,7 +127,7 @@ impl Lease {
     /// An awaitable of the lease itself.
     fn __aenter__<'py>(slf: Bound<'py, Self>, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let lease = slf.clone().unbind().into_any();
-        slf.get().opened.runtime.promise(py, std::future::ready(()), move |_, ()| Ok(lease))
+        slf.get().ready(py, lease)
     }
 
     /// Releases it.
@@ -128,10 +138,10 @@ impl Lease {
         _error: &Bound<'_, PyAny>,
         _trace: &Bound<'_, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        self.opened.runtime.promise(py, self.give_back(), |py, _expires_with_its_term| Ok(py.None()))
+        self.end(py)
     }
 
     fn __repr__(&self) -> String {
-        format!("<Lease of {:?}, fence {}>", self.room, self.fence)
+        format!("<Lease of {:?}, fence {}>", self.name, self.fence)
     }
 }

@@ -1,14 +1,14 @@
 //! The guards around the audio path: claims on rooms, reconnects, tracks and misfires.
 
-mod any_store;
+pub(crate) mod any_store;
 mod dispatch;
-mod lease;
+pub(crate) mod lease;
 mod misfire;
-mod policy;
+pub(crate) mod policy;
 mod promise;
 mod reconnect;
-mod refusal;
-mod store;
+pub(crate) mod refusal;
+pub(crate) mod store;
 mod track;
 
 pub(crate) use dispatch::{DispatchGuard, Presence};

@@ -1,13 +1,13 @@
 //! Policies from keyword arguments, names, terms, and the clock of guards that have no store.
 
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde::de::DeserializeOwned;
 use toml::Table;
-use voxgate_guard::store::LeaseTerm;
+use voxgate_guard::store::{LeaseTerm, StoreTime};
 use voxgate_guard::{Moment, Name, Probability};
 
 use crate::config::value_of;
@@ -48,4 +48,12 @@ pub(crate) fn moment(at_s: Option<f64>) -> PyResult<Moment> {
     #[expect(clippy::disallowed_methods, reason = "guards stand outside of the audio path")]
     let now = || START.get_or_init(Instant::now).elapsed();
     at_s.map_or_else(|| Ok(now().into()), |at_s| duration("at_s", at_s).map(Moment::from))
+}
+
+/// Seconds since 1970 (UTC), as they are handed in; else by the system's clock.
+pub(crate) fn store_time(at_s: Option<f64>) -> PyResult<StoreTime> {
+    #[expect(clippy::disallowed_methods, reason = "guards stand outside of the audio path")]
+    let now = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = at_s.map_or_else(|| Ok(now()), |at_s| duration("at_s", at_s))?;
+    Ok(StoreTime::default() + since)
 }

@@ -9,6 +9,8 @@ use serde::Serialize;
 use voxgate_guard::store::StoreTime;
 use voxgate_guard::{GuardAnswer, RetryAt};
 
+use crate::error::RefusedError;
+
 /// A guard's no. As text it says why, and what to do; as a truth value it is false.
 #[pyclass(module = "voxgate.guard", frozen)]
 #[derive(Debug)]
@@ -75,6 +77,16 @@ impl Refusal {
         }
     }
 
+    /// Raises RefusedError: `async with` has no body to run for a no.
+    fn __aenter__(slf: Bound<'_, Self>) -> PyResult<()> {
+        let error = RefusedError::new_err(slf.get().text.clone());
+        error.value(slf.py()).setattr("refusal", &slf)?;
+        Err(error)
+    }
+
+    /// Never reached.
+    fn __aexit__(&self, _kind: &Bound<'_, PyAny>, _error: &Bound<'_, PyAny>, _trace: &Bound<'_, PyAny>) {}
+
     fn __bool__(&self) -> bool {
         false
     }
@@ -93,7 +105,7 @@ fn json_of(answer: &impl Serialize) -> String {
     serde_json::to_string(answer).unwrap_or_else(|_| "null".to_owned())
 }
 
-fn utc(at: StoreTime, py: Python<'_>) -> PyResult<Bound<'_, PyDateTime>> {
+pub(crate) fn utc(at: StoreTime, py: Python<'_>) -> PyResult<Bound<'_, PyDateTime>> {
     let zone = py.import("datetime")?.getattr("timezone")?.getattr("utc")?;
     let seconds = Duration::from_micros(at.0).as_secs_f64();
     Ok(py.get_type::<PyDateTime>().call_method1("fromtimestamp", (seconds, zone))?.cast_into()?)
