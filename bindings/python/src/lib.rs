@@ -26,8 +26,9 @@ use pyo3::prelude::*;
 mod module {
     #[pymodule_export]
     use super::budget::{
-        Bill, BillLine, CallCost, Charged, Concurrent, ConcurrentEach, Counted, Failover, Limits, Meter, Picked,
-        PlanLimits, Price, PriceBook, ProviderRefusal, Quota, Rate, Standing, plan_limits, plans, read_refusal,
+        Bill, BillLine, CallCost, Charged, Concurrent, ConcurrentEach, Counted, Estimate, EstimateLine, Failover,
+        Limits, Meter, Picked, PlanLimits, Price, PriceBook, ProviderRefusal, Quota, Rate, Standing, estimate,
+        plan_limits, plans, read_refusal,
     };
     #[pymodule_export]
     use super::config::Config;
@@ -41,8 +42,8 @@ mod module {
     use super::gate::Gate;
     #[pymodule_export]
     use super::guard::{
-        DispatchGuard, Heard, Lease, MemoryStore, MisfireGuard, PostgresStore, Presence, Reconnect, ReconnectGuard,
-        RedisStore, Refusal, TrackGuard, TrackRuling,
+        DispatchGuard, Heard, Lease, MemoryStore, MisfireGuard, Obstacle, PostgresStore, Presence, Reconnect,
+        ReconnectGuard, RedisStore, Refusal, TrackGuard, TrackRuling, why,
     };
     #[pymodule_export]
     use super::ledger::{Ledger, LedgerRow};

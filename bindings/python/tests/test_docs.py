@@ -61,5 +61,6 @@ def test_the_blocks_of_the_chapter_run(capsys: pytest.CaptureFixture[str]) -> No
         "suppress silence 0.0" in printed and "ours, fence" in printed and "<TrackRuling: start, session 0>" in printed
     )
     assert "unmatched None" in printed
+    assert "every ready worker is full: 1 of 1 rooms busy on 1 worker: raise the capacity" in printed
     assert "connected with stt connections" in printed and "['assemblyai'] 0.0" in printed
     assert "0.0048 USD\n0.0048 USD more would pass the ceiling" in printed

@@ -16,6 +16,7 @@ import pytest
 import voxgate
 from servers import free_port
 from stores import Store, run
+from voxgate.budget import Concurrent, Counted, Limits, Rate
 from voxgate.guard import (
     DispatchGuard,
     Lease,
@@ -28,6 +29,7 @@ from voxgate.guard import (
     RedisStore,
     Refusal,
     TrackGuard,
+    why,
 )
 
 
@@ -327,3 +329,15 @@ def test_every_reason_of_livekit_has_its_cause() -> None:
         answer = ReconnectGuard().ask(disconnect_cause(number))
         assert (not answer) == (name in stops), name
     assert disconnect_cause(99) == 99
+
+
+def test_a_store_that_nobody_keeps_answers_still() -> None:
+    async def work() -> None:
+        one, two = Concurrent("a", 1), Rate("b", 1)
+        assert isinstance(await Limits(MemoryStore(), owner="w").acquire(one), Lease)
+        assert isinstance(await Limits(MemoryStore(), owner="w").spend(two), Counted)
+        assert await why(MemoryStore(), "call-1")
+        assert await (await Limits(MemoryStore(), owner="w").acquire(one)).release() is True
+        assert isinstance(await worker(MemoryStore(), "w").claim("call-1"), Refusal)
+
+    run(work())

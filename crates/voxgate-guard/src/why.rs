@@ -1,5 +1,7 @@
 //! Why no agent comes: what a survey says about one room.
 
+mod told;
+
 use std::time::Duration;
 
 use serde::Serialize;
@@ -7,7 +9,8 @@ use serde::Serialize;
 use super::Name;
 use super::store::{HeldSlot, ResourceUsage, Survey, WorkerState, WorkerView};
 
-/// One thing that keeps an agent out of a room, with its evidence.
+/// One thing that keeps an agent out of a room, with its evidence. As text it says what is wrong; `remedy` says what
+/// to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "cause", rename_all = "snake_case")]
 #[non_exhaustive]

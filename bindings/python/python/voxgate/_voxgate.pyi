@@ -60,6 +60,8 @@ __all__ = [
     "Decision",
     "DispatchGuard",
     "Echo",
+    "Estimate",
+    "EstimateLine",
     "Evidence",
     "FRAME_LEN",
     "Failover",
@@ -75,6 +77,7 @@ __all__ = [
     "MemoryStore",
     "Meter",
     "MisfireGuard",
+    "Obstacle",
     "Open",
     "Picked",
     "PlanLimits",
@@ -102,9 +105,11 @@ __all__ = [
     "TrackRuling",
     "Zeros",
     "__version__",
+    "estimate",
     "plan_limits",
     "plans",
     "read_refusal",
+    "why",
 ]
 
 __version__: Final[str]
@@ -494,6 +499,32 @@ class Lease:
     ) -> asyncio.Future[None]: ...
 
 @final
+class Obstacle:
+    """One thing that keeps an agent out of a room."""
+
+    @property
+    def cause(
+        self,
+    ) -> Literal[
+        "recovering",
+        "in_use",
+        "stale_claim",
+        "no_worker",
+        "no_worker_of_that_name",
+        "none_ready",
+        "all_at_capacity",
+        "limit_reached",
+        "mixed_builds",
+    ]: ...
+    @property
+    def remedy(self) -> str: ...
+    @property
+    def evidence(self) -> Any: ...
+
+def why(store: _Store, room: str, *, agent: str | None = None) -> asyncio.Future[list[Obstacle]]:
+    """What stands between a room and an agent."""
+
+@final
 class ReconnectGuard:
     """Lets an application reconnect to one room with backoff and jitter, and refuses reconnects in a loop."""
 
@@ -825,3 +856,36 @@ class BillLine:
     def saved_usd(self) -> dict[_Saving, float]: ...
     @property
     def unsent_but_billed_s(self) -> float: ...
+
+@final
+class Estimate:
+    """The bill of a day."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def without_guards_usd(self) -> float: ...
+    @property
+    def with_guards_usd(self) -> float: ...
+    @property
+    def lines(self) -> list[EstimateLine]: ...
+    @property
+    def saved_usd(self) -> dict[_Saving, float]: ...
+    @property
+    def notes(self) -> list[str]: ...
+
+@final
+class EstimateLine:
+    """A service on the bill of a day."""
+
+    @property
+    def service(self) -> Literal["stt", "llm_input", "llm_output", "tts", "session"]: ...
+    @property
+    def item(self) -> str: ...
+    @property
+    def without_guards_usd(self) -> float: ...
+    @property
+    def with_guards_usd(self) -> float: ...
+
+def estimate(scenario: str, prices: PriceBook | None = None) -> Estimate:
+    """Estimates the bill of a day, with and without the guards."""

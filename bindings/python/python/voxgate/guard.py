@@ -8,7 +8,7 @@
 ...     print(claim)  # why, and what to do
 
 A guard's yes is an object of its own class, its no a `Refusal`, which is false. Guards fail closed: in doubt, a guard
-stops further spending.
+stops further spending. `why(store, room)` says why no agent comes.
 """
 
 from ._voxgate import (
@@ -17,6 +17,7 @@ from ._voxgate import (
     Lease,
     MemoryStore,
     MisfireGuard,
+    Obstacle,
     PostgresStore,
     Presence,
     Reconnect,
@@ -25,6 +26,7 @@ from ._voxgate import (
     Refusal,
     TrackGuard,
     TrackRuling,
+    why,
 )
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "Lease",
     "MemoryStore",
     "MisfireGuard",
+    "Obstacle",
     "PostgresStore",
     "Presence",
     "Reconnect",
@@ -41,4 +44,5 @@ __all__ = [
     "Refusal",
     "TrackGuard",
     "TrackRuling",
+    "why",
 ]

@@ -68,7 +68,7 @@ impl Limits {
                 refusal => Err(Refusal::of(kind_of(&refusal), &refusal)),
             }
         };
-        self.opened.runtime.promise(py, work, |py, acquired| match acquired {
+        self.opened.promise(py, work, |py, acquired| match acquired {
             Ok(lease) => Ok(Py::new(py, lease)?.into_any()),
             Err(refusal) => Ok(Py::new(py, refusal)?.into_any()),
         })
@@ -103,7 +103,7 @@ impl Limits {
                 refusal @ budget::Picked::NoRoom { .. } => Err(Refusal::of("no_room", &refusal)),
             }
         };
-        self.opened.runtime.promise(py, work, move |py, picked| match picked {
+        self.opened.promise(py, work, move |py, picked| match picked {
             Ok((place, lease)) => {
                 let provider = names.into_iter().nth(place).unwrap_or_default();
                 Ok(Py::new(py, Picked { provider, lease: Py::new(py, lease)? })?.into_any())
@@ -125,7 +125,7 @@ impl Limits {
                 Spendable::Quota(quota) => limits.spend(&quota, amount).await,
             }
         };
-        self.opened.runtime.promise(py, work, |py, spending| match spending {
+        self.opened.promise(py, work, |py, spending| match spending {
             Spending::Counted { used } => Ok(Py::new(py, Counted { used })?.into_any()),
             refusal => {
                 let kind = if matches!(refusal, Spending::Denied(_)) { "denied" } else { "indeterminate" };

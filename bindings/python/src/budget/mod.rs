@@ -1,5 +1,6 @@
 //! Where spending stops: limits that workers share, failover between providers, prices and a meter.
 
+mod cost_estimate;
 mod failover;
 mod limit;
 mod limits;
@@ -9,6 +10,7 @@ mod prices;
 mod provider_refusal;
 mod usage;
 
+pub(crate) use cost_estimate::{Estimate, EstimateLine, estimate};
 pub(crate) use failover::{Failover, Standing};
 pub(crate) use limit::{Concurrent, ConcurrentEach, Quota, Rate};
 pub(crate) use limits::{Counted, Limits, Picked};

@@ -63,7 +63,7 @@ impl DispatchGuard {
     fn present<'py>(&self, py: Python<'py>, state: &str) -> PyResult<Bound<'py, PyAny>> {
         let (guard, state, opened) = (self.guard.clone(), state_of(state)?, self.opened.clone());
         let work = async move { guard.present(state).await };
-        self.opened.runtime.promise(py, work, move |py, presence| {
+        self.opened.promise(py, work, move |py, presence| {
             let presence = Arc::new(presence.map_err(|error| error::of_store(&error))?);
             Ok(Py::new(py, Presence { opened, presence })?.into_any())
         })
@@ -84,7 +84,7 @@ impl DispatchGuard {
                 refusal => Err(Refusal::of(kind_of(&refusal), &refusal)),
             }
         };
-        self.opened.runtime.promise(py, work, |py, claim| match claim {
+        self.opened.promise(py, work, |py, claim| match claim {
             Ok(lease) => Ok(Py::new(py, lease)?.into_any()),
             Err(refusal) => Ok(Py::new(py, refusal)?.into_any()),
         })
@@ -106,9 +106,7 @@ impl Presence {
     fn set<'py>(&self, py: Python<'py>, state: &str) -> PyResult<Bound<'py, PyAny>> {
         let (presence, state) = (self.presence.clone(), state_of(state)?);
         let work = async move { presence.set(state).await };
-        self.opened
-            .runtime
-            .promise(py, work, |py, reported| Ok(builds(reported)?.into_pyobject(py)?.into_any().unbind()))
+        self.opened.promise(py, work, |py, reported| Ok(builds(reported)?.into_pyobject(py)?.into_any().unbind()))
     }
 
     /// The other builds by the last heartbeat. Raises StoreError if the store did not answer it.

@@ -39,12 +39,12 @@ impl Lease {
 
     /// An awaitable of what `async with` enters.
     pub(crate) fn ready<'py>(&self, py: Python<'py>, entered: Py<PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.opened.runtime.promise(py, std::future::ready(()), move |_, ()| Ok(entered))
+        self.opened.promise(py, std::future::ready(()), move |_, ()| Ok(entered))
     }
 
     /// Releases it at the end of `async with`.
     pub(crate) fn end<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.opened.runtime.promise(py, self.give_back(), |py, _expires_with_its_term| Ok(py.None()))
+        self.opened.promise(py, self.give_back(), |py, _expires_with_its_term| Ok(py.None()))
     }
 
     /// Has it released, once.
@@ -105,7 +105,7 @@ impl Lease {
             let loss = lost.wait_for(Option::is_some).await.ok()?;
             loss.clone()
         };
-        self.opened.runtime.promise(py, work, |py, loss| match loss {
+        self.opened.promise(py, work, |py, loss| match loss {
             None => Ok(py.None()),
             Some(loss) => {
                 let kind = if matches!(loss, Loss::Ended { .. }) { "ended" } else { "silence" };
@@ -117,7 +117,7 @@ impl Lease {
     /// Gives it back and waits for the answer; to be awaited. Returns True if it was still held. Raises StoreError if
     /// the store does not answer: the lease then expires with its term.
     fn release<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.opened.runtime.promise(py, self.give_back(), |py, released| {
+        self.opened.promise(py, self.give_back(), |py, released| {
             let released = released.map_err(|error| error::of_store(&error))?;
             let was_held = !matches!(released, Release::NotHeld);
             Ok(was_held.into_pyobject(py)?.to_owned().into_any().unbind())

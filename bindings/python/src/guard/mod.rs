@@ -1,9 +1,10 @@
-//! The guards around the audio path: claims on rooms, reconnects, tracks and misfires.
+//! The guards around the audio path: claims on rooms, reconnects, tracks and misfires; why no agent comes.
 
 pub(crate) mod any_store;
 mod dispatch;
 pub(crate) mod lease;
 mod misfire;
+mod obstacle;
 pub(crate) mod policy;
 mod promise;
 mod reconnect;
@@ -14,6 +15,7 @@ mod track;
 pub(crate) use dispatch::{DispatchGuard, Presence};
 pub(crate) use lease::Lease;
 pub(crate) use misfire::{Heard, MisfireGuard, likelihood_of};
+pub(crate) use obstacle::{Obstacle, why};
 pub(crate) use reconnect::{Reconnect, ReconnectGuard};
 pub(crate) use refusal::Refusal;
 pub(crate) use store::{MemoryStore, PostgresStore, RedisStore};

@@ -44,9 +44,7 @@ impl Refusal {
     /// All that it rests on: who holds the room and until when, what was counted, and so on.
     #[getter]
     fn evidence<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        static LOADS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let loads = LOADS.get_or_try_init(py, || Ok::<_, PyErr>(py.import("json")?.getattr("loads")?.unbind()))?;
-        loads.bind(py).call1((self.evidence.as_str(),))
+        from_json(&self.evidence, py)
     }
 
     /// When to ask again, by the store's clock (a datetime in UTC); None if waiting does not help, nobody knows, or
@@ -101,8 +99,15 @@ impl Refusal {
 }
 
 /// The answers are plain data, which is always written.
-fn json_of(answer: &impl Serialize) -> String {
+pub(super) fn json_of(answer: &impl Serialize) -> String {
     serde_json::to_string(answer).unwrap_or_else(|_| "null".to_owned())
+}
+
+/// As Python's own lists, dicts, texts and numbers.
+pub(super) fn from_json<'py>(text: &str, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+    static LOADS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let loads = LOADS.get_or_try_init(py, || Ok::<_, PyErr>(py.import("json")?.getattr("loads")?.unbind()))?;
+    loads.bind(py).call1((text,))
 }
 
 pub(crate) fn utc(at: StoreTime, py: Python<'_>) -> PyResult<Bound<'_, PyDateTime>> {

@@ -15,7 +15,7 @@ use crate::error::{self, ConfigError};
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) store: Arc<AnyStore>,
-    pub(crate) runtime: Runtime,
+    runtime: Runtime,
 }
 
 /// Claims that the workers of this process share; for one worker, and for tests.
@@ -119,5 +119,20 @@ fn shared(namespace: &str, timeout_s: f64, longest_lease_s: f64) -> PyResult<Sha
 impl Opened {
     fn new(store: AnyStore) -> PyResult<Arc<Self>> {
         Ok(Arc::new(Self { store: Arc::new(store), runtime: Runtime::new()? }))
+    }
+
+    /// As [`Runtime::promise`]. The store stays until the answer is told, though nobody else has it any more.
+    pub(crate) fn promise<'py, T: Send + 'static>(
+        self: &Arc<Self>,
+        py: Python<'py>,
+        work: impl Future<Output = T> + Send + 'static,
+        convert: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let kept = self.clone();
+        self.runtime.promise(py, work, move |py, answer| {
+            let answer = convert(py, answer);
+            drop(kept);
+            answer
+        })
     }
 }
