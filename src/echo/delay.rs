@@ -16,6 +16,7 @@ use super::spectra::{FIRST_WHITE_BIN, Spectra, WHITE_BINS, White, Whitener};
 use super::sweep::{Peak, Sweep};
 use crate::fft::Inverse;
 use crate::frame::FRAME_LEN;
+use crate::ring::Ring;
 
 /// Finds the delay of the echo behind the playback.
 pub(crate) struct DelayEstimator {
@@ -29,6 +30,8 @@ pub(crate) struct DelayEstimator {
     /// The highest correlation within each block of delays, and where.
     peaks: [Peak; BLOCKS],
     next_block: usize,
+    /// The microphone's last spectra, each with its frame number, for negative delays: those wait for the playback.
+    mic: Box<Ring<(Option<u64>, White), 16>>,
     lock: Lock,
 }
 
@@ -42,6 +45,7 @@ impl DelayEstimator {
             chance: [0.0; BLOCKS],
             peaks: [Peak::default(); BLOCKS],
             next_block: 0,
+            mic: Box::new(Ring::new((None, White::SILENT))),
             lock: Lock::default(),
         }
     }
@@ -57,7 +61,8 @@ impl DelayEstimator {
         older.copy_from_slice(before);
         newer.copy_from_slice(mic.frame.samples());
         let mic = self.whitener.run();
-        self.correlate(frame, &mic, playback);
+        self.mic[frame] = (Some(frame), mic);
+        self.correlate(frame, playback);
         self.scan();
     }
 
@@ -71,17 +76,21 @@ impl DelayEstimator {
         self.chance.fill(0.0);
         self.peaks.fill(Peak::default());
         self.next_block = 0;
+        self.mic.slots_mut().iter_mut().for_each(|(of, _)| *of = None);
         self.lock = Lock::default();
     }
 
     /// Updates the average cross-spectra of all delays with the frame.
-    fn correlate(&mut self, frame: u64, mic: &White, playback: &Spectra) {
-        let Self { simd, cross, chance, .. } = self;
+    fn correlate(&mut self, frame: u64, playback: &Spectra) {
+        let Self { simd, cross, chance, mic, .. } = self;
         dispatch!(*simd, simd => simd.vectorize(
             #[inline(always)]
             || {
                 for (block, (cross, chance)) in cross.iter_mut().zip(chance.iter_mut()).enumerate() {
-                    let playback = playback.white((frame + LEAD).checked_sub(block as u64));
+                    // At a negative delay the newest playback belongs to an older frame of the microphone.
+                    let wait = LEAD.saturating_sub(block as u64);
+                    let playback = playback.white((frame + LEAD - wait).checked_sub(block as u64));
+                    let mic = spectrum(mic, frame.checked_sub(wait));
                     cross.add(playback, mic);
                     *chance = KEPT_PER_FRAME * KEPT_PER_FRAME * *chance + playback.power * mic.power;
                 }
@@ -113,6 +122,15 @@ impl DelayEstimator {
             delays.map(|(at, x)| (at, x.abs())).fold((0, 0.0), |best, one| if one.1 > best.1 { one } else { best });
         let delay = (block as i32 - LEAD as i32) * FRAME_LEN as i32 + 2 * at;
         Peak { height: height / (chance + LEAST_CHANCE), delay }
+    }
+}
+
+/// The spectrum of a frame; silence if it is not there.
+#[inline(always)]
+fn spectrum(spectra: &Ring<(Option<u64>, White), 16>, frame: Option<u64>) -> &White {
+    match frame.map(|frame| (frame, &spectra[frame])) {
+        Some((frame, (of, white))) if *of == Some(frame) => white,
+        _ => &White::SILENT,
     }
 }
 

@@ -96,7 +96,7 @@ impl EchoDetector {
     /// Takes a frame of the agent's playback (the far end): it is played while the microphone records from `at` on.
     ///
     /// The clocks may differ: a constant offset is estimated as part of the delay, from -100 to
-    /// 1,050 ms. Frames may come in any order and with gaps, which count as silence.
+    /// 1,050 ms; below zero, the evidence waits for the playback. Frames may come in any order and with gaps, which count as silence.
     ///
     /// # Real-time
     /// Never allocates, frees, locks or blocks.
@@ -278,9 +278,13 @@ impl EchoDetector {
 
     /// How many frames the one to be assessed lies behind the newest, so that its playback has arrived.
     fn frames_behind(&self) -> u64 {
-        let early = self.delay.lock().delay().and_then(|_| self.canceller.offset()).unwrap_or(0);
-        let late = self.reference.lateness().div_ceil(FRAME_LEN as u64);
-        late.saturating_sub(u64::try_from(early).unwrap_or(0))
+        let late = (self.reference.lateness() + FRAME_LEN as i64 - 1).div_euclid(FRAME_LEN as i64);
+        let wait = match self.delay.lock().delay().and_then(|_| self.canceller.offset()) {
+            // An echo before its playback, for clocks that disagree, waits for that playback.
+            Some(offset) => late - i64::from(offset),
+            None => late,
+        };
+        u64::try_from(wait).unwrap_or(0)
     }
 
     /// The playback that the echo in frame `number` and the one before it comes from.

@@ -112,7 +112,7 @@ impl PathWatch {
 fn sources(frame: u64, delay: i32) -> impl Iterator<Item = u64> {
     let nearest = frame as i64 - i64::from(delay.div_euclid(FRAME_LEN as i32));
     let (first, last) = (nearest - i64::from(SLACK) - PARTS as i64, nearest + i64::from(HEAD));
-    (first.max(0)..=last.min(frame as i64)).map(|source| source as u64)
+    (first.max(0)..=last.min(nearest.max(frame as i64))).map(|source| source as u64)
 }
 
 /// 20 ms: a delay that moves by more is another path.

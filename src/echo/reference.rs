@@ -17,8 +17,9 @@ pub(crate) struct Reference {
     end: u64,
     /// One past the last sample of an audible frame.
     sounding_until: Option<u64>,
-    /// The greatest lateness of a frame, its arrival after it was played, in this period and in the one before.
-    late: [u64; 2],
+    /// The greatest lateness of a frame, its arrival after it was played, in this period and in the one before; below
+    /// zero where all were given ahead, `None` where none was given.
+    late: [Option<i64>; 2],
     /// The first and the last frame that changed since [`take_changed`](Self::take_changed).
     changed: Option<(u64, u64)>,
 }
@@ -45,22 +46,21 @@ impl Reference {
             now: 0,
             end: 0,
             sounding_until: None,
-            late: [0; 2],
+            late: [None; 2],
             changed: None,
         }
     }
 
     /// Takes a frame that is played when the microphone's sample `at` is recorded.
     pub(crate) fn write(&mut self, frame: &Frame, at: SampleIndex) -> Arrival {
-        let late = self.now.saturating_sub(at.0);
-        if late > LATEST {
+        if self.now.saturating_sub(at.0) > LATEST {
             return Arrival::Late;
         }
         if at.0 > self.now + AHEAD - FRAME_LEN as u64 {
             return Arrival::Full;
         }
         let end = at.0 + FRAME_LEN as u64;
-        self.late[0] = self.late[0].max(late);
+        self.late[0] = self.late[0].max(Some(self.now as i64 - at.0 as i64));
         let level_dbfs = frame.level_dbfs();
         for (at, &sample) in (at.0..).zip(frame.samples()) {
             self.samples[at] = if level_dbfs > NOISE_DBFS { sample } else { 0.0 };
@@ -101,14 +101,14 @@ impl Reference {
         self.given[fresh / FRAME_LEN as u64] = 0;
         self.now += FRAME_LEN as u64;
         if self.now.is_multiple_of(LATE_FOR) {
-            self.late = [0, self.late[0]];
+            self.late = [None, self.late[0]];
         }
     }
 
-    /// The recent greatest lateness of playback, in samples. It falls seldom, and then at once: the assessment has to
-    /// skip frames to follow it down.
-    pub(crate) fn lateness(&self) -> u64 {
-        self.late[0].max(self.late[1])
+    /// The recent greatest lateness of playback, in samples; below zero if all of it was given ahead. It falls seldom,
+    /// and then at once: the assessment has to skip frames to follow it down.
+    pub(crate) fn lateness(&self) -> i64 {
+        self.late[0].max(self.late[1]).unwrap_or(0)
     }
 
     /// One past the newest sample given.
@@ -145,7 +145,7 @@ impl Reference {
     pub(crate) fn reset(&mut self) {
         self.samples.fill(0.0);
         self.given.fill(0);
-        (self.now, self.end, self.sounding_until, self.late, self.changed) = (0, 0, None, [0; 2], None);
+        (self.now, self.end, self.sounding_until, self.late, self.changed) = (0, 0, None, [None; 2], None);
     }
 
     /// The oldest sample in the ring buffer.

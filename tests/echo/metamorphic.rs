@@ -13,6 +13,8 @@ struct Variant {
     gain_db: f64,
     sample_rate: u32,
     inverted: bool,
+    /// By how much the playback is stamped too late: its echo is 180 ms behind the true time.
+    playback_later_samples: usize,
 }
 
 /// Begin and end of the user's barge-in in the sample, in seconds.
@@ -20,9 +22,22 @@ const BARGE_IN_S: [f64; 2] = [7.0, 8.58];
 
 #[test]
 fn the_same_scene_is_decided_alike() {
-    let variants = variants();
+    decided_alike(&variants());
+}
+
+#[test]
+fn an_echo_up_to_70_ms_before_its_playback_is_found() {
+    let later_ms = [170, 190, 205, 220, 235, 250];
+    let samples = |ms: usize| ms * SAMPLE_RATE as usize / 1000;
+    let as_recorded =
+        Variant { cut_samples: 0, gain_db: 0.0, sample_rate: 16_000, inverted: false, playback_later_samples: 0 };
+    decided_alike(&later_ms.map(|ms| Variant { playback_later_samples: samples(ms), ..as_recorded }));
+}
+
+/// Whether the agent never opens the gate, and the user does.
+fn decided_alike(variants: &[Variant]) {
     let (mut opened, mut missed): (Vec<&Variant>, Vec<&Variant>) = (Vec::new(), Vec::new());
-    for variant in &variants {
+    for variant in variants {
         let sent_s = sent_seconds(variant);
         let shift_s = variant.cut_samples as f64 / f64::from(SAMPLE_RATE);
         let agent = sent_s.iter().any(|at| at + shift_s < BARGE_IN_S[0] - 0.35);
@@ -48,13 +63,16 @@ fn variants() -> Vec<Variant> {
             gain_db: -(draw(13) as f64),
             sample_rate: rates[n % rates.len()],
             inverted: draw(4) == 0,
+            playback_later_samples: 0,
         })
         .collect()
 }
 
 /// The start of every frame that goes out, in seconds.
 fn sent_seconds(variant: &Variant) -> Vec<f64> {
-    let (mic, playback) = (touched("echo_mic.wav", variant), touched("echo_playback.wav", variant));
+    let mic = touched(&clip("echo_mic.wav"), variant);
+    let silence = vec![0.0; variant.playback_later_samples];
+    let playback = touched(&[silence, clip("echo_playback.wav")].concat(), variant);
     let mut gate = Gate::new(&GateConfig::default()).unwrap();
     let mut sent = vec![false; mic.len()];
     for (n, frame) in mic.iter().enumerate() {
@@ -69,10 +87,10 @@ fn sent_seconds(variant: &Variant) -> Vec<f64> {
     sent.iter().enumerate().filter(|(_, sent)| **sent).map(|(n, _)| n as f64 * frame_s).collect()
 }
 
-/// A sample, changed, as the frames that an intake makes of it.
-fn touched(name: &str, variant: &Variant) -> Vec<Frame> {
+/// Samples, changed, as the frames that an intake makes of them.
+fn touched(samples: &[f32], variant: &Variant) -> Vec<Frame> {
     let gain = 10_f64.powf(variant.gain_db / 20.0) as f32 * if variant.inverted { -1.0 } else { 1.0 };
-    let samples: Vec<f32> = clip(name)[variant.cut_samples..].iter().map(|x| x * gain).collect();
+    let samples: Vec<f32> = samples[variant.cut_samples..].iter().map(|x| x * gain).collect();
     let samples = resampled(&samples, variant.sample_rate);
     let format = AudioFormat::mono(variant.sample_rate);
     let (mut intake, mut frames) = (Intake::new(format).unwrap(), Vec::new());
