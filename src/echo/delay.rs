@@ -31,7 +31,7 @@ pub(crate) struct DelayEstimator {
     peaks: [Peak; BLOCKS],
     next_block: usize,
     /// The microphone's last spectra, each with its frame number, for negative delays: those wait for the playback.
-    mic: Box<Ring<(Option<u64>, White), 16>>,
+    mic: Box<Ring<(Option<u64>, White), MIC_SPECTRA>>,
     lock: Lock,
 }
 
@@ -127,7 +127,7 @@ impl DelayEstimator {
 
 /// The spectrum of a frame; silence if it is not there.
 #[inline(always)]
-fn spectrum(spectra: &Ring<(Option<u64>, White), 16>, frame: Option<u64>) -> &White {
+fn spectrum(spectra: &Ring<(Option<u64>, White), MIC_SPECTRA>, frame: Option<u64>) -> &White {
     match frame.map(|frame| (frame, &spectra[frame])) {
         Some((frame, (of, white))) if *of == Some(frame) => white,
         _ => &White::SILENT,
@@ -170,6 +170,8 @@ impl Cross {
     }
 }
 
+/// The newest, and those that the longest negative delay waits for.
+const MIC_SPECTRA: usize = LEAD as usize + 1;
 /// Delays in a block, at 8 kHz.
 const DELAYS: usize = FRAME_LEN / 2;
 /// Forgetting factor per frame: a time constant of 0.6 s. With 1 s jumps were found no more surely, and later.
