@@ -77,7 +77,7 @@
 //! | `toml` | settings from TOML text | yes |
 //! | `webrtc` | the detectors `webrtc` and `both`; compiles WebRTC's C code | yes |
 //! | `guard` | guards, prices and the cost meter, of the crate `voxgate-guard` | yes |
-//! | `cli` | the `voxgate` command; needs the three above | yes |
+//! | `cli` | the `voxgate` command, and the same as a function; needs the three above | yes |
 //! | `formats` | FLAC, MP3, Ogg Vorbis, M4A, AAC and ADPCM in the command | yes |
 //! | `mic` | `voxgate mic`, the gate on a live microphone | |
 //! | `stage` | the async stage for tokio agents | |
@@ -89,10 +89,16 @@
 #![warn(missing_docs)]
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
+// The command names what it uses as any other program does.
+#[cfg(feature = "cli")]
+extern crate self as voxgate;
+
 mod artefact;
 #[cfg(doctest)]
 mod book;
 mod burst;
+#[cfg(feature = "cli")]
+pub mod command;
 mod config;
 mod decision;
 pub mod echo;
@@ -138,7 +144,7 @@ pub use gate::Gate;
 pub use intake::{AudioFormat, Chunk, Intake, IntakeReport, Samples};
 pub use ledger::{Ledger, LedgerRow, Suppressed};
 pub use per_reason::PerReason;
-pub use pool::{GateId, GatePool, PoolError};
+pub use pool::{GateId, GatePool, PoolError, push_together};
 pub use reason::{Doubt, Reason};
 pub use time_map::TimeMap;
 pub use turn_state::{Edge, EndCause, TurnState};

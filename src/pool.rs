@@ -190,6 +190,30 @@ impl GatePool {
     }
 }
 
+/// Decides on a frame of each of several gates that stay the caller's, and scores their windows in groups, as a
+/// [`GatePool`] does. `on_decision` gets the gate's place in `gates`; the gate lends the audio.
+///
+/// ```
+/// use voxgate::{Frame, Gate, GateConfig, push_together};
+///
+/// let (mut ann, mut bob) = (Gate::new(&GateConfig::default())?, Gate::new(&GateConfig::default())?);
+/// push_together(&mut [(&mut ann, &Frame::gap()), (&mut bob, &Frame::gap())], |n, _, decision| {
+///     println!("{n}: {:?}", decision.verdict);
+/// });
+/// # Ok::<(), voxgate::ConfigError>(())
+/// ```
+///
+/// # Real-time
+/// As [`GatePool::decide`].
+pub fn push_together(gates: &mut [(&mut Gate, &Frame)], mut on_decision: impl FnMut(usize, &Gate, Decision)) {
+    gates.iter_mut().for_each(|(gate, mic)| gate.stage(mic));
+    score_together(gates.iter_mut().flat_map(|(gate, _)| gate.due()));
+    for (n, (gate, _)) in gates.iter_mut().enumerate() {
+        let decision = gate.decide();
+        on_decision(n, gate, decision);
+    }
+}
+
 /// A gate of a [`GatePool`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct GateId {

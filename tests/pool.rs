@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use voxgate::vad::{Score, Vad};
 use voxgate::{
     Decision, FRAME_LEN, Frame, Gate, GateConfig, GateId, GatePool, PoolError, Preset, Probability, SampleIndex,
-    VadChoice, Verdict,
+    VadChoice, Verdict, push_together,
 };
 
 /// Scores of a gate in a pool may differ by this much from its scores alone.
@@ -135,6 +135,25 @@ fn alike(a: &Decision, b: &Decision) -> bool {
         }
     }
     near && same_score == *b && (a.evidence.speech.get() - b.evidence.speech.get()).abs() <= IN_A_POOL
+}
+
+#[test]
+fn gates_of_the_callers_own_decide_as_alone() {
+    let (audio, configs) = (audio(), configs());
+    let gates = || (0..16).map(|n| Gate::new(&configs[n % configs.len()]).unwrap()).collect::<Vec<_>>();
+    let (mut together, mut alone) = (gates(), gates());
+    for at in 0..400 {
+        // Every third comes late by some frames, and all of them at times.
+        let heard = |n: usize| !n.is_multiple_of(3) || !usize::is_multiple_of(at, 5);
+        let frame = |n: usize| &audio[(at + 7 * n) % audio.len()];
+        let here = together.iter_mut().enumerate().filter(|(n, _)| heard(*n));
+        let mut chunk: Vec<_> = here.map(|(n, gate)| (gate, frame(n))).collect();
+        let mut decided = Vec::new();
+        push_together(&mut chunk, |_, _, decision| decided.push(decision));
+        let expected: Vec<_> = (0..16).filter(|n| heard(*n)).map(|n| alone[n].push(frame(n))).collect();
+        assert_eq!(decided.len(), expected.len());
+        assert!(decided.iter().zip(&expected).all(|(a, b)| alike(a, b)), "at {at}");
+    }
 }
 
 #[test]

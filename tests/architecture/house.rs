@@ -59,16 +59,29 @@ impl House {
         self.imports.len()
     }
 
+    /// Modules of the root that only the crate can name.
+    pub(crate) fn private_children(&self) -> Vec<&str> {
+        let lines = self.modules[""].text.lines().filter(|line| !line.starts_with("pub "));
+        lines.filter_map(declared).collect()
+    }
+
     pub(crate) fn has(&self, module: &str) -> bool {
         self.modules.contains_key(module)
     }
 
     /// An import of anything in `above` by anything in `below`.
     pub(crate) fn import(&self, below: &str, above: &str) -> Option<(String, String)> {
-        let within = |file: &str, module: &str| {
-            file.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
-        };
         self.imports.iter().find(|(from, to)| within(from, below) && within(to, above)).cloned()
+    }
+
+    /// An import by anything in `module` of what is outside of it.
+    pub(crate) fn import_out_of(&self, module: &str) -> Option<(String, String)> {
+        self.imports.iter().find(|(from, to)| within(from, module) && !within(to, module)).cloned()
+    }
+
+    /// An import of anything in `module` by what is outside of it.
+    pub(crate) fn import_into(&self, module: &str) -> Option<(String, String)> {
+        self.imports.iter().find(|(from, to)| !within(from, module) && within(to, module)).cloned()
     }
 
     /// Files each of which imports the next, and the last the first.
@@ -119,6 +132,10 @@ impl House {
         }
         Some(at)
     }
+}
+
+fn within(file: &str, module: &str) -> bool {
+    file.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
 /// Reads a module's file, and those of its children.

@@ -38,12 +38,12 @@ pub(crate) struct Gate {
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) gate: voxgate::Gate,
-    intake: Intake,
-    format: AudioFormat,
-    playback: Playback,
+    pub(crate) intake: Intake,
+    pub(crate) format: AudioFormat,
+    pub(crate) playback: Playback,
     pub(crate) forwarding: Option<Forwarding>,
-    scratch: Scratch,
-    now: SampleIndex,
+    pub(crate) scratch: Scratch,
+    pub(crate) now: SampleIndex,
     stream: Stream,
 }
 
@@ -307,7 +307,7 @@ impl Gate {
 }
 
 impl State {
-    fn refuse_finished(&self) -> PyResult<()> {
+    pub(crate) fn refuse_finished(&self) -> PyResult<()> {
         match self.stream {
             Stream::Open => Ok(()),
             Stream::Finished => {

@@ -6,6 +6,7 @@
 
 mod audio;
 mod budget;
+mod command;
 mod config;
 mod decision;
 mod edge;
@@ -18,6 +19,7 @@ mod playback;
 mod ruling;
 mod sole;
 mod span;
+mod together;
 
 use pyo3::prelude::*;
 
@@ -30,6 +32,8 @@ mod module {
         Limits, Meter, Picked, PlanLimits, Price, PriceBook, ProviderRefusal, Quota, Rate, Standing, estimate,
         plan_limits, plans, read_refusal,
     };
+    #[pymodule_export]
+    use super::command::run_command;
     #[pymodule_export]
     use super::config::Config;
     #[pymodule_export]
@@ -53,6 +57,8 @@ mod module {
     use super::ruling::Ruling;
     #[pymodule_export]
     use super::span::Span;
+    #[pymodule_export]
+    use super::together::push_together;
 
     use super::*;
 

@@ -30,7 +30,7 @@ def test_the_blocks_of_the_chapter_run(capsys: pytest.CaptureFixture[str]) -> No
 
     namespace: dict[str, Any] = {}
     found = blocks("docs/src/python.md")
-    assert len(found) == 8
+    assert len(found) == 9
 
     async def nothing(*_: Any, **__: Any) -> None:
         pass

@@ -54,6 +54,7 @@ from ._voxgate import (
     TimeMap,
     Zeros,
     __version__,
+    push_together,
 )
 
 __all__ = [
@@ -91,4 +92,5 @@ __all__ = [
     "TimeMap",
     "Zeros",
     "__version__",
+    "push_together",
 ]

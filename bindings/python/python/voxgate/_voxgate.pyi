@@ -108,7 +108,9 @@ __all__ = [
     "estimate",
     "plan_limits",
     "plans",
+    "push_together",
     "read_refusal",
+    "run_command",
     "why",
 ]
 
@@ -117,6 +119,9 @@ SAMPLE_RATE: Final[int]
 """Samples per second inside: 16,000."""
 FRAME_LEN: Final[int]
 """Samples in a frame: 160, 10 ms."""
+
+def run_command(args: Sequence[str]) -> int:
+    """Runs the `voxgate` command."""
 
 @final
 class Config:
@@ -176,6 +181,9 @@ class Gate:
     @property
     def intake_report(self) -> dict[str, int]: ...
     def _panic(self) -> None: ...
+
+def push_together(chunks: Sequence[tuple[Gate, _Samples]]) -> list[list[Decision]]:
+    """Decides on the next audio of many gates at once."""
 
 @final
 class Span:

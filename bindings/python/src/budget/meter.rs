@@ -169,7 +169,7 @@ impl Meter {
 impl CallCost {
     #[new]
     fn new() -> Self {
-        Self(Sole::new("call's cost", budget::CallCost::default()))
+        Self(Sole::new("call cost", budget::CallCost::default()))
     }
 
     /// Dollars spent in this call.

@@ -1,0 +1,54 @@
+//! File names that promise a format, and outputs that have another.
+
+use std::path::Path;
+
+use anyhow::bail;
+
+use crate::command::paint::UsageError;
+
+/// What an output is written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Wav,
+    Csv,
+    JsonLines,
+}
+
+/// Refuses a name whose extension stands for another format. Unknown extensions are accepted.
+pub(crate) fn refuse_other_format(argument: &str, format: Format, path: &Path) -> anyhow::Result<()> {
+    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default().to_lowercase();
+    let Some((_, promised)) = KNOWN.iter().find(|(known, _)| known.contains(&extension.as_str())) else {
+        return Ok(());
+    };
+    if *promised == Some(format) {
+        return Ok(());
+    }
+    let shown = path.display();
+    let (writes, right) = match format {
+        Format::Csv => ("CSV", path.with_extension("csv")),
+        Format::JsonLines => ("JSON lines", path.with_extension("jsonl")),
+        Format::Wav => ("WAV", path.with_extension("wav")),
+    };
+    let right = right.display();
+    let then = match (format, AUDIO.contains(&extension.as_str()), RAW.contains(&extension.as_str())) {
+        (Format::Wav, true, _) => format!(", then convert it with `ffmpeg -i {right} {shown}`"),
+        (Format::Wav, _, true) => format!(", or give - for raw samples, as in `{argument} - > {shown}`"),
+        _ => String::new(),
+    };
+    bail!(UsageError(format!("{argument} writes {writes}, which {shown} does not promise; name it {right}{then}")))
+}
+
+/// Extensions and what they promise; `None` is a format that voxgate does not write.
+const KNOWN: [(&[&str], Option<Format>); 6] = [
+    (&["wav", "wave"], Some(Format::Wav)),
+    (&["csv"], Some(Format::Csv)),
+    (&["jsonl", "ndjson", "json"], Some(Format::JsonLines)),
+    (AUDIO, None),
+    (RAW, None),
+    (&["tsv", "xls", "xlsx", "ods", "parquet", "html", "md", "pdf", "toml", "xml", "yaml", "yml", "zip", "gz"], None),
+];
+const AUDIO: &[&str] = &[
+    "mp3", "flac", "ogg", "oga", "opus", "m4a", "mp4", "aac", "wma", "webm", "mka", "aif", "aiff", "aifc", "au", "caf",
+    "amr", "w64", "rf64",
+];
+const RAW: &[&str] = &["raw", "pcm", "s16", "s16le", "sw"];

@@ -1,0 +1,165 @@
+//! What a run writes, and what it counts.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use voxgate::{Edge, LedgerRow, SampleIndex, SttInput, Suppressed};
+
+use crate::command::events;
+use crate::command::files::Files;
+use crate::command::named::{Format, refuse_other_format};
+use crate::command::slot::{Came, Slot, SlotState};
+use crate::command::stdout::is_stdout;
+use crate::command::summary::Summary;
+use crate::command::writers::{AudioOut, FramesCsv, Header, JsonLines};
+
+/// What to write, and where.
+#[derive(Args)]
+pub(crate) struct OutputArgs {
+    /// Write the audio that was forwarded, a WAV of 16 kHz mono (- for raw 16-bit samples on standard output).
+    #[arg(long, value_name = "SPEECH.wav", help_heading = "Output")]
+    out: Option<PathBuf>,
+    /// Write the stream that the forwarding policy would send, zeros included (- for standard output).
+    #[arg(long, value_name = "STT.wav", help_heading = "Output")]
+    stt_out: Option<PathBuf>,
+    /// Write a table with a row for every 10 ms (- for standard output).
+    #[arg(long, value_name = "FRAMES.csv", help_heading = "Output")]
+    frames: Option<PathBuf>,
+    /// Write what happened, one JSON object a line (- for standard output).
+    #[arg(long, value_name = "EVENTS.jsonl", help_heading = "Output")]
+    events: Option<PathBuf>,
+}
+
+impl OutputArgs {
+    pub(crate) fn uses_stdout(&self) -> bool {
+        self.named().any(|(_, _, path)| is_stdout(path))
+    }
+
+    /// Adds what is written to `files`.
+    pub(crate) fn list<'a>(&'a self, files: &mut Files<'a>) {
+        self.named().for_each(|(argument, _, path)| files.write(argument, path));
+    }
+
+    /// # Errors
+    /// If a name promises what the file will not be.
+    pub(crate) fn refuse_other_formats(&self) -> anyhow::Result<()> {
+        self.named().try_for_each(|(argument, format, path)| refuse_other_format(argument, format, path))
+    }
+
+    fn named(&self) -> impl Iterator<Item = (&'static str, Format, &Path)> {
+        let all = [
+            ("--out", Format::Wav, &self.out),
+            ("--stt-out", Format::Wav, &self.stt_out),
+            ("--frames", Format::Csv, &self.frames),
+            ("--events", Format::JsonLines, &self.events),
+        ];
+        all.into_iter().filter_map(|(name, format, path)| path.as_deref().map(|path| (name, format, path)))
+    }
+}
+
+/// The files that were asked for, and the totals. The first failure is kept until `check`; what it befell is
+/// written no more, the other files go on.
+pub(crate) struct Outputs {
+    frames: Slot<FramesCsv>,
+    events: Slot<JsonLines>,
+    speech: Slot<AudioOut>,
+    stt: Slot<AudioOut>,
+    pub(crate) summary: Summary,
+    failed: Option<anyhow::Error>,
+}
+
+impl Outputs {
+    /// Opens them, once the run is known to be possible; all of them or none.
+    pub(crate) fn open(args: &OutputArgs) -> anyhow::Result<Self> {
+        let audio = |sink, path: &Path| {
+            let raw = path.as_os_str() == "-";
+            AudioOut::new(sink, if raw { Header::None } else { Header::UnknownLength })
+        };
+        let mut outputs = Self {
+            frames: Slot::open(args.frames.as_deref(), |sink, _| FramesCsv::new(sink))?,
+            events: Slot::open(args.events.as_deref(), |sink, _| Ok(JsonLines::new(sink)))?,
+            speech: Slot::open(args.out.as_deref(), audio)?,
+            stt: Slot::open(args.stt_out.as_deref(), audio)?,
+            summary: Summary::default(),
+            failed: None,
+        };
+        outputs.frames.begin();
+        outputs.events.begin();
+        outputs.speech.begin();
+        outputs.stt.begin();
+        Ok(outputs)
+    }
+
+    /// The audio that was forwarded.
+    pub(crate) fn forward(&mut self, samples: &[f32]) {
+        let done = self.speech.put(|out| out.write(samples));
+        self.note(done);
+    }
+
+    /// What the policy sends.
+    pub(crate) fn stt(&mut self, input: SttInput<'_>) {
+        let done = self.stt.put(|out| match input {
+            SttInput::Audio(samples) => out.write(samples),
+            SttInput::Zeros(samples) => out.write_zeros(samples),
+            _ => Ok(()),
+        });
+        self.summary.note_stt(&input);
+        self.note(done);
+    }
+
+    /// A row whose fate is settled, and the run of suppressed rows that it ended.
+    pub(crate) fn settle(&mut self, row: &LedgerRow, ended: Option<Suppressed>) {
+        self.summary.count(row);
+        let done = self.frames.put(|frames| frames.write(row));
+        self.note(done);
+        ended.iter().for_each(|run| self.suppressed(run));
+    }
+
+    pub(crate) fn suppressed(&mut self, run: &Suppressed) {
+        self.summary.note_run(*run);
+        self.event(&events::of_suppressed(run));
+    }
+
+    pub(crate) fn end(&mut self, edge: &Edge, now: SampleIndex) {
+        self.summary.note_end(edge);
+        events::of_end(edge, now).iter().for_each(|event| self.event(event));
+    }
+
+    pub(crate) fn event(&mut self, event: &serde_json::Value) {
+        let done = self.events.put(|events| events.write(event));
+        self.note(done);
+    }
+
+    fn note(&mut self, done: anyhow::Result<()>) {
+        if let Err(error) = done {
+            self.failed.get_or_insert(error);
+        }
+    }
+
+    /// Flushes what was written, so that its readers need not wait; the first failure since the last call.
+    pub(crate) fn flush(&mut self) -> anyhow::Result<()> {
+        let done = [self.frames.flush(), self.events.flush(), self.speech.flush(), self.stt.flush()];
+        done.into_iter().for_each(|done| self.note(done));
+        self.failed.take().map_or(Ok(()), Err)
+    }
+
+    /// Whether output was asked for, and all its readers are gone (broken pipes).
+    pub(crate) fn readers_are_gone(&self) -> bool {
+        let states = [self.frames.state(), self.events.state(), self.speech.state(), self.stt.state()];
+        states.contains(&SlotState::BrokenPipe) && !states.contains(&SlotState::Open)
+    }
+
+    /// Closes the files. Where nothing came, a file that was there before stays. The totals, unless all their readers
+    /// are gone.
+    ///
+    /// # Errors
+    /// The first failure; the other files are finished all the same.
+    pub(crate) fn finish(mut self, came: Came) -> anyhow::Result<Option<Summary>> {
+        let last = self.flush();
+        let unread = self.readers_are_gone();
+        let done =
+            [self.frames.finish(came), self.events.finish(came), self.speech.finish(came), self.stt.finish(came)];
+        [last].into_iter().chain(done).collect::<anyhow::Result<()>>()?;
+        Ok((!unread).then_some(self.summary))
+    }
+}

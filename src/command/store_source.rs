@@ -1,0 +1,229 @@
+//! The store that a command looks into, and how names and times are shown.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use voxgate::guard::Name;
+#[cfg(feature = "postgres")]
+use voxgate::guard::store::PostgresStore;
+#[cfg(feature = "redis")]
+use voxgate::guard::store::RedisStore;
+use voxgate::guard::store::{Grant, GuardStore, Release, StoreError, Survey, without_secrets};
+#[cfg(any(feature = "redis", feature = "postgres"))]
+use voxgate::guard::store::{NamespaceError, SharedConfig};
+
+use crate::command::paint::{UsageError, printable};
+
+/// Which store.
+#[derive(Args)]
+pub(crate) struct StoreArgs {
+    /// The store that the workers share: redis://[user:password@]host[:port][/db] or
+    /// postgres://user[:password]@host[:port]/database. The list of processes shows it to other users of this
+    /// machine: give a password by --store-file or in the environment variable VOXGATE_STORE, which is read if
+    /// neither option is given.
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
+    /// A file whose first line is that URL.
+    #[arg(long, value_name = "FILE", conflicts_with = "store")]
+    store_file: Option<PathBuf>,
+    /// The part of the store that belongs to the project.
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    namespace: String,
+}
+
+/// A store and the project's part of it. Its address may hold a password, so it has no `Debug`.
+pub(crate) struct Store {
+    url: String,
+    namespace: String,
+}
+
+/// What a command does with an open store.
+#[cfg_attr(not(any(feature = "redis", feature = "postgres")), allow(dead_code, reason = "no store is built in"))]
+pub(crate) trait Look {
+    type Seen;
+    async fn look(self, store: &impl GuardStore) -> Result<Self::Seen, StoreError>;
+}
+
+impl StoreArgs {
+    /// From the options, the file or the environment, in this order.
+    pub(crate) fn named(&self) -> anyhow::Result<Store> {
+        let url = match (&self.store, &self.store_file) {
+            (Some(url), _) => url.clone(),
+            (None, Some(path)) => {
+                let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+                let first = text.lines().next().unwrap_or_default().trim().to_owned();
+                if first.is_empty() {
+                    bail!(UsageError(format!("the first line of {} is empty; expected {EXPECTED}", path.display())));
+                }
+                first
+            }
+            (None, None) => match std::env::var(VARIABLE) {
+                Ok(url) if !url.is_empty() => url,
+                _ => bail!(UsageError(format!("no store is given; use --store URL, --store-file FILE or {VARIABLE}"))),
+            },
+        };
+        Ok(Store { url, namespace: self.namespace.clone() })
+    }
+}
+
+impl Store {
+    /// All that the store knows.
+    pub(crate) fn survey(&self) -> anyhow::Result<Survey> {
+        self.open(Everything)
+    }
+
+    /// Releases what others hold.
+    pub(crate) fn release(&self, grants: &[Grant]) -> anyhow::Result<usize> {
+        self.open(Releasing(grants))
+    }
+
+    /// The store and its part, without a password.
+    pub(crate) fn title(&self) -> String {
+        printable(&format!("{} · {}", without_secrets(&self.url), self.namespace))
+    }
+
+    fn open<L: Look>(&self, look: L) -> anyhow::Result<L::Seen> {
+        match self.url.split_once("://") {
+            Some(("redis" | "rediss" | "redis+unix" | "unix", _)) => self.redis(look),
+            Some(("postgres" | "postgresql", _)) => self.postgres(look),
+            _ => bail!(UsageError(format!("`{}` names no store; expected {EXPECTED}", without_secrets(&self.url)))),
+        }
+    }
+
+    #[cfg(feature = "redis")]
+    fn redis<L: Look>(&self, look: L) -> anyhow::Result<L::Seen> {
+        let config = self.config()?;
+        let store = RedisStore::new(&self.url, config).map_err(|error| UsageError(error.to_string()))?;
+        runtime()?.block_on(look.look(&store)).map_err(told)
+    }
+
+    #[cfg(not(feature = "redis"))]
+    fn redis<L: Look>(&self, _: L) -> anyhow::Result<L::Seen> {
+        bail!(UsageError("this voxgate was built without Redis; build it with `--features redis`".to_owned()));
+    }
+
+    #[cfg(feature = "postgres")]
+    fn postgres<L: Look>(&self, look: L) -> anyhow::Result<L::Seen> {
+        let config = self.config()?;
+        let store = PostgresStore::new(&self.url, config).map_err(|error| UsageError(error.to_string()))?;
+        runtime()?.block_on(look.look(&store)).map_err(told)
+    }
+
+    #[cfg(not(feature = "postgres"))]
+    fn postgres<L: Look>(&self, _: L) -> anyhow::Result<L::Seen> {
+        bail!(UsageError("this voxgate was built without PostgreSQL; build it with `--features postgres`".to_owned()));
+    }
+
+    /// A person waits longer than a caller.
+    #[cfg(any(feature = "redis", feature = "postgres"))]
+    fn config(&self) -> anyhow::Result<SharedConfig> {
+        let namespace = self.namespace.parse().map_err(|error: NamespaceError| UsageError(error.to_string()))?;
+        Ok(SharedConfig { namespace, timeout: Duration::from_secs(5), ..SharedConfig::default() })
+    }
+}
+
+/// A server's message on one line, its escape sequences made visible.
+#[cfg(any(feature = "redis", feature = "postgres"))]
+fn told(error: StoreError) -> anyhow::Error {
+    anyhow::Error::msg(printable(&error.to_string()))
+}
+
+#[cfg(any(feature = "redis", feature = "postgres"))]
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+struct Everything;
+
+impl Look for Everything {
+    type Seen = Survey;
+    async fn look(self, store: &impl GuardStore) -> Result<Survey, StoreError> {
+        store.survey().await
+    }
+}
+
+#[cfg_attr(not(any(feature = "redis", feature = "postgres")), allow(dead_code, reason = "no store is built in"))]
+struct Releasing<'a>(&'a [Grant]);
+
+impl Look for Releasing<'_> {
+    type Seen = usize;
+    async fn look(self, store: &impl GuardStore) -> Result<usize, StoreError> {
+        let mut released = 0;
+        for grant in self.0 {
+            released += usize::from(store.release(grant).await? == Release::Released);
+        }
+        Ok(released)
+    }
+}
+
+/// A name in full, on one line: [`meant`] takes it back as it is shown.
+pub(crate) fn shown(name: &Name) -> String {
+    printable(name.as_str())
+}
+
+/// Of `there`, the names that a person means who typed or copied this one.
+pub(crate) fn meant<'a>(given: &Name, there: impl Iterator<Item = &'a Name>) -> Vec<&'a Name> {
+    let mut names: Vec<&Name> = there.filter(|name| *name == given || shown(name) == given.as_str()).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// To the second: `43 s`, `2 min 3 s`, `5 h 0 min`, `12 d 4 h`.
+pub(crate) fn span(time: Duration) -> String {
+    match time.as_secs() {
+        s @ ..60 => format!("{s} s"),
+        s @ 60..3_600 => format!("{} min {} s", s / 60, s % 60),
+        s @ 3_600..86_400 => format!("{} h {} min", s / 3_600, s % 3_600 / 60),
+        s => format!("{} d {} h", s / 86_400, s % 86_400 / 3_600),
+    }
+}
+
+/// Rows under a header, as wide as their cells; a longer name sticks out of its column. The caller paints whole
+/// cells after they are padded.
+pub(crate) fn columns(rows: &[Vec<String>]) -> Vec<usize> {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width =
+        |at: usize| rows.iter().filter_map(|row: &Vec<String>| row.get(at)).map(|cell| cell.chars().count()).max();
+    (0..count).map(|at| width(at).unwrap_or(0).min(WIDEST)).collect()
+}
+
+/// One row, padded to `widths`.
+pub(crate) fn padded(row: &[String], widths: &[usize]) -> Vec<String> {
+    row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect()
+}
+
+/// The environment variable that names the store.
+const VARIABLE: &str = "VOXGATE_STORE";
+const EXPECTED: &str = "redis://host[:port] or postgres://user@host/database";
+const WIDEST: usize = 40;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_shown_in_full_and_taken_back_as_it_is_shown() {
+        let names = ["call\n17\u{1b}[31m", &"x".repeat(99), "twin\u{200b}", "twin\\u{200b}"];
+        let names = names.map(|text| Name::new(text).unwrap());
+        let found = |text: &str| meant(&Name::new(text).unwrap(), names.iter().chain(&names));
+        for name in &names[..2] {
+            assert_eq!((found(name.as_str()), found(&shown(name))), (vec![name], vec![name]));
+        }
+        assert_eq!(found("twin\u{200b}"), [&names[2]]);
+        assert_eq!(found("twin\\u{200b}").len(), 2, "one is called so, one is shown so");
+        assert!(found("call").is_empty());
+        assert_eq!(columns(&[vec![shown(&names[1])]]), [40]);
+    }
+
+    #[test]
+    fn spans_read_well() {
+        let text = |seconds| span(Duration::from_secs(seconds));
+        assert_eq!(
+            [0, 59, 60, 3_599, 3_600, 86_399, 90_000].map(text).join(", "),
+            "0 s, 59 s, 1 min 0 s, 59 min 59 s, 1 h 0 min, 23 h 59 min, 1 d 1 h"
+        );
+    }
+}

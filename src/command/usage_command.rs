@@ -1,0 +1,79 @@
+//! `voxgate usage`: how much of each limit is used, now and at its peak.
+
+use std::time::Duration;
+
+use clap::Args;
+use voxgate::guard::store::{LimitKind, ResourceUsage, Survey};
+
+use crate::command::paint::{BAD, BOLD, DIM, WARN, paint, printable_json};
+use crate::command::stdout::say;
+use crate::command::store_source::{StoreArgs, columns, padded, shown, span};
+
+#[derive(Args)]
+pub(crate) struct UsageArgs {
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &UsageArgs) -> anyhow::Result<()> {
+    let store = args.store.named()?;
+    let survey = store.survey()?;
+    if args.json {
+        let json = serde_json::json!({ "now": survey.now, "usage": survey.usage });
+        return say(format!("{}\n", printable_json(&json)));
+    }
+    say(text(&store.title(), &survey))
+}
+
+fn text(title: &str, survey: &Survey) -> String {
+    let mut text = format!("\n{}\n\n", paint(BOLD, title));
+    if survey.usage.is_empty() {
+        return text + "  nothing was acquired or spent here in the last seven days\n";
+    }
+    let header = ["resource", "now", "limit", "peak of 7 days", "comes back"].map(str::to_owned).to_vec();
+    let mut rows: Vec<Vec<String>> = survey.usage.iter().map(|usage| row(usage, survey)).collect();
+    let digits = rows.iter().map(|row| row[1].len()).max().unwrap_or(0);
+    rows.iter_mut().for_each(|row| row[1] = format!("{:>digits$}", row[1]));
+    let widths = columns(&[&[header.clone()][..], &rows].concat());
+    text += &format!("  {}\n", paint(DIM, padded(&header, &widths).join("  ").trim_end()));
+    for (usage, row) in survey.usage.iter().zip(&rows) {
+        let mut cells = padded(row, &widths);
+        let share = usage.now as f64 / usage.limit.max(1) as f64;
+        if share >= 1.0 {
+            cells[1] = paint(BAD, &cells[1]);
+        } else if share >= NEARLY_FULL {
+            cells[1] = paint(WARN, &cells[1]);
+        }
+        text += &format!("  {}\n", cells.join("  ").trim_end());
+    }
+    text
+}
+
+fn row(usage: &ResourceUsage, survey: &Survey) -> Vec<String> {
+    let per = match usage.kind {
+        LimitKind::Concurrent => "at once".to_owned(),
+        LimitKind::Sliding { per_us: MINUTE_US } => "a minute".to_owned(),
+        LimitKind::Sliding { per_us } => format!("per {}", span(Duration::from_micros(per_us))),
+        LimitKind::Monthly => "a month".to_owned(),
+    };
+    let back = match (usage.kind, usage.frees_at) {
+        (_, None) => String::new(),
+        (LimitKind::Concurrent, Some(at)) => format!("released, or in {} if not renewed", span(at.since(survey.now))),
+        (_, Some(at)) => format!("in {}", span(at.since(survey.now))),
+    };
+    vec![
+        shown(&usage.resource),
+        usage.now.to_string(),
+        format!("{} {per}", usage.limit),
+        usage.peak_7_days.to_string(),
+        back,
+    ]
+}
+
+/// The window of most providers' rates.
+const MINUTE_US: u64 = 60_000_000;
+/// From here on a limit deserves a look.
+const NEARLY_FULL: f64 = 0.8;

@@ -1,0 +1,165 @@
+//! What a run writes: the frames table, events and audio.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+
+use serde_json::Value;
+use voxgate::echo::DelayQuality;
+use voxgate::{LedgerRow, SAMPLE_RATE, Verdict};
+
+use crate::command::target::Sink;
+
+/// Something that fills a file.
+pub(crate) trait Writer {
+    /// Hands everything that was written to the system, such that a reader finds it.
+    fn flush(&mut self) -> std::io::Result<()>;
+}
+
+/// The frames table: a contract, see README.
+pub(crate) struct FramesCsv(TextOut);
+
+impl FramesCsv {
+    pub(crate) fn new(sink: Sink) -> std::io::Result<Self> {
+        let mut out = text_out(sink);
+        writeln!(out, "t_ms,speech,echo,delay_ms,state,verdict,reason,forwarded,released_ms")?;
+        Ok(Self(out))
+    }
+
+    pub(crate) fn write(&mut self, row: &LedgerRow) -> std::io::Result<()> {
+        let decision = &row.decision;
+        let (verdict, reason) = match decision.verdict {
+            Verdict::Forward(_) => ("forward", ""),
+            Verdict::Hold(reason) => ("hold", reason.as_str()),
+            Verdict::Suppress(_) => ("suppress", row.reason.as_str()),
+        };
+        let (forwarded, released) = match row.released {
+            Some(at) => (1, at.as_ms().to_string()),
+            None => (0, String::new()),
+        };
+        let echo = decision.evidence.echo;
+        let sure = echo.filter(|echo| echo.quality == DelayQuality::Locked);
+        let delay = sure.and_then(|echo| echo.delay_ms()).map_or(String::new(), |ms| format!("{ms:.1}"));
+        writeln!(
+            self.0,
+            "{},{:.5},{:.5},{delay},{},{verdict},{reason},{forwarded},{released}",
+            decision.frame.start.as_ms(),
+            decision.evidence.speech.get(),
+            echo.map_or(0.0, |echo| echo.likelihood.get()),
+            decision.turn.as_str(),
+        )
+    }
+}
+
+impl Writer for FramesCsv {
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// One JSON object a line.
+pub(crate) struct JsonLines(TextOut);
+
+impl JsonLines {
+    pub(crate) fn new(sink: Sink) -> Self {
+        Self(text_out(sink))
+    }
+
+    pub(crate) fn write(&mut self, event: &Value) -> std::io::Result<()> {
+        writeln!(self.0, "{event}")
+    }
+}
+
+impl Writer for JsonLines {
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// 16 kHz mono, 16 bits.
+pub(crate) enum AudioOut {
+    /// Samples one after the other, under a header of unknown length or under none.
+    Stream(TextOut),
+    Wav(Box<hound::WavWriter<BufWriter<File>>>),
+}
+
+/// The header before the samples of an output that cannot seek, so that their number cannot be filled in later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Header {
+    None,
+    UnknownLength,
+}
+
+impl AudioOut {
+    /// A WAV file; on a stream as `header` says.
+    pub(crate) fn new(sink: Sink, header: Header) -> std::io::Result<Self> {
+        match sink {
+            Sink::File(file) => {
+                let wav = hound::WavWriter::new(BufWriter::new(file), SPEC).map_err(io_error)?;
+                Ok(Self::Wav(Box::new(wav)))
+            }
+            Sink::Stream(_) => {
+                let mut out = text_out(sink);
+                if header == Header::UnknownLength {
+                    out.write_all(&SPEC.into_header_for_infinite_file())?;
+                }
+                Ok(Self::Stream(out))
+            }
+        }
+    }
+
+    pub(crate) fn write(&mut self, samples: &[f32]) -> std::io::Result<()> {
+        if matches!(self, Self::Wav(wav) if wav.duration() >= MOST_SAMPLES) {
+            return Err(std::io::Error::other(
+                "it is 37 hours long, as much as a WAV holds; - (standard output) has no end",
+            ));
+        }
+        for sample in samples {
+            let value = (sample * 32_768.0).round().clamp(-32_768.0, 32_767.0) as i16;
+            match self {
+                Self::Stream(out) => out.write_all(&value.to_le_bytes())?,
+                Self::Wav(wav) => wav.write_sample(value).map_err(io_error)?,
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn write_zeros(&mut self, samples: u64) -> std::io::Result<()> {
+        (0..samples).try_for_each(|_| self.write(&[0.0]))
+    }
+}
+
+impl Writer for AudioOut {
+    /// A WAV file's header then tells the number of samples: it is whole at any time.
+    fn flush(&mut self) -> std::io::Result<()> {
+        match self {
+            Self::Stream(out) => out.flush(),
+            Self::Wav(wav) => wav.flush().map_err(io_error),
+        }
+    }
+}
+
+type TextOut = BufWriter<Box<dyn Write + Send>>;
+
+fn text_out(sink: Sink) -> TextOut {
+    BufWriter::new(match sink {
+        Sink::Stream(stream) => stream,
+        Sink::File(file) => Box::new(file),
+    })
+}
+
+/// The system's error in hound's.
+pub(crate) fn io_error(error: hound::Error) -> std::io::Error {
+    match error {
+        hound::Error::IoError(error) => error,
+        other => std::io::Error::other(other),
+    }
+}
+
+const SPEC: hound::WavSpec = hound::WavSpec {
+    channels: 1,
+    sample_rate: SAMPLE_RATE,
+    bits_per_sample: 16,
+    sample_format: hound::SampleFormat::Int,
+};
+/// Four gigabytes, less a minute.
+const MOST_SAMPLES: u32 = u32::MAX / 2 - 60 * SAMPLE_RATE;
