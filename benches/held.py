@@ -1,4 +1,4 @@
-"""Figures of the evaluation that must not get worse: held.py EVALUATION.json
+"""Figures of the evaluation that must not get worse, pooled over seeds 1 and 2: held.py EVALUATION.json
 
 The limits lie a little outside what was measured (benches/README.md), so that only a real loss trips them.
 """
@@ -14,27 +14,34 @@ LIMITS = [
     ("quiet", "quiet", "cuts_per_utt", None, 0.02),
     ("quiet", "quiet", "latency_p50_ms", None, 70),
     ("quiet", "quiet", "latency_p90_ms", None, 190),
-    ("quiet", "quiet", "waste_ratio", None, 1.36),
+    ("quiet", "quiet", "waste_ratio", None, 1.30),
     ("noisy", "all", "near_kept", 98.7, None),
-    ("noisy", "all", "extra_s_per_min", None, 11.0),
+    ("noisy", "all", "extra_s_per_min", None, 11.5),
     ("noisy", "all", "utt_lost", None, 0),
-    ("phone", "all", "near_kept", 99.5, None),
+    ("phone", "all", "near_kept", 99.4, None),
     ("phone", "all", "utt_lost", None, 0),
     ("gaps", "all", "near_kept", 99.6, None),
     ("gaps", "all", "events_opened", None, 0),
-    ("bursts", "all", "events_opened", None, 0.6),
-    ("traps", "shards", "events_opened", None, 1.0),
+    ("bursts", "all", "events_opened", None, 0.9),
+    ("traps", "shards", "events_opened", None, 1.9),
     ("traps", "hiss", "events_opened", None, 1.0),
     ("traps", "agc", "events_opened", None, 3.0),
-    ("traps", "human", "events_opened", None, 25.0),
+    ("traps", "human", "events_opened", None, 32.0),
     ("vad", "ten", "auc", 0.939, None),
-    ("echo", "real", "echo_leak", None, 2),
-    ("echo", "sim", "echo_leak", None, 3),
-    ("bargein", "all", "near_kept", 95, None),
-    ("bargein", "all", "echo_leak", None, 4.5),
+    ("echo", "real", "echo_leak", None, 1.3),
+    ("echo", "real", "false_openings_per_min", None, 1.7),
+    ("echo", "sim", "echo_leak", None, 1.0),
+    ("echo", "sim", "false_openings_per_min", None, 0.5),
+    ("bargein", "all", "fresh_300", 92.0, None),
+    ("bargein", "all", "recall_500", 97.5, None),
+    ("bargein", "all", "utt_lost", None, 1.0),
+    ("bargein", "all", "onset_kept", 97.0, None),
+    ("bargein", "all", "echo_leak", None, 3.2),
     ("clean_turns", "clean_turns", "near_kept", 99.5, None),
     ("call", "call", "near_kept", 99.5, None),
-    ("call", "call", "echo_leak", None, 1),
+    ("call", "call", "onset_kept", 99.2, None),
+    ("call", "call", "echo_leak", None, 0.9),
+    ("call", "call", "waste_ratio", None, 1.42),
 ]
 
 

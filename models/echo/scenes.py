@@ -26,7 +26,7 @@ def make(rng, bank, split, family):
 
 @dataclass
 class Scene:
-    """What is being put together. `lines` are the agent's and `words` the user's: (hop, clip, dB)."""
+    """What is being put together. `lines` are the agent's (hop, clip), `words` the user's (hop, clip, dB, pitch)."""
 
     rng: np.random.Generator
     bank: object
@@ -69,17 +69,33 @@ class Scene:
 
     def user_speaks(self, at, seconds, level_db):
         """The user from hop `at` on (mic time) for about `seconds`, at least one clip; returns the hop after."""
-        at = max([at] + [start + clip.length // HOP + 20 for start, clip, _ in self.words[-1:]])
+        at = max([at] + [start + clip.length // HOP + 20 for start, clip, *_ in self.words[-1:]])
         end = at + int(seconds * 100)
         while True:
             clip = self.pick(self.user, 0.0, min(seconds + 1.5, (self.hops - at) / 100))
             if at + clip.length // HOP >= self.hops:
                 return at
-            self.words.append((at, clip, level_db + self.rng.uniform(-2, 2)))
+            self.words.append((at, clip, level_db + self.rng.uniform(-2, 2), 1.0))
             at += clip.length // HOP
             if at >= end:
                 return at
             at += int(self.rng.uniform(0, 30))
+
+    def user_repeats(self, at, clip, level_db):
+        """The user says at hop `at` what the agent said, 5 to 20 % higher or lower and as much faster or slower."""
+        pitch = 1 + self.rng.uniform(0.05, 0.2) * self.rng.choice([-1, 1])
+        free = all(at > start + other.length * 1.3 // HOP for start, other, *_ in self.words[-1:])
+        if free and at + clip.length / pitch // HOP + 1 < self.hops:
+            self.words.append((at, clip, level_db, pitch))
+
+    def voice(self, clip, pitch):
+        """Audio and speech hops of a clip at another pitch and speed."""
+        audio, speech = self.bank.audio(clip), self.bank.speech(clip)
+        if pitch == 1.0:
+            return audio, speech
+        audio = np.interp(np.arange(int(len(audio) / pitch)) * pitch, np.arange(len(audio)), audio)
+        hops = (np.arange(len(audio) // HOP) * pitch).astype(int).clip(0, len(speech) - 1)
+        return audio[:len(hops) * HOP], speech[hops]
 
     def pick(self, clips, shortest, longest):
         """One of the clips between so many seconds, or of the shortest eighth if none is."""
@@ -137,8 +153,8 @@ class Scene:
         rng, dry = self.rng, np.zeros(self.hops * HOP)
         self.near = np.zeros(self.hops, bool)
         spans = []
-        for at, clip, level in self.words:
-            audio, speech = self.bank.audio(clip), self.bank.speech(clip)
+        for at, clip, level, pitch in self.words:
+            audio, speech = self.voice(clip, pitch)
             dry[at * HOP:at * HOP + len(audio)] += audio * gain(level + 20)
             self.near[at:at + len(speech)] |= speech
             spans.append([at, at + len(speech), round(float(level), 1)])
@@ -246,6 +262,15 @@ def double_talk(scene):
         at += int(scene.rng.uniform(20, 400))
 
 
+def repeats(scene):
+    """The user repeats what the agent says: after it, or into its next words. For measuring, not in `SHARES`."""
+    talk_with_pauses(scene)
+    for at, clip in list(scene.lines):
+        if scene.rng.random() < 0.5:
+            after = at + clip.length // HOP + int(scene.rng.uniform(-60, 150))
+            scene.user_repeats(scene.heard_at(after), clip, user_level(scene))
+
+
 def call(scene):
     """Turns by agent and user, sometimes overlapping by a little, sometimes cut off."""
     at, level = int(scene.rng.uniform(0, 150)), user_level(scene)
@@ -273,7 +298,7 @@ def alone(scene):
 
 
 FAMILIES = {"echo": echo_only, "bargein": barge_in, "doubletalk": double_talk, "call": call, "headphones": headphones,
-            "alone": alone, "noise": echo_only}
+            "alone": alone, "noise": echo_only, "repeats": repeats}
 # Of twenty scenes in a row.
 SHARES = {"echo": 4, "bargein": 5, "doubletalk": 2, "call": 4, "headphones": 3, "alone": 1, "noise": 1}
 SYNTHETIC_SHARE = 0.4

@@ -44,6 +44,7 @@ def parse_options():
     parser.add_argument("--scenes", type=int, default=180, help="how many, of 20 to 40 s each")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--split", choices=SPLITS, default="train", help="speakers of the two are disjoint")
+    parser.add_argument("--family", choices=scenes.FAMILIES, help="all scenes of this family (default: as SHARES has them)")
     parser.add_argument("--out", type=Path, required=True, help="folder to make; one that is there is replaced")
     parser.add_argument("--parts", action="store_true", help="also write near.wav and echo.wav, the mic's parts")
     parser.add_argument("--processes", type=int, default=2)
@@ -60,7 +61,7 @@ def make_one(job):
     """Draws from a generator of its own, so that the order of work changes nothing."""
     options, root, number = job
     rng = np.random.default_rng([options.seed, SPLITS.index(options.split), number])
-    family = FAMILY_CYCLE[number % len(FAMILY_CYCLE)]
+    family = options.family or FAMILY_CYCLE[number % len(FAMILY_CYCLE)]
     scene = scenes.make(rng, bank, options.split, family)
     folder = root / family / f"{number:03d}"
     folder.mkdir(parents=True)

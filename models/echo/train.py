@@ -40,6 +40,7 @@ def main():
     weights = train(scenes, held, options.epochs, options.seed)
     write(options.out, weights)
     report(weights, held)
+    report_reliability(weights, held)
 
 
 # --- Scenes ---
@@ -208,13 +209,10 @@ def stack(scenes, key):
 
 def report(weights, scenes):
     """Share of frames over a threshold: the agent alone (at least 200 ms from the user), and the user."""
-    net = {key: value for key, value in weights.items() if key not in ("mean", "deviation")}
-    infer = jax.jit(functools.partial(run, net))
+    infer = inference(weights)
     families = {}
     for scene in scenes:
-        x = ((scene["x"] - weights["mean"]) / weights["deviation"])[:, None]
-        logit = np.asarray(infer(np.zeros((1, UNITS), np.float32), x, scene["heard"][:, None])[1])[:, 0]
-        likely = 1 / (1 + np.exp(-logit))
+        likely = infer(scene)
         user = np.convolve(scene["near"], np.ones(41), "same") > 0
         heard = scene["heard"] > 0
         alone, near = families.setdefault(scene["family"], ([], []))
@@ -224,6 +222,30 @@ def report(weights, scenes):
         alone, near = np.concatenate(alone), np.concatenate(near)
         shares = [f"{t}: {share(alone, t)} / {share(near, t)}" for t in (0.3, 0.5, 0.7)]
         print(f"{family:11s} agent alone / user over", ", ".join(shares))
+
+
+def report_reliability(weights, scenes):
+    """For ten ranges of the probability: its mean, and how often it was the user."""
+    infer = inference(weights)
+    frames = [np.stack([infer(scene), scene["near"], scene["weight"]]) for scene in scenes]
+    likely, near, weight = np.concatenate([part[:, part[2] > 0] for part in frames] or [np.empty((3, 0))], axis=1)
+    for low in np.arange(10) / 10:
+        part = (likely >= low) & (likely < low + 0.1)
+        if part.any():
+            told, true = (np.average(values[part], weights=weight[part]) for values in (likely, near))
+            print(f"reliability: told {told:.3f}, true {true:.3f}, {100 * part.mean():.1f} % of the frames")
+
+
+def inference(weights):
+    """A function from a scene to the probability of its frames."""
+    net = {key: value for key, value in weights.items() if key not in ("mean", "deviation")}
+    infer = jax.jit(functools.partial(run, net))
+
+    def likely(scene):
+        x = ((scene["x"] - weights["mean"]) / weights["deviation"])[:, None]
+        logit = np.asarray(infer(np.zeros((1, UNITS), np.float32), x, scene["heard"][:, None])[1])[:, 0]
+        return 1 / (1 + np.exp(-logit))
+    return likely
 
 
 def share(values, threshold):
