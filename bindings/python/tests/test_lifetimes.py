@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -57,6 +58,7 @@ def test_every_object_is_refused_in_a_fork() -> None:
     ready = uses()
     child = os.fork()
     if child == 0:
+        signal.alarm(20)  # a failure, not a hang
         wrong = []
         for name, use in ready.items():
             try:
@@ -74,31 +76,6 @@ def test_every_object_is_refused_in_a_fork() -> None:
         assert answer.read() == "refused"
     assert os.waitpid(child, 0)[1] == 0
     assert all(use() is not None for use in ready.values()), "they are as they were in the process that made them"
-
-
-@needs_fork
-def test_a_fork_that_ends_gives_nothing_back() -> None:
-    script = """
-import asyncio, os, sys, warnings
-from voxgate.budget import Concurrent, Limits
-from voxgate.guard import Lease, MemoryStore
-warnings.simplefilter("ignore")
-
-async def work():
-    limits, one = Limits(MemoryStore(), owner="w", term_s=0.5), Concurrent("a", 1)
-    lease = await limits.acquire(one)
-    child = os.fork()
-    if child == 0:
-        del lease, limits
-        os._exit(7)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
-    await asyncio.sleep(0.7)
-    assert lease.is_held and not await limits.acquire(one)
-    print("held")
-
-asyncio.run(work())
-"""
-    assert _python(script) == ("held\n", "", 0)
 
 
 def test_a_process_ends_while_leases_are_held_and_futures_wait() -> None:
@@ -192,5 +169,5 @@ def test_what_is_finished_stays_so_and_a_rate_cannot_change_in_mid_stream() -> N
 
 
 def _python(script: str) -> tuple[str, str, int]:
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=20, check=False)
     return done.stdout, done.stderr, done.returncode
