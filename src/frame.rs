@@ -29,6 +29,14 @@ impl Frame {
         }
     }
 
+    /// A frame of which so many samples, all if they are more, never arrived and are zeros instead.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_missing(samples: [f32; FRAME_LEN], missing: usize) -> Result<Self, NotInRange> {
+        Self::new(samples).map(|frame| Self { missing: missing.min(FRAME_LEN) as u16, ..frame })
+    }
+
     /// A frame of zeros that stands for audio that never arrived.
     pub const fn gap() -> Self {
         Self { samples: [0.0; FRAME_LEN], missing: FRAME_LEN as u16 }

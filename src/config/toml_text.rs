@@ -16,6 +16,24 @@ impl GateConfig {
         read(&parse(text)?)
     }
 
+    /// The same config with the settings of a TOML text over it.
+    ///
+    /// # Errors
+    /// As [`from_toml`](Self::from_toml).
+    pub fn with_toml(&self, text: &str) -> Result<Self, ConfigError> {
+        let mut settings = Vec::new();
+        for (key, value) in parse(text)? {
+            match value {
+                Value::Table(section) => {
+                    settings
+                        .extend(section.into_iter().map(|(name, value)| (format!("{key}.{name}"), value.to_string())));
+                }
+                value => settings.push((key, value.to_string())),
+            }
+        }
+        self.with_all(settings.iter().map(|(key, value)| (key.as_str(), value.as_str())))
+    }
+
     /// The same config with `key` (dotted, as in `turn.hangover_duration`) set to `value`, which is
     /// TOML or a bare word.
     ///

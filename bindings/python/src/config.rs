@@ -32,7 +32,9 @@ impl Config {
             (None, None) => GateConfig::default(),
             (None, Some(text)) => GateConfig::from_toml(text).map_err(|error| error::of_config(&error))?,
             (Some(name), None) => GateConfig::preset(preset_of(name)?),
-            (Some(name), Some(text)) => over(&GateConfig::preset(preset_of(name)?), &flat_toml(text)?)?,
+            (Some(name), Some(text)) => {
+                GateConfig::preset(preset_of(name)?).with_toml(text).map_err(|error| error::of_config(&error))?
+            }
         };
         let settings = settings.map_or_else(|| Ok(Vec::new()), flat)?;
         Ok(Self(over(&config, &settings)?))
@@ -135,21 +137,6 @@ fn flat(settings: &Bound<'_, PyDict>) -> PyResult<Vec<(String, String)>> {
                 let text = text_of(&key, &value)?;
                 found.push((key, text));
             }
-        }
-    }
-    Ok(found)
-}
-
-fn flat_toml(text: &str) -> PyResult<Vec<(String, String)>> {
-    let table: Table =
-        text.parse().map_err(|error: toml::de::Error| ConfigError::new_err(error.to_string().trim_end().to_owned()))?;
-    let mut found = Vec::new();
-    for (key, value) in table {
-        match value {
-            Value::Table(section) => {
-                found.extend(section.into_iter().map(|(name, value)| (format!("{key}.{name}"), value.to_string())));
-            }
-            value => found.push((key, value.to_string())),
         }
     }
     Ok(found)
