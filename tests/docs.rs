@@ -47,6 +47,7 @@ fn every_block_is_checked_by_something() {
                     drop(PriceBook::from_toml(&block.text).unwrap_or_else(|error| panic!("{place}{error}")))
                 }
                 "sh" => assert!(block.text.lines().all(is_there), "{place}"),
+                "c" => assert_eq!(name(&document), "c.md", "bindings/c/test runs that one: {place}"),
                 "python" => assert_eq!(name(&document), "python.md", "bindings/python/tests runs that one: {place}"),
                 "console" | "csv" | "json" => {} // by tests/cli/readme.rs, and below
                 _ => panic!("nothing checks {place}"),
@@ -210,7 +211,7 @@ fn blocks(markdown: &str) -> Vec<Block> {
 /// Whether a line of shell starts a common program, or one of the repository.
 fn is_there(line: &str) -> bool {
     let program = line.split_whitespace().next().unwrap_or_default();
-    ["apt-get", "cargo", "just"].contains(&program) || root().join(program).is_file()
+    ["apt-get", "cargo", "cc", "just"].contains(&program) || root().join(program).is_file()
 }
 
 /// Every text that people read.
