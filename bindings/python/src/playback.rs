@@ -15,6 +15,7 @@ pub(crate) struct Playback {
     frames: VecDeque<(SampleIndex, Frame)>,
     accepted: u64,
     late: u64,
+    dropped: u64,
 }
 
 /// Chunks that follow each other without a gap.
@@ -48,7 +49,12 @@ impl Playback {
         }
         let Self { line: Some(line), frames, .. } = self else { return Ok(()) };
         line.taken += (chunk.len() / usize::from(format.channels)) as u64;
-        line.intake.push(chunk.chunk(format), |frame| line.frames = keep(frames, line.origin, line.frames, frame))
+        let taken =
+            line.intake.push(chunk.chunk(format), |frame| line.frames = keep(frames, line.origin, line.frames, frame));
+        let over = frames.len().saturating_sub(MOST_WAITING);
+        frames.drain(..over);
+        self.dropped += over as u64;
+        taken
     }
 
     /// Hands the gate what is played before `until`.
@@ -75,7 +81,12 @@ impl Playback {
     }
 
     pub(crate) fn report(&self) -> PlaybackReport {
-        PlaybackReport { accepted: self.accepted, late: self.late, waiting: self.frames.len() as u64 }
+        PlaybackReport {
+            accepted: self.accepted,
+            late: self.late,
+            waiting: self.frames.len() as u64,
+            dropped: self.dropped,
+        }
     }
 
     /// The rest of the line, its last frame filled up with silence.
@@ -117,15 +128,19 @@ pub(crate) struct PlaybackReport {
     late: u64,
     /// Not played yet: they wait for the microphone.
     waiting: u64,
+    /// The oldest of more than ten minutes that waited, as while the microphone stands still.
+    dropped: u64,
 }
 
 #[pymethods]
 impl PlaybackReport {
     fn __repr__(&self) -> String {
-        let Self { accepted, late, waiting } = self;
-        format!("PlaybackReport(accepted={accepted}, late={late}, waiting={waiting})")
+        let Self { accepted, late, waiting, dropped } = self;
+        format!("PlaybackReport(accepted={accepted}, late={late}, waiting={waiting}, dropped={dropped})")
     }
 }
 
 /// Times within 5 ms of the sample count are taken as equal, as in the intake: they are often rounded to milliseconds.
 const TOLERANCE: u64 = 80;
+/// Ten minutes: longer than any answer, and 40 MB.
+const MOST_WAITING: usize = 60_000;

@@ -193,6 +193,14 @@ def test_feedback_is_ruled_with_its_evidence() -> None:
     assert gate.feedback("I would like to book a table").verdict == "genuine"
 
 
+def test_playback_that_nobody_hears_is_bounded() -> None:
+    gate, minute = voxgate.Gate(16_000), np.zeros(60 * 16_000, np.int16)
+    for _ in range(11):  # the microphone stands still
+        gate.playback(minute)
+    report = gate.playback_report
+    assert (report.waiting, report.dropped) == (60_000, 6_000)
+
+
 def test_playback_is_reported_and_withdrawn() -> None:
     gate = voxgate.Gate()
     tone = np.full(16_000, 1_000, np.int16)

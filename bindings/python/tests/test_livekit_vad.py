@@ -158,6 +158,16 @@ def test_a_long_utterance_is_cut_at_max_buffered_speech(make: Make, caplog: pyte
     assert "max_buffered_speech" in caplog.text
 
 
+@pytest.mark.parametrize("padding_s", [0.1, 0.5])
+def test_the_padding_is_exact_though_the_speech_is_clear(padding_s: float) -> None:
+    detector = VAD.load(prefix_padding_duration=padding_s)
+    assert detector._config["turn.padding"] == "fixed"
+    start = of(START, run(events_of(detector, frames(SPOKEN, 16_000))))[0]
+    begun_s = start.samples_index / 16_000 - start.speech_duration
+    buffered_s = sum(frame.duration for frame in start.frames)
+    assert buffered_s == pytest.approx(start.speech_duration + min(padding_s, begun_s), abs=0.04)
+
+
 @EVERY
 def test_metrics_are_collected(make: Make) -> None:
     detector, collected = make(), []

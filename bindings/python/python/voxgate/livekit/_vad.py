@@ -38,7 +38,8 @@ class _Options:
 
     def over(self, config: Config) -> Config:
         """The settings with these options."""
-        turn: dict[str, float] = {
+        turn: dict[str, float | str] = {
+            "padding": "fixed",  # the frames of an event begin this long before the speech, exactly
             "min_silence_duration": self.min_silence_duration,
             "prefix_padding_duration": self.prefix_padding_duration,
             "max_speech_duration": 86_400.0,  # a turn is never cut
