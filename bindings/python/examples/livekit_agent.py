@@ -9,21 +9,11 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 from typing import Any
 
-from livekit.agents import (
-    Agent,
-    AgentServer,
-    AgentSession,
-    ConversationItemAddedEvent,
-    JobContext,
-    UserInputTranscribedEvent,
-    cli,
-    inference,
-)
-from voxgate.guard import DispatchGuard, Lease, MemoryStore, RedisStore
-from voxgate.livekit import VAD, EchoReference, GatedSTT
+from livekit.agents import Agent, AgentServer, JobContext, cli, inference
+from voxgate.guard import MemoryStore, RedisStore
+from voxgate.livekit import GuardedCall, guard
 
 logger = logging.getLogger("agent")
 server = AgentServer()
@@ -34,47 +24,24 @@ def models() -> dict[str, Any]:
     return {"stt": inference.STT("deepgram/nova-3"), "llm": "openai/gpt-4.1-mini", "tts": "cartesia/sonic-3"}
 
 
-def dispatch_guard() -> DispatchGuard:
-    """Lets one job serve a room; in Redis all workers share it."""
+def store() -> MemoryStore | RedisStore:
+    """Where claims are kept; in Redis all workers share them."""
     url = os.environ.get("VOXGATE_STORE")
-    store = RedisStore(url) if url else MemoryStore()
-    return DispatchGuard(store, worker=f"{socket.gethostname()}:{os.getpid()}", build="1", agent="receptionist")
+    return RedisStore(url) if url else MemoryStore()
 
 
 @server.rtc_session(agent_name="receptionist")
 async def entrypoint(ctx: JobContext) -> None:
-    guard = dispatch_guard()
-    presence = await guard.present("ready")
-    claim = await guard.claim(ctx.room.name, session=ctx.job.room.sid or None)
-    if not isinstance(claim, Lease):
-        logger.warning("%s", claim)  # who has the room and until when
-        return ctx.shutdown(reason=claim.kind)
+    call = await guard(ctx, store=store(), agent="receptionist", **models())
+    if not isinstance(call, GuardedCall):
+        return  # another job has the room, and this one is shut down
 
-    async def give_back() -> None:
-        await claim.release()
-        await presence.set("draining")
+    async def tell() -> None:
+        logger.info("%s", call.stats())  # what was heard and sent, and what the guards refused
 
-    ctx.add_shutdown_callback(give_back)
-    await ctx.connect()
-
-    vad, chosen = VAD.load(), models()
-    stt = GatedSTT(chosen.pop("stt"), vad)
-    session: AgentSession[None] = AgentSession(vad=vad, stt=stt, aec_warmup_duration=None, **chosen)
-
-    def on_transcript(event: UserInputTranscribedEvent) -> None:
-        if event.is_final:
-            vad.feedback(event.transcript)
-
-    def on_item(event: ConversationItemAddedEvent) -> None:
-        if getattr(event.item, "role", None) == "assistant":
-            vad.agent_said(getattr(event.item, "text_content", None) or "")
-
-    session.on("user_input_transcribed", on_transcript)
-    session.on("conversation_item_added", on_item)
-    await session.start(Agent(instructions="You are a receptionist. Be brief."), room=ctx.room)
-    if session.output.audio is not None:
-        session.output.audio = EchoReference(session.output.audio, vad)
-    await session.say("Welcome back to the card table. It is your turn to play.")
+    ctx.add_shutdown_callback(tell)
+    await call.start(Agent(instructions="You are a receptionist. Be brief."))
+    await call.session.say("Welcome back to the card table. It is your turn to play.")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 
 import numpy as np
 from echo_room import RATE, Room
@@ -61,3 +63,24 @@ class Loudspeaker(io.AudioOutput):
         assert self._start is not None
         position_s, self._start = (at - self._start) / RATE, None
         self.on_playback_finished(playback_position=position_s, interrupted=interrupted)
+
+
+class FakeRoom(rtc.EventEmitter[str]):
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+
+class FakeContext(SimpleNamespace):
+    def __init__(self) -> None:
+        super().__init__(room=FakeRoom("call-17"), job=SimpleNamespace(room=SimpleNamespace(sid="RM_1")), refused=[])
+        self.at_the_end: list[Callable[[], Awaitable[None]]] = []
+
+    async def connect(self) -> None:
+        pass
+
+    def add_shutdown_callback(self, callback: Callable[[], Awaitable[None]]) -> None:
+        self.at_the_end.append(callback)
+
+    def shutdown(self, reason: str) -> None:
+        self.refused.append(reason)

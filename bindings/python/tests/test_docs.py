@@ -22,15 +22,16 @@ def test_the_blocks_of_the_readme_run() -> None:
     exec(compile(found[0], "README.md", "exec"), {})
 
 
-def test_the_blocks_of_the_chapter_run(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_blocks_of_the_chapter_run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("livekit.agents")
     pytest.importorskip("pipecat")
     from fake_stt import FakeSTT
+    from livekit_room import FakeContext
     from livekit_support import FakeOutput
 
     namespace: dict[str, Any] = {}
     found = blocks("docs/src/python.md")
-    assert len(found) == 9
+    assert len(found) == 10
 
     async def nothing(*_: Any, **__: Any) -> None:
         pass
@@ -51,6 +52,13 @@ def test_the_blocks_of_the_chapter_run(capsys: pytest.CaptureFixture[str]) -> No
         if "async def start" in block:
             session = SimpleNamespace(start=nothing, output=SimpleNamespace(audio=None))
             asyncio.run(started(session))
+
+    async def guarded() -> None:
+        call = await namespace["entrypoint"](FakeContext(), None, FakeSTT())
+        assert type(call.session.stt).__name__ == "GatedSTT"
+
+    monkeypatch.setattr(namespace["GuardedCall"], "start", nothing)
+    asyncio.run(guarded())
 
     async def with_stt() -> None:
         assert type(namespace["session_with"](FakeSTT()).stt).__name__ == "GatedSTT"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -20,7 +19,7 @@ from echo_room import RATE, Room
 from fake_stt import HEARD, FakeSTT
 from livekit.agents import AgentSession, llm, tts
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
-from livekit_room import Loudspeaker, Microphone
+from livekit_room import FakeContext, Loudspeaker, Microphone
 from livekit_support import run
 
 GREETING = recording("echo_playback").mono[round(0.4 * RATE) : round(4.6 * RATE)]
@@ -58,23 +57,6 @@ class FakeSpeech(tts.ChunkedStream):
         output_emitter.initialize(request_id="1", sample_rate=RATE, num_channels=1, mime_type="audio/pcm")
         output_emitter.push(GREETING.tobytes())
         output_emitter.flush()
-
-
-class FakeContext(SimpleNamespace):
-    def __init__(self) -> None:
-        super().__init__(
-            room=SimpleNamespace(name="call-17"), job=SimpleNamespace(room=SimpleNamespace(sid="RM_1")), refused=[]
-        )
-        self.at_the_end: list[Callable[[], Awaitable[None]]] = []
-
-    async def connect(self) -> None:
-        pass
-
-    def add_shutdown_callback(self, callback: Callable[[], Awaitable[None]]) -> None:
-        self.at_the_end.append(callback)
-
-    def shutdown(self, reason: str) -> None:
-        self.refused.append(reason)
 
 
 @pytest.fixture

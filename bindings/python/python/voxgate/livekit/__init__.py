@@ -1,5 +1,11 @@
 """voxgate in LiveKit Agents: a VAD that knows the agent's own voice, and speech-to-text that gets speech only.
 
+>>> from voxgate.livekit import guard
+>>> call = await guard(ctx, stt=deepgram.STT(), llm=..., tts=...)  # doctest: +SKIP
+>>> await call.start(Agent(...))  # doctest: +SKIP
+
+`guard` puts all of it around a session, and claims the room. The parts are there too:
+
 >>> from voxgate.livekit import VAD, EchoReference, GatedSTT
 >>> vad = VAD.load()  # in the place of silero.VAD.load(), with the same options
 >>> session = AgentSession(  # doctest: +SKIP
@@ -14,6 +20,7 @@ A VAD with an `EchoReference` belongs to one session.
 from ._disconnect import disconnect_cause
 from ._echo_reference import EchoReference
 from ._gated_stt import GatedSTT
+from ._guard import CallStats, GuardedCall, guard
 from ._vad import VAD, VADStream
 
-__all__ = ["VAD", "EchoReference", "GatedSTT", "VADStream", "disconnect_cause"]
+__all__ = ["VAD", "CallStats", "EchoReference", "GatedSTT", "GuardedCall", "VADStream", "disconnect_cause", "guard"]

@@ -26,11 +26,12 @@ class GatedSTT(stt.STT[Any]):
     a tenth of a second every five seconds, so that it does not hang up. Final transcripts go to the gate's feedback.
     """
 
-    def __init__(self, wrapped: stt.STT[Any], vad: VAD, *, config: Config | None = None) -> None:
+    def __init__(self, wrapped: stt.STT[Any], vad: VAD, *, config: Config | None = None, shadow: bool = False) -> None:
         """Args:
         wrapped: A streaming STT; one that is not asks for whole utterances of the VAD as it is.
         vad: The session's VAD; its `EchoReference` serves this gate too.
         config: Settings of the gate; `forward` is {"policy": "keepalive", "provider": "generic"} if it is not given.
+        shadow: Send everything, and count what would be sent.
 
         Raises:
             ValueError: An STT that does not stream, or a config that closes the connection.
@@ -41,11 +42,13 @@ class GatedSTT(stt.STT[Any]):
         if self._config["forward.close_after"] != "off":
             raise ConfigError("forward.close_after closes the connection, which is the STT's own; set it to off")
         super().__init__(capabilities=wrapped.capabilities)
-        self._wrapped, self._vad = wrapped, vad
+        self._wrapped, self._vad, self._shadow = wrapped, vad, shadow
         self.heard_s = 0.0
         """Seconds of audio that the session pushed."""
         self.sent_s = 0.0
-        """Seconds that the STT received, zeros included."""
+        """Seconds that the STT received, zeros included; in shadow those that it would have."""
+        self.misfires = 0
+        """Final transcripts without words of the user."""
         wrapped.on("metrics_collected", self._emit_metrics)
 
     @property
@@ -136,9 +139,13 @@ class _GatedStream(stt.RecognizeStream):
         if gate is None or given != self._format:
             gate = self._open(*given)
         self._gated.heard_s += frame.duration
+        if self._gated._shadow:
+            inner.push_frame(frame)
         if self._ear.hear(gate, frame.data[: frame.samples_per_channel * frame.num_channels]) is None:
             self._open(*given)
-            return inner.push_frame(frame)  # the audio passes
+            if not self._gated._shadow:
+                inner.push_frame(frame)  # the audio passes
+            return
         self._send(inner)
 
     def _open(self, rate: int, channels: int) -> Any:
@@ -157,12 +164,13 @@ class _GatedStream(stt.RecognizeStream):
                 self._push(samples.tobytes(), inner)
             elif isinstance(item, Zeros):
                 self._push(bytes(2 * item.count), inner)
-            elif isinstance(item, Finalize):
+            elif isinstance(item, Finalize) and not self._gated._shadow:
                 inner.flush()
 
     def _push(self, data: bytes, inner: stt.RecognizeStream) -> None:
         count = len(data) // 2
-        inner.push_frame(rtc.AudioFrame(data, SAMPLE_RATE, 1, count))
+        if not self._gated._shadow:
+            inner.push_frame(rtc.AudioFrame(data, SAMPLE_RATE, 1, count))
         self._sent += count
         self._gated.sent_s += count / SAMPLE_RATE
 
@@ -190,7 +198,7 @@ class _GatedStream(stt.RecognizeStream):
         return self.start_time_offset + self._mic_s(given_s - self._offset_s)
 
     def _mic_s(self, sent_s: float) -> float:
-        if self._forwarder is None:
+        if self._forwarder is None or self._gated._shadow:
             return sent_s
         return self._forwarder.time_map.mic_s(max(sent_s, 0.0) + self._sent_before / SAMPLE_RATE)
 
@@ -202,4 +210,5 @@ class _GatedStream(stt.RecognizeStream):
             max(round((at - self.start_time_offset) * SAMPLE_RATE), 0) for at in (said.start_time, said.end_time)
         )
         span = Span(start, end) if end > start else None
-        gate.feedback(said.text, confidence=said.confidence if 0 < said.confidence <= 1 else None, span=span)
+        confidence = said.confidence if 0 < said.confidence <= 1 else None
+        self._gated.misfires += gate.feedback(said.text, confidence=confidence, span=span).verdict == "misfire"
