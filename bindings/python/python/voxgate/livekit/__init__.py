@@ -19,8 +19,19 @@ A VAD with an `EchoReference` belongs to one session.
 
 from ._disconnect import disconnect_cause
 from ._echo_reference import EchoReference
+from ._gated_input import GatedInput
 from ._gated_stt import GatedSTT
 from ._guard import CallStats, GuardedCall, guard
 from ._vad import VAD, VADStream
 
-__all__ = ["VAD", "CallStats", "EchoReference", "GatedSTT", "GuardedCall", "VADStream", "disconnect_cause", "guard"]
+__all__ = [
+    "VAD",
+    "CallStats",
+    "EchoReference",
+    "GatedInput",
+    "GatedSTT",
+    "GuardedCall",
+    "VADStream",
+    "disconnect_cause",
+    "guard",
+]

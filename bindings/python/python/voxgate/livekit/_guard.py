@@ -26,6 +26,7 @@ from ..guard import (
 )
 from ._disconnect import disconnect_cause
 from ._echo_reference import EchoReference
+from ._gated_input import GatedInput
 from ._gated_stt import GatedSTT
 from ._vad import VAD
 
@@ -56,7 +57,7 @@ async def guard(
 
     Args:
         stt: The speech-to-text. One that does not stream is used as it is; None leaves it to a realtime model, which
-            hears everything.
+            then hears the user, and silence in the place of everything else.
         store: Where claims are kept; a MemoryStore knows this process only.
         worker: The name of this worker; host and process if it is not given.
         build, agent: The agent's version, and its name in LiveKit's dispatch.
@@ -84,9 +85,9 @@ class CallStats:
     """What the gate and the guards did so far."""
 
     heard_s: float
-    """Seconds of audio that the session pushed to speech-to-text."""
+    """Seconds of audio that the session pushed to speech-to-text, or to the realtime model."""
     sent_s: float
-    """Seconds that speech-to-text received; in shadow those that it would have."""
+    """Seconds that it received, without silence for a realtime model; in shadow those that it would have."""
     misfires: int
     """Results of speech-to-text without words of the user."""
     trips: tuple[str, ...]
@@ -110,11 +111,13 @@ class GuardedCall:
         self._claim, self._presence = claim, presence
         self._vad = VAD.load(config=config)
         self._gated: GatedSTT | None = None
+        self._gated_input: GatedInput | None = None
         self._trips: list[str] = []
         self._reconnects = ReconnectGuard()
         self._tracks: dict[str, TrackGuard] = {}
         if wrapped is not None and wrapped.capabilities.streaming:
             self._gated = GatedSTT(wrapped, self._vad, config=config, shadow=shadow)
+        self._config, self._is_realtime = config, wrapped is None
         if wrapped is not None:
             options = {"stt": self._gated or wrapped, **options}
         if not shadow:
@@ -130,11 +133,15 @@ class GuardedCall:
         await self.session.start(agent, **given)
         if self.session.output.audio is not None:
             self.session.output.audio = EchoReference(self.session.output.audio, self._vad)
+        if self._is_realtime and not self._shadow and self.session.input.audio is not None:
+            self._gated_input = GatedInput(self.session.input.audio, self._vad, config=self._config)
+            self.session.input.audio = self._gated_input
 
     def stats(self) -> CallStats:
         """What the gate and the guards did so far."""
-        gated = self._gated
-        heard_s, sent_s, misfires = (gated.heard_s, gated.sent_s, gated.misfires) if gated else (0.0, 0.0, 0)
+        gated = self._gated or self._gated_input
+        heard_s, sent_s = (gated.heard_s, gated.sent_s) if gated else (0.0, 0.0)
+        misfires = self._gated.misfires if self._gated else 0
         return CallStats(heard_s, sent_s, misfires, tuple(self._trips))
 
     async def aclose(self) -> None:
