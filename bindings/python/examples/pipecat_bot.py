@@ -18,17 +18,16 @@ from pipecat.processors.aggregators.llm_response_universal import (
     LLMContextAggregatorPair,
     LLMUserAggregatorParams,
 )
-from pipecat.processors.audio.vad_processor import VADProcessor
 from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.transports.base_transport import BaseTransport
 from pipecat.turns.user_stop import SpeechTimeoutUserTurnStopStrategy
 from pipecat.turns.user_turn_strategies import UserTurnStrategies
 from pipecat.workers.runner import WorkerRunner
-from voxgate.pipecat import EchoReference, SttFeedback, SttGate, VoxgateVADAnalyzer
+from voxgate.pipecat import guard
 
 
 def bot(transport: BaseTransport, stt: FrameProcessor, llm: FrameProcessor, tts: FrameProcessor) -> Pipeline:
-    analyzer = VoxgateVADAnalyzer()
+    listening = guard(stt)
     context = LLMContext(messages=[{"role": "system", "content": "You are a receptionist. Be brief."}])
     aggregators = LLMContextAggregatorPair(
         context,
@@ -39,15 +38,12 @@ def bot(transport: BaseTransport, stt: FrameProcessor, llm: FrameProcessor, tts:
     return Pipeline(
         [
             transport.input(),
-            VADProcessor(vad_analyzer=analyzer),
-            SttGate(analyzer),
-            stt,
-            SttFeedback(analyzer),
+            *listening.processors,
             aggregators.user(),
             llm,
             tts,
             transport.output(),
-            EchoReference(analyzer),
+            listening.reference,
             aggregators.assistant(),
         ]
     )

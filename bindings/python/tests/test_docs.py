@@ -28,10 +28,11 @@ def test_the_blocks_of_the_chapter_run(capsys: pytest.CaptureFixture[str], monke
     from fake_stt import FakeSTT
     from livekit_room import FakeContext
     from livekit_support import FakeOutput
+    from pipecat.processors.filters.identity_filter import IdentityFilter
 
     namespace: dict[str, Any] = {}
     found = blocks("docs/src/python.md")
-    assert len(found) == 10
+    assert len(found) == 11
 
     async def nothing(*_: Any, **__: Any) -> None:
         pass
@@ -59,6 +60,20 @@ def test_the_blocks_of_the_chapter_run(capsys: pytest.CaptureFixture[str], monke
 
     monkeypatch.setattr(namespace["GuardedCall"], "start", nothing)
     asyncio.run(guarded())
+
+    async def around_pipecats_stt() -> None:
+        names = [type(stage).__name__ for stage in namespace["stages"](IdentityFilter(), 1, [2], 3, 4)]
+        assert names == [
+            "VADProcessor",
+            "SttGate",
+            "IdentityFilter",
+            "SttFeedback",
+            *3 * ["int"],
+            "EchoReference",
+            "int",
+        ]
+
+    asyncio.run(around_pipecats_stt())
 
     async def with_stt() -> None:
         assert type(namespace["session_with"](FakeSTT()).stt).__name__ == "GatedSTT"

@@ -1,16 +1,20 @@
 """voxgate in Pipecat: a VAD analyzer that knows the bot's own voice.
 
->>> from voxgate.pipecat import EchoReference, SttFeedback, SttGate, VoxgateVADAnalyzer
->>> analyzer = VoxgateVADAnalyzer()  # in the place of SileroVADAnalyzer()
+>>> from voxgate.pipecat import guard
+>>> listening = guard(stt)  # doctest: +SKIP
 >>> Pipeline([  # doctest: +SKIP
-...     transport.input(), VADProcessor(vad_analyzer=analyzer), SttGate(analyzer), stt, SttFeedback(analyzer), ...,
-...     transport.output(), EchoReference(analyzer), ...
+...     transport.input(), *listening.processors, aggregators.user(), llm, tts,
+...     transport.output(), listening.reference, aggregators.assistant(),
 ... ])
+
+The parts are there too: `VoxgateVADAnalyzer` in the place of `SileroVADAnalyzer`, `SttGate`, `SttFeedback` and
+`EchoReference`.
 """
 
 from ._analyzer import VoxgateVADAnalyzer
 from ._echo_reference import EchoReference
+from ._guard import GuardedStt, guard
 from ._stt_feedback import SttFeedback
 from ._stt_gate import SttGate
 
-__all__ = ["EchoReference", "SttFeedback", "SttGate", "VoxgateVADAnalyzer"]
+__all__ = ["EchoReference", "GuardedStt", "SttFeedback", "SttGate", "VoxgateVADAnalyzer", "guard"]
