@@ -52,8 +52,9 @@ async def guard(
     ...     await call.start(Agent(instructions="Be brief."))
 
     The answer is the call, or a Refusal, which is false: another job has the room, and this one was shut down. With a
-    call come the VAD that knows the agent's voice, speech-to-text that receives speech only, a limit for reconnects
-    and for tracks that are published again, and feedback from transcripts. The claim is given back when the job ends.
+    call come the VAD that knows the agent's voice, speech-to-text that receives speech only, an end to reconnects in a
+    loop, word of tracks that are published again and again, and feedback from transcripts. The claim is given back when
+    the job ends.
 
     Args:
         stt: The speech-to-text. One that does not stream is used as it is; None leaves it to a realtime model, which
@@ -196,12 +197,9 @@ class GuardedCall:
         if publication.kind != rtc.TrackKind.KIND_AUDIO:
             return
         tracks = self._tracks.setdefault(participant.identity, TrackGuard())
-        ruling = tracks.subscribed(publication.sid)
-        if ruling.refusal is None:
-            return
-        self._note(ruling.refusal)
-        if not self._shadow:
-            publication.set_subscribed(False)
+        refusal = tracks.subscribed(publication.sid).refusal
+        if refusal is not None:
+            self._note(refusal)  # LiveKit feeds the track to the session's one speech-to-text: nothing said is lost
 
     def _on_track_unsubscribed(
         self, _track: Any, publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
