@@ -46,8 +46,8 @@ mod module {
     use super::gate::Gate;
     #[pymodule_export]
     use super::guard::{
-        DispatchGuard, Heard, Lease, MemoryStore, MisfireGuard, Obstacle, PostgresStore, Presence, Reconnect,
-        ReconnectGuard, RedisStore, Refusal, TrackGuard, TrackRuling, why,
+        Cycle, DispatchGuard, EmptyRoomGuard, Heard, Lease, LoopDetector, MemoryStore, MisfireGuard, Obstacle,
+        PostgresStore, Presence, Reconnect, ReconnectGuard, RedisStore, Refusal, TrackGuard, TrackRuling, why,
     };
     #[pymodule_export]
     use super::ledger::{Ledger, LedgerRow};
@@ -64,6 +64,7 @@ mod module {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        guard::stop_telling_at_exit(module)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         module.add("SAMPLE_RATE", voxgate::SAMPLE_RATE)?;
         module.add("FRAME_LEN", voxgate::FRAME_LEN)

@@ -19,7 +19,9 @@ from stores import Store, run
 from voxgate.budget import Concurrent, Counted, Limits, Rate
 from voxgate.guard import (
     DispatchGuard,
+    EmptyRoomGuard,
     Lease,
+    LoopDetector,
     MemoryStore,
     MisfireGuard,
     PostgresStore,
@@ -302,6 +304,26 @@ def test_a_republished_track_goes_on_with_its_session() -> None:
     assert participant.again(at_s=61.0) is None
     assert participant.take_idle(at_s=119.0) is None and participant.take_idle(at_s=120.0) == 0
     assert participant.subscribed("TR_9", at_s=121.0).session == 1
+
+
+def test_a_cycle_of_tool_calls_is_found() -> None:
+    calls = LoopDetector(repeats=3, window="60s")
+    found = [calls.push(tool, at_s=second) for second, tool in enumerate(["look_up", "ask"] * 3)]
+    assert found[:-1] == [None] * 5
+    cycle = found[-1]
+    assert cycle is not None and (cycle.events, cycle.repeats, cycle.took_s) == (["look_up", "ask"], 3, 5.0)
+    assert "look_up, ask" in repr(cycle)
+    calls.reset()
+    assert calls.push("look_up", at_s=7.0) is None
+    with pytest.raises(voxgate.ConfigError, match="repeat"):
+        LoopDetector(repeat=3)
+
+
+def test_an_agent_alone_leaves() -> None:
+    room = EmptyRoomGuard(at_s=0.0, first_arrival="60s", return_within="20s")
+    assert room.leave_after_s(at_s=10.0) == 50.0
+    assert room.people(1, at_s=12.0) is None and room.leave_after_s(at_s=500.0) is None
+    assert room.people(0, at_s=600.0) == 20.0 and room.leave_after_s(at_s=630.0) == 0.0
 
 
 def test_results_without_words_open_the_breaker() -> None:

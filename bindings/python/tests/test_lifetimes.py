@@ -96,7 +96,8 @@ async def work():
 asyncio.run(work())
 print(kept[1].is_held)
 """
-    assert _python(script) == ("True\n", "", 0)
+    for _ in range(20):  # an answer that is told while Python ends comes now and then
+        assert _python(script) == ("True\n", "", 0)
 
 
 def test_a_loop_that_closes_under_a_waiter_does_no_harm() -> None:

@@ -57,9 +57,11 @@ __all__ = [
     "ConcurrentEach",
     "Config",
     "Counted",
+    "Cycle",
     "Decision",
     "DispatchGuard",
     "Echo",
+    "EmptyRoomGuard",
     "Estimate",
     "EstimateLine",
     "Evidence",
@@ -74,6 +76,7 @@ __all__ = [
     "Ledger",
     "LedgerRow",
     "Limits",
+    "LoopDetector",
     "MemoryStore",
     "Meter",
     "MisfireGuard",
@@ -549,6 +552,33 @@ class Reconnect:
 
     @property
     def after_s(self) -> float: ...
+
+@final
+class LoopDetector:
+    """Finds a cycle at the end of a sequence: A A A, or A B A B A B."""
+
+    def __new__(cls, **policy: _Value) -> LoopDetector: ...
+    def push(self, event: str, *, at_s: float | None = None) -> Cycle | None: ...
+    def reset(self) -> None: ...
+
+@final
+class Cycle:
+    """A loop: the end of the sequence is copies of one cycle."""
+
+    @property
+    def events(self) -> list[str]: ...
+    @property
+    def repeats(self) -> int: ...
+    @property
+    def took_s(self) -> float: ...
+
+@final
+class EmptyRoomGuard:
+    """Says when an agent without people should leave its room."""
+
+    def __new__(cls, *, at_s: float | None = None, **policy: _Value) -> EmptyRoomGuard: ...
+    def people(self, count: int, *, at_s: float | None = None) -> float | None: ...
+    def leave_after_s(self, *, at_s: float | None = None) -> float | None: ...
 
 @final
 class TrackGuard:

@@ -12,9 +12,12 @@ stops further spending. `why(store, room)` says why no agent comes.
 """
 
 from ._voxgate import (
+    Cycle,
     DispatchGuard,
+    EmptyRoomGuard,
     Heard,
     Lease,
+    LoopDetector,
     MemoryStore,
     MisfireGuard,
     Obstacle,
@@ -30,9 +33,12 @@ from ._voxgate import (
 )
 
 __all__ = [
+    "Cycle",
     "DispatchGuard",
+    "EmptyRoomGuard",
     "Heard",
     "Lease",
+    "LoopDetector",
     "MemoryStore",
     "MisfireGuard",
     "Obstacle",

@@ -1,6 +1,7 @@
 //! A future of Rust as a future of asyncio.
 
 use std::future::Future;
+use std::sync::{OnceLock, RwLock};
 
 use pyo3::prelude::*;
 use tokio::runtime::Builder;
@@ -45,6 +46,10 @@ impl Runtime {
             let answer = tokio::spawn(work).await;
             // To wait for Python may take long; it must not hold up a heartbeat.
             let _told = tokio::task::spawn_blocking(move || {
+                let exit = EXIT.read();
+                if !matches!(exit.as_deref(), Ok(Exit::NotYet)) {
+                    return;
+                }
                 Python::try_attach(|py| {
                     let answer = match answer {
                         Ok(answer) => convert(py, answer),
@@ -53,13 +58,41 @@ impl Runtime {
                         }
                     };
                     tell(py, &event_loop, &told, answer);
-                })
+                });
             })
             .await;
         });
         Ok(future)
     }
 }
+
+/// Before Python ends: waits for answers that are being told, and lets no other begin. A thread that waits for an interpreter
+/// that is gone would be ended in the middle of Rust, which aborts the process.
+#[pyfunction]
+pub(crate) fn stop_telling(py: Python<'_>) {
+    // In a fork the threads are not there, and one of them may have held the lock.
+    if MADE_IN.get() == Some(&std::process::id()) {
+        py.detach(|| EXIT.write().map(|mut exit| *exit = Exit::Begun).unwrap_or_default());
+    }
+}
+
+/// Has `stop_telling` called when the interpreter exits.
+pub(crate) fn stop_telling_at_exit(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    _ = MADE_IN.set(std::process::id());
+    let stop = pyo3::wrap_pyfunction!(stop_telling, module)?;
+    module.py().import("atexit")?.call_method1("register", (stop,)).map(drop)
+}
+
+/// Whether the interpreter is about to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    NotYet,
+    Begun,
+}
+
+static EXIT: RwLock<Exit> = RwLock::new(Exit::NotYet);
+/// The process that loaded the module.
+static MADE_IN: OnceLock<u32> = OnceLock::new();
 
 /// If the event loop is closed nobody waits: the answer is dropped, and with it a lease is released.
 fn tell(py: Python<'_>, event_loop: &Py<PyAny>, future: &Py<PyAny>, answer: PyResult<Py<PyAny>>) {
