@@ -39,8 +39,9 @@ def main():
     held = load(options.valid_features, options.valid_scenes) if options.valid_features else []
     weights = train(scenes, held, options.epochs, options.seed)
     write(options.out, weights)
-    report(weights, held)
-    report_reliability(weights, held)
+    answers = answer(weights, held)
+    report(answers, held)
+    report_reliability(answers, held)
 
 
 # --- Scenes ---
@@ -207,12 +208,22 @@ def stack(scenes, key):
 
 # --- Results ---
 
-def report(weights, scenes):
-    """Share of frames over a threshold: the agent alone (at least 200 ms from the user), and the user."""
-    infer = inference(weights)
-    families = {}
+def answer(weights, scenes):
+    """For each scene the probability of its frames."""
+    net = {key: value for key, value in weights.items() if key not in ("mean", "deviation")}
+    infer = jax.jit(functools.partial(run, net))
+    answers = []
     for scene in scenes:
-        likely = infer(scene)
+        x = ((scene["x"] - weights["mean"]) / weights["deviation"])[:, None]
+        logit = np.asarray(infer(np.zeros((1, UNITS), np.float32), x, scene["heard"][:, None])[1])[:, 0]
+        answers.append(1 / (1 + np.exp(-logit)))
+    return answers
+
+
+def report(answers, scenes):
+    """Share of frames over a threshold: the agent alone (at least 200 ms from the user), and the user."""
+    families = {}
+    for likely, scene in zip(answers, scenes):
         user = np.convolve(scene["near"], np.ones(41), "same") > 0
         heard = scene["heard"] > 0
         alone, near = families.setdefault(scene["family"], ([], []))
@@ -224,28 +235,15 @@ def report(weights, scenes):
         print(f"{family:11s} agent alone / user over", ", ".join(shares))
 
 
-def report_reliability(weights, scenes):
+def report_reliability(answers, scenes):
     """For ten ranges of the probability: its mean, and how often it was the user."""
-    infer = inference(weights)
-    frames = [np.stack([infer(scene), scene["near"], scene["weight"]]) for scene in scenes]
+    frames = [np.stack([likely, scene["near"], scene["weight"]]) for likely, scene in zip(answers, scenes)]
     likely, near, weight = np.concatenate([part[:, part[2] > 0] for part in frames] or [np.empty((3, 0))], axis=1)
     for low in np.arange(10) / 10:
         part = (likely >= low) & (likely < low + 0.1)
         if part.any():
             told, true = (np.average(values[part], weights=weight[part]) for values in (likely, near))
             print(f"reliability: told {told:.3f}, true {true:.3f}, {100 * part.mean():.1f} % of the frames")
-
-
-def inference(weights):
-    """A function from a scene to the probability of its frames."""
-    net = {key: value for key, value in weights.items() if key not in ("mean", "deviation")}
-    infer = jax.jit(functools.partial(run, net))
-
-    def likely(scene):
-        x = ((scene["x"] - weights["mean"]) / weights["deviation"])[:, None]
-        logit = np.asarray(infer(np.zeros((1, UNITS), np.float32), x, scene["heard"][:, None])[1])[:, 0]
-        return 1 / (1 + np.exp(-logit))
-    return likely
 
 
 def share(values, threshold):

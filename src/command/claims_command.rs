@@ -2,10 +2,11 @@
 
 use clap::Args;
 use voxgate::guard::store::{HeldSlot, Survey, WorkerState};
+use voxgate::guard::to_the_second;
 
 use crate::command::paint::{BOLD, DIM, GOOD, WARN, paint, printable_json};
 use crate::command::stdout::say;
-use crate::command::store_source::{StoreArgs, columns, padded, shown, span};
+use crate::command::store_source::{StoreArgs, columns, padded, shown};
 
 #[derive(Args)]
 pub(crate) struct ClaimsArgs {
@@ -39,7 +40,8 @@ pub(crate) fn held(what: &str, list: &[HeldSlot], survey: &Survey) -> String {
     let header = [what, "held by", "for", "ends in", "worker"].map(str::to_owned).to_vec();
     let row = |held: &HeldSlot| {
         let session = held.session.as_ref().map_or(String::new(), |session| format!(" ({})", shown(session)));
-        let (held_for, left) = (span(survey.now.since(held.since)), span(held.expires.since(survey.now)));
+        let (held_for, left) =
+            (to_the_second(survey.now.since(held.since)), to_the_second(held.expires.since(survey.now)));
         vec![
             format!("{}{session}", shown(&held.name)),
             shown(&held.by),
@@ -68,7 +70,7 @@ fn workers(survey: &Survey) -> String {
         .map(|worker| {
             let state = match worker.state {
                 WorkerState::Ready => "ready".to_owned(),
-                WorkerState::Starting => format!("starting for {}", span(survey.now.since(worker.since))),
+                WorkerState::Starting => format!("starting for {}", to_the_second(survey.now.since(worker.since))),
                 WorkerState::Draining => "draining".to_owned(),
             };
             let agent = worker.agent.as_ref().map_or("(unnamed)".to_owned(), shown);

@@ -171,16 +171,6 @@ pub(crate) fn meant<'a>(given: &Name, there: impl Iterator<Item = &'a Name>) -> 
     names
 }
 
-/// To the second: `43 s`, `2 min 3 s`, `5 h 0 min`, `12 d 4 h`.
-pub(crate) fn span(time: Duration) -> String {
-    match time.as_secs() {
-        s @ ..60 => format!("{s} s"),
-        s @ 60..3_600 => format!("{} min {} s", s / 60, s % 60),
-        s @ 3_600..86_400 => format!("{} h {} min", s / 3_600, s % 3_600 / 60),
-        s => format!("{} d {} h", s / 86_400, s % 86_400 / 3_600),
-    }
-}
-
 /// Rows under a header, as wide as their cells; a longer name sticks out of its column. The caller paints whole
 /// cells after they are padded.
 pub(crate) fn columns(rows: &[Vec<String>]) -> Vec<usize> {
@@ -216,14 +206,5 @@ mod tests {
         assert_eq!(found("twin\\u{200b}").len(), 2, "one is called so, one is shown so");
         assert!(found("call").is_empty());
         assert_eq!(columns(&[vec![shown(&names[1])]]), [40]);
-    }
-
-    #[test]
-    fn spans_read_well() {
-        let text = |seconds| span(Duration::from_secs(seconds));
-        assert_eq!(
-            [0, 59, 60, 3_599, 3_600, 86_399, 90_000].map(text).join(", "),
-            "0 s, 59 s, 1 min 0 s, 59 min 59 s, 1 h 0 min, 23 h 59 min, 1 d 1 h"
-        );
     }
 }

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use clap::Args;
 use voxgate::guard::store::{LimitKind, ResourceUsage, Survey};
+use voxgate::guard::to_the_second;
 
 use crate::command::paint::{BAD, BOLD, DIM, WARN, paint, printable_json};
 use crate::command::stdout::say;
-use crate::command::store_source::{StoreArgs, columns, padded, shown, span};
+use crate::command::store_source::{StoreArgs, columns, padded, shown};
 
 #[derive(Args)]
 pub(crate) struct UsageArgs {
@@ -56,13 +57,15 @@ fn row(usage: &ResourceUsage, survey: &Survey) -> Vec<String> {
     let per = match usage.kind {
         LimitKind::Concurrent => "at once".to_owned(),
         LimitKind::Sliding { per_us: MINUTE_US } => "a minute".to_owned(),
-        LimitKind::Sliding { per_us } => format!("per {}", span(Duration::from_micros(per_us))),
+        LimitKind::Sliding { per_us } => format!("per {}", to_the_second(Duration::from_micros(per_us))),
         LimitKind::Monthly => "a month".to_owned(),
     };
     let back = match (usage.kind, usage.frees_at) {
         (_, None) => String::new(),
-        (LimitKind::Concurrent, Some(at)) => format!("released, or in {} if not renewed", span(at.since(survey.now))),
-        (_, Some(at)) => format!("in {}", span(at.since(survey.now))),
+        (LimitKind::Concurrent, Some(at)) => {
+            format!("released, or in {} if not renewed", to_the_second(at.since(survey.now)))
+        }
+        (_, Some(at)) => format!("in {}", to_the_second(at.since(survey.now))),
     };
     vec![
         shown(&usage.resource),

@@ -1,6 +1,9 @@
 //! Settings for known situations, by name; their values are in `GateConfig::preset`.
 
 use std::fmt;
+use std::str::FromStr;
+
+use crate::error::ConfigError;
 
 /// Settings for a known situation. The figures are of the evaluation in `benches/README.md`, against
 /// the default's.
@@ -43,6 +46,17 @@ impl Preset {
             Self::OpenOffice => "sends a sixth less of the noise, and opens up to 50 ms later",
             Self::Telephony => "keeps every faint start and end on the phone, and sends a little more",
         }
+    }
+}
+
+impl FromStr for Preset {
+    type Err = ConfigError;
+
+    fn from_str(name: &str) -> Result<Self, ConfigError> {
+        Self::ALL.iter().copied().find(|preset| preset.as_str() == name).ok_or_else(|| {
+            let known: Vec<String> = Self::ALL.iter().map(|preset| format!("{:?}", preset.as_str())).collect();
+            ConfigError::Value(format!("there is no preset {name:?}; expected one of {}", known.join(", ")))
+        })
     }
 }
 

@@ -21,17 +21,14 @@ impl GateConfig {
     /// # Errors
     /// As [`from_toml`](Self::from_toml).
     pub fn with_toml(&self, text: &str) -> Result<Self, ConfigError> {
-        let mut settings = Vec::new();
+        let mut whole = table(self);
         for (key, value) in parse(text)? {
-            match value {
-                Value::Table(section) => {
-                    settings
-                        .extend(section.into_iter().map(|(name, value)| (format!("{key}.{name}"), value.to_string())));
-                }
-                value => settings.push((key, value.to_string())),
+            match (whole.get_mut(&key), value) {
+                (Some(Value::Table(section)), Value::Table(given)) => section.extend(given),
+                (_, value) => drop(whole.insert(key, value)),
             }
         }
-        self.with_all(settings.iter().map(|(key, value)| (key.as_str(), value.as_str())))
+        read(&whole)
     }
 
     /// The same config with `key` (dotted, as in `turn.hangover_duration`) set to `value`, which is

@@ -12,7 +12,7 @@ use super::extent::{BLOCKS, LEAD};
 use super::lock::Lock;
 use super::path::Capture;
 use super::plans::two_frames_back_at_half_rate;
-use super::spectra::{FIRST_WHITE_BIN, Spectra, WHITE_BINS, White, Whitener};
+use super::spectra::{FIRST_WHITE_BIN, Spectra, WHITE_BINS, White, Whitener, white_of};
 use super::sweep::{Peak, Sweep};
 use crate::fft::Inverse;
 use crate::frame::FRAME_LEN;
@@ -90,7 +90,7 @@ impl DelayEstimator {
                     // At a negative delay the newest playback belongs to an older frame of the microphone.
                     let wait = LEAD.saturating_sub(block as u64);
                     let playback = playback.white((frame + LEAD - wait).checked_sub(block as u64));
-                    let mic = spectrum(mic, frame.checked_sub(wait));
+                    let mic = white_of(mic, frame.checked_sub(wait));
                     cross.add(playback, mic);
                     *chance = KEPT_PER_FRAME * KEPT_PER_FRAME * *chance + playback.power * mic.power;
                 }
@@ -122,15 +122,6 @@ impl DelayEstimator {
             delays.map(|(at, x)| (at, x.abs())).fold((0, 0.0), |best, one| if one.1 > best.1 { one } else { best });
         let delay = (block as i32 - LEAD as i32) * FRAME_LEN as i32 + 2 * at;
         Peak { height: height / (chance + LEAST_CHANCE), delay }
-    }
-}
-
-/// The spectrum of a frame; silence if it is not there.
-#[inline(always)]
-fn spectrum(spectra: &Ring<(Option<u64>, White), MIC_SPECTRA>, frame: Option<u64>) -> &White {
-    match frame.map(|frame| (frame, &spectra[frame])) {
-        Some((frame, (of, white))) if *of == Some(frame) => white,
-        _ => &White::SILENT,
     }
 }
 

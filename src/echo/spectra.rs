@@ -85,9 +85,7 @@ impl Spectra {
     /// The whitened spectrum of a frame; silence if there is none.
     #[inline(always)]
     pub(crate) fn white(&self, frame: Option<u64>) -> &White {
-        let Some(frame) = frame else { return &White::SILENT };
-        let (of, white) = &self.white[frame];
-        if *of == Some(frame) { white } else { &White::SILENT }
+        white_of(&self.white, frame)
     }
 
     /// Whether any playback lies within the search range of `frame`.
@@ -129,6 +127,14 @@ impl Spectra {
         self.white[frame] = (Some(frame), white);
         sounds
     }
+}
+
+/// The whitened spectrum of a frame in a ring of them; silence if it is not there.
+#[inline(always)]
+pub(crate) fn white_of<const N: usize>(ring: &Ring<(Option<u64>, White), N>, frame: Option<u64>) -> &White {
+    let Some(frame) = frame else { return &White::SILENT };
+    let (of, white) = &ring[frame];
+    if *of == Some(frame) { white } else { &White::SILENT }
 }
 
 /// A rectangular spectrum of two frames; padded so that it fills whole vectors.

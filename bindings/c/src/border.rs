@@ -7,12 +7,12 @@ use crate::status::{Failure, VoxgateStatus, note};
 
 pub(crate) type Answer<T> = Result<T, Failure>;
 
-/// Runs a call that makes something: no panic goes further than this.
+/// Runs the work of a call: no panic goes further than this.
 pub(crate) fn guarded(work: impl FnOnce() -> Answer<()>) -> VoxgateStatus {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(())) => VoxgateStatus::Ok,
         Ok(Err(failure)) => note(failure),
-        Err(_) => note(Failure::new(VoxgateStatus::Panicked, "voxgate panicked in this call; please report it")),
+        Err(_) => note(Failure::panicked()),
     }
 }
 
@@ -74,6 +74,18 @@ pub(crate) unsafe fn put<T>(place: *mut T, value: T, name: &str) -> Answer<()> {
     // SAFETY: it is aligned and not null; the caller says that there is room.
     unsafe { place.write(value) };
     Ok(())
+}
+
+/// Writes to `place`, unless it is null: the caller does not want to know.
+///
+/// # Safety
+/// Not null, it points to room for a value.
+pub(crate) unsafe fn put_if_wanted<T>(place: *mut T, value: T, name: &str) -> Answer<()> {
+    if place.is_null() {
+        return Ok(());
+    }
+    // SAFETY: the caller's promise.
+    unsafe { put(place, value, name) }
 }
 
 fn check<T>(values: *const T, len: usize, name: &str) -> Answer<()> {

@@ -5,10 +5,10 @@ use std::ffi::{c_char, c_void};
 use voxgate::{Forwarder, SampleIndex, SttInput};
 
 use crate::border::{guarded, put};
+use crate::decision::VoxgateEdge;
 use crate::gate::{VoxgateGate, config, put_edge};
 use crate::handle::Handle;
 use crate::status::{Failure, VoxgateStatus};
-use crate::{VoxgateEdge, border::Answer};
 
 /// What to do with the connection, in order.
 #[repr(C)]
@@ -66,13 +66,8 @@ pub unsafe extern "C" fn voxgate_forwarder_push(
 ) -> VoxgateStatus {
     // SAFETY: the caller's pointers, as the header asks.
     unsafe {
-        both(forwarder, gate, |forwarder, gate| {
-            let Some(decision) = gate.last else {
-                return Err(Failure::new(
-                    VoxgateStatus::TooEarly,
-                    "the gate has decided nothing yet; push a frame first",
-                ));
-            };
+        Handle::with_both(forwarder, gate, |forwarder, gate| {
+            let decision = gate.decided()?;
             let send = send.ok_or_else(|| Failure::null("send"))?;
             forwarder.0.push(&decision, &gate.gate, |input| hand(input, send, user));
             Ok(())
@@ -94,7 +89,7 @@ pub unsafe extern "C" fn voxgate_forwarder_finish(
 ) -> VoxgateStatus {
     // SAFETY: the caller's pointers, as the header asks.
     unsafe {
-        both(forwarder, gate, |forwarder, gate| {
+        Handle::with_both(forwarder, gate, |forwarder, gate| {
             let send = send.ok_or_else(|| Failure::null("send"))?;
             let ended = forwarder.0.finish(&mut gate.gate, |input| hand(input, send, user));
             put_edge(ended.as_ref(), edge, speech_start, speech_end)
@@ -148,24 +143,6 @@ pub unsafe extern "C" fn voxgate_forwarder_forget(forwarder: *mut VoxgateForward
 pub unsafe extern "C" fn voxgate_forwarder_destroy(forwarder: *mut VoxgateForwarder) {
     // SAFETY: the caller's pointer, as the header asks.
     unsafe { Handle::destroy(forwarder) }
-}
-
-/// # Safety
-/// The handles are null or alive.
-unsafe fn both(
-    forwarder: *mut VoxgateForwarder,
-    gate: *mut VoxgateGate,
-    work: impl FnOnce(&mut ForwarderState, &mut crate::gate::GateState) -> Answer<()>,
-) -> VoxgateStatus {
-    let mut inner = VoxgateStatus::Ok;
-    // SAFETY: the caller's promise.
-    let outer = unsafe {
-        Handle::with(forwarder, |forwarder| {
-            inner = Handle::with(gate, |gate| work(forwarder, gate));
-            Ok(())
-        })
-    };
-    if outer == VoxgateStatus::Ok { inner } else { outer }
 }
 
 /// # Safety

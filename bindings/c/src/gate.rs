@@ -6,7 +6,7 @@ use voxgate::echo::Arrival;
 use voxgate::{ConfigError, Decision, Frame, Gate, GateConfig, Preset, SampleIndex, Span, SttResult, SttRuling};
 use voxgate_base::misfire::Heard;
 
-use crate::border::{Answer, given, guarded, put, room, text};
+use crate::border::{Answer, given, guarded, put, put_if_wanted, room, text};
 use crate::decision::{VoxgateDecision, VoxgateEdge, edge_of};
 use crate::handle::Handle;
 use crate::intake::VoxgateFrame;
@@ -16,7 +16,16 @@ use crate::status::{Failure, VoxgateStatus};
 #[derive(Debug)]
 pub struct GateState {
     pub(crate) gate: Gate,
-    pub(crate) last: Option<Decision>,
+    last: Option<Decision>,
+}
+
+impl GateState {
+    /// The decision that was made last.
+    pub(crate) fn decided(&self) -> Answer<Decision> {
+        self.last.ok_or_else(|| {
+            Failure::new(VoxgateStatus::TooEarly, "the gate has decided nothing yet; push a frame first")
+        })
+    }
 }
 
 /// Opaque.
@@ -105,7 +114,7 @@ pub unsafe extern "C" fn voxgate_gate_playback(
                 Arrival::Full => VoxgateArrival::Full,
                 _ => VoxgateArrival::Off,
             };
-            if arrival.is_null() { Ok(()) } else { put(arrival, taken, "arrival") }
+            put_if_wanted(arrival, taken, "arrival")
         })
     }
 }
@@ -152,7 +161,7 @@ pub unsafe extern "C" fn voxgate_gate_feedback(
             let text = text(words, "words")?.ok_or_else(|| Failure::null("words"))?;
             let result = SttResult { text, confidence: confidence_of(confidence)?, span: span_of(start, end)? };
             let counted = ruling_of(state.gate.feedback(&result));
-            if ruling.is_null() { Ok(()) } else { put(ruling, counted, "ruling") }
+            put_if_wanted(ruling, counted, "ruling")
         })
     }
 }
@@ -234,17 +243,10 @@ pub(crate) unsafe fn put_edge(
     let (kind, start, end) = edge_of(ended);
     // SAFETY: the caller's promise.
     unsafe {
-        if !edge.is_null() {
-            put(edge, kind, "edge")?;
-        }
-        if !speech_start.is_null() {
-            put(speech_start, start, "speech_start")?;
-        }
-        if !speech_end.is_null() {
-            put(speech_end, end, "speech_end")?;
-        }
+        put_if_wanted(edge, kind, "edge")?;
+        put_if_wanted(speech_start, start, "speech_start")?;
+        put_if_wanted(speech_end, end, "speech_end")
     }
-    Ok(())
 }
 
 /// # Safety
@@ -252,21 +254,9 @@ pub(crate) unsafe fn put_edge(
 pub(crate) unsafe fn config(preset: *const c_char, toml: *const c_char) -> Answer<GateConfig> {
     // SAFETY: the caller's promise.
     let (preset, toml) = unsafe { (text(preset, "preset")?, text(toml, "toml")?) };
-    let base = preset.map_or(Ok(GateConfig::default()), |name| preset_of(name).map(GateConfig::preset))?;
-    match (preset, toml) {
-        (_, None) => Ok(base),
-        (None, Some(toml)) => GateConfig::from_toml(toml).map_err(|error| of_config(&error)),
-        (Some(_), Some(toml)) => base.with_toml(toml).map_err(|error| of_config(&error)),
-    }
-}
-
-fn preset_of(name: &str) -> Answer<Preset> {
-    let found = Preset::ALL.iter().copied().find(|preset| preset.as_str() == name);
-    found.ok_or_else(|| {
-        let known: Vec<&str> = Preset::ALL.iter().map(|preset| preset.as_str()).collect();
-        let text = format!("there is no preset {name:?}; expected one of {}", known.join(", "));
-        Failure::new(VoxgateStatus::Config, text)
-    })
+    let base = preset.map(str::parse::<Preset>).transpose().map_err(|error| of_config(&error))?.unwrap_or_default();
+    let base = GateConfig::preset(base);
+    toml.map_or_else(|| Ok(base.clone()), |toml| base.with_toml(toml)).map_err(|error| of_config(&error))
 }
 
 fn frame_of(frame: &VoxgateFrame) -> Answer<Frame> {

@@ -3,8 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, TryLockError};
 
-use crate::border::{self, Answer};
-use crate::status::{Failure, VoxgateStatus, note};
+use crate::border::{self, Answer, guarded};
+use crate::status::{Failure, VoxgateStatus};
 
 /// What a handle points to. The lock is never waited for.
 #[derive(Debug)]
@@ -31,20 +31,35 @@ impl<T> Handle<T> {
     /// # Safety
     /// `handle` is null or was given by [`give`](Self::give) and not destroyed.
     pub(crate) unsafe fn with(handle: *const Self, work: impl FnOnce(&mut T) -> Answer<()>) -> VoxgateStatus {
+        // SAFETY: the caller's promise.
+        guarded(|| unsafe { Self::enter(handle, work) })
+    }
+
+    /// Works on what two handles point to.
+    ///
+    /// # Safety
+    /// As for [`with`](Self::with), of both.
+    pub(crate) unsafe fn with_both<U>(
+        one: *const Self,
+        other: *const Handle<U>,
+        work: impl FnOnce(&mut T, &mut U) -> Answer<()>,
+    ) -> VoxgateStatus {
+        // SAFETY: the caller's promise.
+        guarded(|| unsafe { Self::enter(one, |one| Handle::enter(other, |other| work(one, other))) })
+    }
+
+    /// # Safety
+    /// As for [`with`](Self::with).
+    unsafe fn enter(handle: *const Self, work: impl FnOnce(&mut T) -> Answer<()>) -> Answer<()> {
         // SAFETY: the caller's promise; a shared reference, as other threads may try at the same time.
-        let Some(handle) = (unsafe { handle.as_ref() }) else { return note(Failure::null("the handle")) };
-        let done = catch_unwind(AssertUnwindSafe(|| match handle.0.try_lock() {
+        let handle = unsafe { handle.as_ref() }.ok_or_else(|| Failure::null("the handle"))?;
+        match handle.0.try_lock() {
             Ok(mut value) => work(&mut value),
             Err(TryLockError::WouldBlock) => Err(Failure::new(
                 VoxgateStatus::Busy,
                 "another thread is using this handle; use it from one thread at a time",
             )),
-            Err(TryLockError::Poisoned(_)) => Err(panicked()),
-        }));
-        match done {
-            Ok(Ok(())) => VoxgateStatus::Ok,
-            Ok(Err(failure)) => note(failure),
-            Err(_) => note(panicked()),
+            Err(TryLockError::Poisoned(_)) => Err(Failure::panicked()),
         }
     }
 
@@ -59,10 +74,6 @@ impl<T> Handle<T> {
             _ = catch_unwind(AssertUnwindSafe(|| drop(handle)));
         }
     }
-}
-
-fn panicked() -> Failure {
-    Failure::new(VoxgateStatus::Panicked, "voxgate panicked in this handle; destroy it, make a new one, and report it")
 }
 
 #[cfg(test)]

@@ -60,26 +60,10 @@ pub unsafe extern "C" fn voxgate_ledger_push(
     settle: VoxgateSettle,
     user: *mut c_void,
 ) -> VoxgateStatus {
-    let mut last = None;
     // SAFETY: the caller's pointers, as the header asks.
-    let looked = unsafe {
-        Handle::with(gate, |gate| {
-            last = gate.last;
-            Ok(())
-        })
-    };
-    if looked != VoxgateStatus::Ok {
-        return looked;
-    }
-    // SAFETY: as above.
     unsafe {
-        Handle::with(ledger, |ledger| {
-            let Some(decision) = last else {
-                return Err(Failure::new(
-                    VoxgateStatus::TooEarly,
-                    "the gate has decided nothing yet; push a frame first",
-                ));
-            };
+        Handle::with_both(ledger, gate, |ledger, gate| {
+            let decision = gate.decided()?;
             let settle = settle.ok_or_else(|| Failure::null("settle"))?;
             ledger.0.push(&decision, |row, _| hand(row, settle, user));
             Ok(())

@@ -41,6 +41,11 @@ impl Failure {
         Self { status, text: text.into() }
     }
 
+    pub(crate) fn panicked() -> Self {
+        let text = "voxgate panicked; destroy the handle, if there is one, make a new one, and report it";
+        Self::new(VoxgateStatus::Panicked, text)
+    }
+
     pub(crate) fn null(name: &str) -> Self {
         Self::new(VoxgateStatus::Null, format!("{name} is NULL; pass a pointer to it"))
     }

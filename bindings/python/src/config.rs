@@ -106,12 +106,7 @@ pub(crate) fn of_call(
 }
 
 fn preset_of(name: &str) -> PyResult<Preset> {
-    let known = || Preset::ALL.iter().map(|preset| format!("{:?}", preset.as_str())).collect::<Vec<_>>().join(", ");
-    Preset::ALL
-        .iter()
-        .copied()
-        .find(|preset| preset.as_str() == name)
-        .ok_or_else(|| ConfigError::new_err(format!("there is no preset {name:?}; expected one of {}", known())))
+    name.parse().map_err(|error| error::of_config(&error))
 }
 
 fn over(config: &GateConfig, settings: &[(String, String)]) -> PyResult<GateConfig> {

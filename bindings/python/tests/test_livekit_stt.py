@@ -98,7 +98,7 @@ def test_transcripts_go_to_the_gate() -> None:
             stream.push_frame(frame)
             for _ in range(5):
                 await asyncio.sleep(0)
-        gate = stream._ear.gate  # type: ignore[attr-defined]
+        gate = stream._outlet.ear.gate  # type: ignore[attr-defined]
         verdict = gate.feedback("I would like to book a table").verdict
         await stream.aclose()
         return verdict
@@ -113,7 +113,7 @@ def test_a_failed_gate_lets_the_audio_pass() -> None:
         stream.push_frame(next(frames(SPOKEN, RATE, 0.05)))
         await asyncio.sleep(0.01)
         with pytest.raises(voxgate.InternalError):
-            stream._ear.gate._panic()  # type: ignore[attr-defined]
+            stream._outlet.ear.gate._panic()  # type: ignore[attr-defined]
         stream.push_frame(next(frames(SPOKEN, RATE, 0.05)))
         stream.flush()
         stream.end_input()

@@ -277,6 +277,6 @@ def test_a_failed_gate_lets_the_audio_pass() -> None:
     frame = InputAudioRawFrame(chunks(SPOKEN)[0], 16_000, 1)
     assert gate._forwarded(frame) == []
     with pytest.raises(voxgate.InternalError):
-        gate._ear.gate._panic()  # type: ignore[union-attr]
+        gate._outlet.ear.gate._panic()  # type: ignore[union-attr]
     assert gate._forwarded(frame) == [frame.audio]
     assert gate._forwarded(frame) == []

@@ -30,6 +30,16 @@ pub fn text(time: Duration) -> String {
     }
 }
 
+/// Formats a span of time to the second, for people: `43 s`, `2 min 3 s`, `5 h 0 min`, `12 d 4 h`.
+pub fn to_the_second(time: Duration) -> String {
+    match time.as_secs() {
+        s @ ..60 => format!("{s} s"),
+        s @ 60..3_600 => format!("{} min {} s", s / 60, s % 60),
+        s @ 3_600..86_400 => format!("{} h {} min", s / 3_600, s % 3_600 / 60),
+        s => format!("{} d {} h", s / 86_400, s % 86_400 / 3_600),
+    }
+}
+
 /// Reads a duration: `300ms`, `1.5s`, `1m 30s`.
 ///
 /// # Errors
@@ -104,5 +114,19 @@ pub mod or_off {
             Given::Text(text) if text == "off" => Ok(None),
             Given::Text(text) => parse(&text).map(Some).map_err(D::Error::custom),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_read_well() {
+        let text = |seconds| to_the_second(Duration::from_secs(seconds));
+        assert_eq!(
+            [0, 59, 60, 3_599, 3_600, 86_399, 90_000].map(text).join(", "),
+            "0 s, 59 s, 1 min 0 s, 59 min 59 s, 1 h 0 min, 23 h 59 min, 1 d 1 h"
+        );
     }
 }

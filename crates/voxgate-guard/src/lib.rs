@@ -36,6 +36,7 @@ pub use reconnect::{DisconnectCause, ReconnectGuard, ReconnectPolicy, ReconnectR
 pub use track::{SessionId, TrackGuard, TrackPolicy, TrackRuling};
 pub use why::{EXPECTED_COLD_START, Obstacle, why};
 
+pub use voxgate_base::duration_text::to_the_second;
 pub use voxgate_base::misfire::{
     Breaker, BreakerEvent, Heard, Misfire, MisfireCounts, MisfireGuard, MisfirePolicy, MisfireRuling, Onset, Transcript,
 };

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 
-import numpy as np
 from livekit import rtc
 from livekit.agents.voice import io
 
-from .. import SAMPLE_RATE, Audio, Config, Forwarder, Gate, Zeros
+from .. import SAMPLE_RATE, Audio, Config, Zeros
+from .._outlet import Item, Outlet, pcm16
 from ._vad import VAD
 
 
@@ -30,10 +30,7 @@ class GatedInput(io.AudioInput):
         """
         super().__init__(label="voxgate.GatedInput", source=source)
         base = config if config is not None else Config()
-        self._config = base.replace(forward={"policy": "silence"})
-        self._ear = vad._ear()
-        self._forwarder: Forwarder | None = None
-        self._format = (0, 0)
+        self._outlet = Outlet(vad._ear(), base.replace(forward={"policy": "silence"}))
         self._ready: deque[rtc.AudioFrame] = deque()
         self.heard_s = 0.0
         """Seconds of audio that came from the microphone."""
@@ -45,7 +42,7 @@ class GatedInput(io.AudioInput):
             try:
                 frame = await super().__anext__()
             except StopAsyncIteration:
-                self._finish()
+                self._take(self._outlet.finish())
                 if not self._ready:
                     raise
                 break
@@ -53,31 +50,17 @@ class GatedInput(io.AudioInput):
         return self._ready.popleft()
 
     def _hear(self, frame: rtc.AudioFrame) -> None:
-        gate, given = self._ear.gate, (frame.sample_rate, frame.num_channels)
-        if gate is None or given != self._format:
-            gate = self._open(*given)
         self.heard_s += frame.duration
-        if self._ear.hear(gate, frame.data[: frame.samples_per_channel * frame.num_channels]) is None:
-            self._open(*given)
+        data = frame.data[: frame.samples_per_channel * frame.num_channels]
+        items = self._outlet.hear(data, frame.sample_rate, frame.num_channels)
+        if items is None:
             return self._ready.append(frame)  # the audio passes
-        self._take()
+        self._take(items)
 
-    def _open(self, rate: int, channels: int) -> Gate:
-        gate = self._ear.open(rate, channels, self._config)
-        self._format, self._forwarder = (rate, channels), Forwarder(gate)
-        return gate
-
-    def _finish(self) -> None:
-        if self._ear.gate is not None and self._forwarder is not None:
-            self._ear.gate.finish()
-            self._take()
-            self._ear.gate, self._forwarder = None, None
-
-    def _take(self) -> None:
-        for item in self._forwarder.take() if self._forwarder else []:
+    def _take(self, items: list[Item]) -> None:
+        for item in items:
             if isinstance(item, Audio):
-                samples = np.clip(np.rint(item.samples * 32_768), -32_768, 32_767).astype(np.int16)
-                self._ready.append(rtc.AudioFrame(samples.tobytes(), SAMPLE_RATE, 1, len(samples)))
-                self.sent_s += len(samples) / SAMPLE_RATE
+                self._ready.append(rtc.AudioFrame(pcm16(item.samples), SAMPLE_RATE, 1, len(item.samples)))
+                self.sent_s += len(item.samples) / SAMPLE_RATE
             elif isinstance(item, Zeros):
                 self._ready.append(rtc.AudioFrame(bytes(2 * item.count), SAMPLE_RATE, 1, item.count))

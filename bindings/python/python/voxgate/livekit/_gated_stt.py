@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import AsyncIterable, Callable
 from typing import Any
 
-import numpy as np
 from livekit import rtc
 from livekit.agents import stt, utils
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, APIConnectOptions, NotGivenOr
 
 from .. import SAMPLE_RATE, Audio, Config, ConfigError, Finalize, Forwarder, Span, Zeros
+from .._outlet import Item, Outlet, pcm16
 from ._vad import VAD
 
 Restore = Callable[[float], float]
@@ -94,9 +94,8 @@ class GatedSTT(stt.STT[Any]):
 class _GatedStream(stt.RecognizeStream):
     def __init__(self, gated: GatedSTT, *, language: NotGivenOr[str], conn_options: APIConnectOptions) -> None:
         self._gated, self._language, self._inner_options = gated, language, conn_options
-        self._ear = gated._vad._ear()
-        self._forwarder: Forwarder | None = None
-        self._format = (0, 0)
+        self._outlet = Outlet(gated._vad._ear(), gated._config)
+        self._forwarder: Forwarder | None = None  # the outlet's, that the counts are of
         self._sent = 0  # samples at 16 kHz
         self._sent_before = 0  # of them before the STT's present connection
         self._offset_s = 0.0  # that of the STT's present connection
@@ -125,43 +124,28 @@ class _GatedStream(stt.RecognizeStream):
             if isinstance(item, rtc.AudioFrame):
                 self._take(item, inner)
                 continue
-            if self._ear.gate is not None:
-                self._ear.gate.end_turn()
-                self._send(inner)
+            self._send(self._outlet.end_turn(), inner)
             inner.flush()
-        if self._ear.gate is not None:
-            self._ear.gate.finish()
-            self._send(inner)
+        self._send(self._outlet.finish(), inner)
         inner.end_input()
 
     def _take(self, frame: rtc.AudioFrame, inner: stt.RecognizeStream) -> None:
-        gate, given = self._ear.gate, (frame.sample_rate, frame.num_channels)
-        if gate is None or given != self._format:
-            gate = self._open(*given)
         self._gated.heard_s += frame.duration
-        if self._gated._shadow:
-            inner.push_frame(frame)
-        if self._ear.hear(gate, frame.data[: frame.samples_per_channel * frame.num_channels]) is None:
-            self._open(*given)
-            if not self._gated._shadow:
-                inner.push_frame(frame)  # the audio passes
-            return
-        self._send(inner)
+        data = frame.data[: frame.samples_per_channel * frame.num_channels]
+        items = self._outlet.hear(data, frame.sample_rate, frame.num_channels)
+        if items is None or self._gated._shadow:
+            inner.push_frame(frame)  # the audio passes
+        self._send(items or [], inner)
 
-    def _open(self, rate: int, channels: int) -> Any:
-        gate = self._ear.open(rate, channels, self._gated._config)
-        self._format, self._forwarder = (rate, channels), Forwarder(gate)
-        self._sent_before, self._sent = 0, 0
-        return gate
-
-    def _send(self, inner: stt.RecognizeStream) -> None:
+    def _send(self, items: list[Item], inner: stt.RecognizeStream) -> None:
         """Hands on what the forwarder has for the STT; its own messages keep the connection."""
+        if self._forwarder is not self._outlet.forwarder:
+            self._forwarder, self._sent_before, self._sent = self._outlet.forwarder, 0, 0
         if inner.start_time_offset != self._offset_s:
             self._offset_s, self._sent_before = inner.start_time_offset, self._sent  # it has connected anew
-        for item in self._forwarder.take() if self._forwarder else []:
+        for item in items:
             if isinstance(item, Audio):
-                samples = np.clip(np.rint(item.samples * 32_768), -32_768, 32_767).astype(np.int16)
-                self._push(samples.tobytes(), inner)
+                self._push(pcm16(item.samples), inner)
             elif isinstance(item, Zeros):
                 self._push(bytes(2 * item.count), inner)
             elif isinstance(item, Finalize) and not self._gated._shadow:
@@ -203,7 +187,7 @@ class _GatedStream(stt.RecognizeStream):
         return self._forwarder.time_map.mic_s(max(sent_s, 0.0) + self._sent_before / SAMPLE_RATE)
 
     def _feed_back(self, said: stt.SpeechData) -> None:
-        gate = self._ear.gate
+        gate = self._outlet.ear.gate
         if gate is None:
             return
         start, end = (

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 from pipecat.frames.frames import Frame, InputAudioRawFrame
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
-from .. import SAMPLE_RATE, Audio, Config, Forwarder, Zeros
+from .. import SAMPLE_RATE, Audio, Config, Zeros
+from .._outlet import Item, Outlet, pcm16
 from ._analyzer import VoxgateVADAnalyzer
 
 
@@ -24,9 +24,8 @@ class SttGate(FrameProcessor):
         config: Settings of the gate; `forward` is {"policy": "keepalive", "provider": "generic"} if it is not given.
         """
         super().__init__()
-        self._config = config if config is not None else Config(forward={"policy": "keepalive"})
-        self._ear = analyzer._new_ear()
-        self._forwarder: Forwarder | None = None
+        settings = config if config is not None else Config(forward={"policy": "keepalive"})
+        self._outlet = Outlet(analyzer._new_ear(), settings)
         self.heard_s = 0.0
         """Seconds of audio that came."""
         self.sent_s = 0.0
@@ -46,18 +45,14 @@ class SttGate(FrameProcessor):
         if frame.sample_rate != SAMPLE_RATE:
             raise ValueError(f"the audio has {frame.sample_rate} Hz; set PipelineParams(audio_in_sample_rate=16000)")
         self.heard_s += frame.num_frames / SAMPLE_RATE
-        gate = self._ear.gate
-        if gate is None or self._forwarder is None:
-            gate = self._ear.open(SAMPLE_RATE, frame.num_channels, self._config)
-            self._forwarder = Forwarder(gate)
-        if self._ear.hear(gate, frame.audio) is None:
-            self._forwarder = None  # and with it the gate is made anew
+        items = self._outlet.hear(frame.audio, SAMPLE_RATE, frame.num_channels)
+        if items is None:
             return [frame.audio]  # the audio passes
-        return [audio for item in self._forwarder.take() if (audio := _audio_of(item))]
+        return [audio for item in items if (audio := _audio_of(item))]
 
 
-def _audio_of(item: object) -> bytes:
+def _audio_of(item: Item) -> bytes:
     """A message of the forwarder has none: Pipecat's services have keep-alives of their own."""
     if isinstance(item, Audio):
-        return np.clip(np.rint(item.samples * 32_768), -32_768, 32_767).astype(np.int16).tobytes()
+        return pcm16(item.samples)
     return bytes(2 * item.count) if isinstance(item, Zeros) else b""
