@@ -12,15 +12,18 @@ import statistics
 import sys
 import time
 import wave
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from livekit import rtc
-from livekit.agents import inference, vad
+from livekit.agents import inference, stt, vad
+from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
 from livekit.agents.voice import io
-from voxgate.livekit import VAD, EchoReference
+from voxgate.livekit import VAD, EchoReference, GatedSTT
 
 RATE, CHUNK = 24_000, 1_200
 SAMPLES = Path(__file__).resolve().parents[3] / "samples"
@@ -48,54 +51,90 @@ class Sink(io.AudioOutput):
         pass
 
 
-async def cost_us(detector: vad.VAD, mic: npt.NDArray[np.int16], agent: npt.NDArray[np.int16] | None = None) -> float:
-    """Microseconds of CPU for each 32 ms."""
-    stream = detector.stream()
-    now_s = 0.0
-    reference = None
-    if agent is not None:
-        assert isinstance(detector, VAD)
-        detector._clock = lambda: now_s
-        reference = EchoReference(Sink(), detector)
+class DeafSTT(stt.STT[Any]):
+    """Takes audio and finds nothing."""
 
-    async def drain() -> None:
-        async for _ in stream:
+    def __init__(self) -> None:
+        super().__init__(capabilities=stt.STTCapabilities(streaming=True, interim_results=False))
+
+    async def _recognize_impl(self, buffer: Any, **_: Any) -> stt.SpeechEvent:
+        raise NotImplementedError
+
+    def stream(self, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS, **_: Any) -> stt.RecognizeStream:
+        return DeafStream(stt=self, conn_options=conn_options)
+
+
+class DeafStream(stt.RecognizeStream):
+    async def _run(self) -> None:
+        async for _ in self._input_ch:
             pass
 
-    drained = asyncio.create_task(drain())
+
+@dataclass(frozen=True)
+class Row:
+    make: Callable[[], vad.VAD]
+    agent_speaks: bool = False
+    gates_stt: bool = False
+
+
+async def cost_us(row: Row, mic: npt.NDArray[np.int16], agent: npt.NDArray[np.int16]) -> float:
+    """Microseconds of CPU for each 32 ms."""
+    detector = row.make()
+    stream = detector.stream()
+    now_s = 0.0
+    reference, heard = None, None
+    if isinstance(detector, VAD):
+        detector._clock = lambda: now_s
+        reference = EchoReference(Sink(), detector) if row.agent_speaks else None
+        heard = GatedSTT(DeafSTT(), detector).stream() if row.gates_stt else None
+
+    async def drain(events: AsyncIterator[Any]) -> None:
+        async for _ in events:
+            pass
+
+    drained = [asyncio.create_task(drain(events)) for events in (heard, stream) if events is not None]
     started = time.process_time()
     for start in range(0, len(mic) - CHUNK, CHUNK):
-        if reference is not None and agent is not None:
+        if reference is not None:
             await reference.capture_frame(rtc.AudioFrame(agent[start : start + CHUNK].tobytes(), RATE, 1, CHUNK))
         now_s += CHUNK / RATE
-        stream.push_frame(rtc.AudioFrame(mic[start : start + CHUNK].tobytes(), RATE, 1, CHUNK))
+        frame = rtc.AudioFrame(mic[start : start + CHUNK].tobytes(), RATE, 1, CHUNK)
+        if heard is not None:
+            heard.push_frame(frame)
+        stream.push_frame(frame)
         await asyncio.sleep(0)
     stream.end_input()
-    await drained
+    if heard is not None:
+        heard.end_input()
+    await asyncio.gather(*drained)
     spent_s = time.process_time() - started
     await stream.aclose()
+    if heard is not None:
+        await heard.aclose()
     return spent_s * 1e6 / (len(mic) / RATE / 0.032)
 
 
-def rows() -> list[tuple[str, Callable[[], vad.VAD], bool]]:
-    found: list[tuple[str, Callable[[], vad.VAD], bool]] = [
-        ("voxgate", VAD.load, False),
-        ("voxgate, the agent speaks", VAD.load, True),
-        ("livekit inference.VAD", inference.VAD, False),
-    ]
+def rows() -> dict[str, Row]:
+    found = {
+        "voxgate": Row(VAD.load),
+        "voxgate, the agent speaks": Row(VAD.load, agent_speaks=True),
+        "voxgate and GatedSTT": Row(VAD.load, gates_stt=True),
+        "  the agent speaks": Row(VAD.load, agent_speaks=True, gates_stt=True),
+        "livekit inference.VAD": Row(inference.VAD),
+    }
     try:
         from livekit.plugins import silero
     except ImportError:
         return found
-    return [*found, ("livekit plugins.silero", silero.VAD.load, False)]
+    return {**found, "livekit plugins.silero": Row(silero.VAD.load)}
 
 
 def medians(mic: npt.NDArray[np.int16], agent: npt.NDArray[np.int16], rounds: int = 7) -> dict[str, float]:
     """Each round measures all of them, so that the machine's mood is shared."""
     costs: dict[str, list[float]] = {}
     for _ in range(rounds):
-        for name, make, speaks in rows():
-            costs.setdefault(name, []).append(asyncio.run(cost_us(make(), mic, agent if speaks else None)))
+        for name, row in rows().items():
+            costs.setdefault(name, []).append(asyncio.run(cost_us(row, mic, agent)))
     return {name: statistics.median(values) for name, values in costs.items()}
 
 

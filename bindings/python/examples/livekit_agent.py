@@ -12,7 +12,7 @@ import os
 from typing import Any
 
 from livekit.agents import Agent, AgentServer, JobContext, cli, inference
-from voxgate.guard import MemoryStore, RedisStore
+from voxgate.guard import RedisStore
 from voxgate.livekit import GuardedCall, guard
 
 logger = logging.getLogger("agent")
@@ -24,10 +24,10 @@ def models() -> dict[str, Any]:
     return {"stt": inference.STT("deepgram/nova-3"), "llm": "openai/gpt-4.1-mini", "tts": "cartesia/sonic-3"}
 
 
-def store() -> MemoryStore | RedisStore:
-    """Where claims are kept; in Redis all workers share them."""
+def store() -> RedisStore | None:
+    """Where claims are kept: in Redis all workers share them, else those of this process."""
     url = os.environ.get("VOXGATE_STORE")
-    return RedisStore(url) if url else MemoryStore()
+    return RedisStore(url) if url else None
 
 
 @server.rtc_session(agent_name="receptionist")

@@ -85,8 +85,6 @@ def test_the_agent_greets_listens_and_answers(example: ModuleType, monkeypatch: 
 
         monkeypatch.setattr(AgentSession, "start", start_in_room)
         monkeypatch.setattr(example, "models", lambda: {"stt": fake_stt, "llm": fake_llm, "tts": FakeTTS()})
-        store = example.MemoryStore()
-        monkeypatch.setattr(example, "MemoryStore", lambda: store)
 
         entrypoint = asyncio.create_task(example.entrypoint(context))
         await asyncio.sleep(0.3)
@@ -108,6 +106,8 @@ def test_the_agent_greets_listens_and_answers(example: ModuleType, monkeypatch: 
         assert fake_llm.asked == [HEARD]
         sent_s = len(fake_stt.received) / RATE
         assert 2.5 <= sent_s <= 2.5 + 0.6 + 0.5 + 1.5, "one utterance, whole, and hardly more"
+        heard = [ear.gate for ear in sessions[0].vad._ears if ear.gate is not None and ear.gate.now]
+        assert len(heard) == 1, "each frame is analysed once"
         await sessions[0].aclose()
         for callback in context.at_the_end:
             await callback()

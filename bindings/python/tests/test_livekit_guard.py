@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,7 +27,7 @@ DUPLICATE_IDENTITY = 2
 
 async def made(**options: Any) -> tuple[FakeContext, GuardedCall]:
     context = FakeContext()
-    call = await guard(context, **options)  # type: ignore[arg-type]
+    call = await guard(context, **{"store": MemoryStore(), **options})  # type: ignore[arg-type]
     assert isinstance(call, GuardedCall)
     return context, call
 
@@ -44,6 +45,29 @@ def test_a_room_has_one_call_until_it_is_given_back() -> None:
         await made(stt=FakeSTT(), store=store, worker="two")
 
     run(work())
+
+
+def test_without_a_store_the_threads_of_the_process_share_one() -> None:
+    async def work(room: str) -> GuardedCall | Refusal:
+        context = FakeContext()
+        context.room.name = room
+        return await guard(context, stt=FakeSTT())  # type: ignore[arg-type]
+
+    def in_a_thread(room: str) -> GuardedCall | Refusal:
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(lambda: run(work(room))).result()
+
+    async def end(call: GuardedCall) -> None:
+        await call.aclose()
+
+    first, second, other = in_a_thread("shared-1"), in_a_thread("shared-1"), in_a_thread("shared-2")
+    assert isinstance(first, GuardedCall) and isinstance(other, GuardedCall), "each call is a worker of its own"
+    assert isinstance(second, Refusal) and second.kind == "held"
+    run(end(first))
+    again = in_a_thread("shared-1")
+    assert isinstance(again, GuardedCall)
+    for call in (again, other):
+        run(end(call))
 
 
 def test_a_track_published_again_and_again_is_told_of_and_heard() -> None:

@@ -17,6 +17,7 @@ from livekit.agents import Agent, AgentSession
 from livekit.agents.voice import io
 from livekit_room import FakeContext
 from livekit_support import FakeOutput, Samples, frames, joined, resampled, run
+from voxgate.guard import MemoryStore
 from voxgate.livekit import VAD, EchoReference, GatedInput, GuardedCall, guard
 
 SPOKEN = np.concatenate([np.zeros(5 * 16_000, np.int16), recording("clean_turn").mono])
@@ -82,7 +83,7 @@ def test_a_guarded_realtime_session_gets_it(monkeypatch: pytest.MonkeyPatch) -> 
     async def work() -> None:
         monkeypatch.setattr(AgentSession, "start", started)
         for options, gated in (({}, True), ({"stt": FakeSTT()}, False), ({"shadow": True}, False)):
-            call = await guard(FakeContext(), **options)  # type: ignore[arg-type]
+            call = await guard(FakeContext(), store=MemoryStore(), **options)  # type: ignore[arg-type]
             assert isinstance(call, GuardedCall)
             await call.start(Agent(instructions=""))
             assert isinstance(call.session.input.audio, GatedInput) is gated

@@ -39,7 +39,7 @@ def test_speech_only_is_sent_and_times_are_the_session_s(offset_s: float) -> Non
     said = run(transcripts_of(gated, SPOKEN, offset_s=offset_s))
     assert len(said) == 2
     starts = [one.start_time - offset_s for one in said]
-    assert starts == pytest.approx([0.70 - 0.3, 4.40 - 0.3], abs=0.15), "with the pre-roll"
+    assert starts == pytest.approx([0.70 - 0.5, 4.40 - 0.5], abs=0.15), "with the pre-roll"
     assert [one.end_time - offset_s for one in said] == pytest.approx([3.22 + 0.3, 9.19 + 0.3], abs=0.4)
     for one in said:
         assert one.words is not None and (one.words[0].start_time, one.words[0].end_time) == (
@@ -87,7 +87,7 @@ def test_a_connection_that_is_made_anew_has_a_clock_of_its_own() -> None:
         return found
 
     said = run(work())
-    assert [one.start_time for one in said] == pytest.approx([0.70 - 0.3, 4.40 - 0.3], abs=0.15)
+    assert [one.start_time for one in said] == pytest.approx([0.70 - 0.5, 4.40 - 0.5], abs=0.15)
 
 
 def test_transcripts_go_to_the_gate() -> None:
@@ -98,7 +98,7 @@ def test_transcripts_go_to_the_gate() -> None:
             stream.push_frame(frame)
             for _ in range(5):
                 await asyncio.sleep(0)
-        gate = stream._outlet.ear.gate  # type: ignore[attr-defined]
+        gate = stream._tap.gate  # type: ignore[attr-defined]
         verdict = gate.feedback("I would like to book a table").verdict
         await stream.aclose()
         return verdict
@@ -113,7 +113,7 @@ def test_a_failed_gate_lets_the_audio_pass() -> None:
         stream.push_frame(next(frames(SPOKEN, RATE, 0.05)))
         await asyncio.sleep(0.01)
         with pytest.raises(voxgate.InternalError):
-            stream._outlet.ear.gate._panic()  # type: ignore[attr-defined]
+            stream._tap.gate._panic()  # type: ignore[attr-defined]
         stream.push_frame(next(frames(SPOKEN, RATE, 0.05)))
         stream.flush()
         stream.end_input()

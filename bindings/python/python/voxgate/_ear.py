@@ -42,12 +42,6 @@ class Ear:
             self._begun()
         return decisions
 
-    def forget(self) -> None:
-        """Begins anew: the next sample is sample 0."""
-        self._mic_clock = MicClock()
-        if self.gate is not None:
-            self.gate.reset()
-
     def play(self, data: bytes | memoryview, rate: int, channels: int, at: float | None) -> None:
         """The agent's audio begins to play at `at` of the clock, or goes on."""
         if self.gate is None:

@@ -10,8 +10,8 @@ from livekit import rtc
 from livekit.agents import stt, utils
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN, APIConnectOptions, NotGivenOr
 
-from .. import SAMPLE_RATE, Audio, Config, ConfigError, Finalize, Forwarder, Span, Zeros
-from .._outlet import Item, Outlet, pcm16
+from .. import SAMPLE_RATE, Config, ConfigError, Forwarder, Span
+from ._tap import Piece, Tap
 from ._vad import VAD
 
 Restore = Callable[[float], float]
@@ -29,8 +29,9 @@ class GatedSTT(stt.STT[Any]):
     def __init__(self, wrapped: stt.STT[Any], vad: VAD, *, config: Config | None = None, shadow: bool = False) -> None:
         """Args:
         wrapped: A streaming STT; one that is not asks for whole utterances of the VAD as it is.
-        vad: The session's VAD; its `EchoReference` serves this gate too.
-        config: Settings of the gate; `forward` is {"policy": "keepalive", "provider": "generic"} if it is not given.
+        vad: The session's VAD: its gate decides for both, with its settings, and each frame is analysed once. Of a VAD
+            with `config`, the section `forward` counts here; its policy is "keepalive" in the place of "drop".
+        config: Settings of a gate of its own, which hears the microphone beside the VAD; `forward` as given.
         shadow: Send everything, and count what would be sent.
 
         Raises:
@@ -38,10 +39,10 @@ class GatedSTT(stt.STT[Any]):
         """
         if not wrapped.capabilities.streaming:
             raise ValueError(f"{wrapped.label} does not stream: give it to the session as it is")
-        self._config = config if config is not None else Config(forward={"policy": "keepalive"})
-        if self._config["forward.close_after"] != "off":
+        if (config or vad._config)["forward.close_after"] != "off":
             raise ConfigError("forward.close_after closes the connection, which is the STT's own; set it to off")
         super().__init__(capabilities=wrapped.capabilities)
+        self._config, vad._gates_stt = config, True
         self._wrapped, self._vad, self._shadow = wrapped, vad, shadow
         self.heard_s = 0.0
         """Seconds of audio that the session pushed."""
@@ -94,10 +95,10 @@ class GatedSTT(stt.STT[Any]):
 class _GatedStream(stt.RecognizeStream):
     def __init__(self, gated: GatedSTT, *, language: NotGivenOr[str], conn_options: APIConnectOptions) -> None:
         self._gated, self._language, self._inner_options = gated, language, conn_options
-        self._outlet = Outlet(gated._vad._ear(), gated._config)
-        self._forwarder: Forwarder | None = None  # the outlet's, that the counts are of
-        self._sent = 0  # samples at 16 kHz
-        self._sent_before = 0  # of them before the STT's present connection
+        self._tap = Tap(gated._vad, gated._config)
+        self._forwarder: Forwarder | None = None  # the tap's, that the counts are of
+        self._sent = 0  # samples at 16 kHz to the STT's present connection
+        self._first = 0  # which of those that were forwarded is its first
         self._offset_s = 0.0  # that of the STT's present connection
         # The wrapped stream has retries of its own.
         super().__init__(stt=gated, conn_options=APIConnectOptions(max_retry=0, timeout=conn_options.timeout))
@@ -118,37 +119,35 @@ class _GatedStream(stt.RecognizeStream):
                 await asyncio.gather(*tasks)
             finally:
                 await utils.aio.cancel_and_wait(*tasks)
+                self._tap.close()
 
     async def _forward(self, inner: stt.RecognizeStream) -> None:
         async for item in self._input_ch:
             if isinstance(item, rtc.AudioFrame):
-                self._take(item, inner)
+                self._gated.heard_s += item.duration
+                if self._gated._shadow:
+                    inner.push_frame(item)
+                self._send(await self._tap.hear(item), inner)
                 continue
-            self._send(self._outlet.end_turn(), inner)
+            self._send(self._tap.flush(), inner)
             inner.flush()
-        self._send(self._outlet.finish(), inner)
+        self._send(self._tap.finish(), inner)
         inner.end_input()
 
-    def _take(self, frame: rtc.AudioFrame, inner: stt.RecognizeStream) -> None:
-        self._gated.heard_s += frame.duration
-        data = frame.data[: frame.samples_per_channel * frame.num_channels]
-        items = self._outlet.hear(data, frame.sample_rate, frame.num_channels)
-        if items is None or self._gated._shadow:
-            inner.push_frame(frame)  # the audio passes
-        self._send(items or [], inner)
-
-    def _send(self, items: list[Item], inner: stt.RecognizeStream) -> None:
-        """Hands on what the forwarder has for the STT; its own messages keep the connection."""
-        if self._forwarder is not self._outlet.forwarder:
-            self._forwarder, self._sent_before, self._sent = self._outlet.forwarder, 0, 0
-        if inner.start_time_offset != self._offset_s:
-            self._offset_s, self._sent_before = inner.start_time_offset, self._sent  # it has connected anew
-        for item in items:
-            if isinstance(item, Audio):
-                self._push(pcm16(item.samples), inner)
-            elif isinstance(item, Zeros):
-                self._push(bytes(2 * item.count), inner)
-            elif isinstance(item, Finalize) and not self._gated._shadow:
+    def _send(self, pieces: list[Piece], inner: stt.RecognizeStream) -> None:
+        """Hands on what goes on to the STT; its own messages keep the connection."""
+        if inner.start_time_offset != self._offset_s:  # it has connected anew
+            self._first, self._sent, self._offset_s = self._first + self._sent, 0, inner.start_time_offset
+        if self._forwarder is not self._tap.forwarder:
+            self._forwarder, self._first = self._tap.forwarder, self._tap.first - self._sent
+        for piece in pieces:
+            if isinstance(piece, bytes):
+                self._push(piece, inner)
+            elif self._gated._shadow:
+                continue
+            elif isinstance(piece, rtc.AudioFrame):
+                inner.push_frame(piece)
+            else:
                 inner.flush()
 
     def _push(self, data: bytes, inner: stt.RecognizeStream) -> None:
@@ -182,17 +181,15 @@ class _GatedStream(stt.RecognizeStream):
         return self.start_time_offset + self._mic_s(given_s - self._offset_s)
 
     def _mic_s(self, sent_s: float) -> float:
-        if self._forwarder is None or self._gated._shadow:
+        if self._gated._shadow:
             return sent_s
-        return self._forwarder.time_map.mic_s(max(sent_s, 0.0) + self._sent_before / SAMPLE_RATE)
+        return self._tap.mic_s(round(max(sent_s, 0.0) * SAMPLE_RATE) + self._first)
 
     def _feed_back(self, said: stt.SpeechData) -> None:
-        gate = self._outlet.ear.gate
+        gate = self._tap.gate
         if gate is None:
             return
-        start, end = (
-            max(round((at - self.start_time_offset) * SAMPLE_RATE), 0) for at in (said.start_time, said.end_time)
-        )
+        start, end = (self._tap.gate_instant(at - self.start_time_offset) for at in (said.start_time, said.end_time))
         span = Span(start, end) if end > start else None
         confidence = said.confidence if 0 < said.confidence <= 1 else None
         self._gated.misfires += gate.feedback(said.text, confidence=confidence, span=span).verdict == "misfire"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import os
 import socket
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from livekit import rtc
@@ -59,8 +61,11 @@ async def guard(
     Args:
         stt: The speech-to-text. One that does not stream is used as it is; None leaves it to a realtime model, which
             then hears the user, and silence in the place of everything else.
-        store: Where claims are kept; a MemoryStore knows this process only.
-        worker: The name of this worker; host and process if it is not given.
+        store: Where claims are kept. Without it the calls of this process share one MemoryStore, whatever thread they
+            run in; LiveKit runs each job in a process of its own unless told otherwise, and these share a RedisStore or
+            a PostgresStore.
+        worker: The name of this call's worker, which serves one room at a time; host, process and a number if it is
+            not given.
         build, agent: The agent's version, and its name in LiveKit's dispatch.
         config: Settings of the gate.
         shadow: Decide and count, and change nothing: the session hears, sends and is interrupted as without voxgate,
@@ -69,8 +74,8 @@ async def guard(
     """
     claim, presence = None, None
     if not shadow:
-        name = worker or f"{socket.gethostname()}:{os.getpid()}"
-        dispatch = DispatchGuard(store or MemoryStore(), worker=name, build=build, agent=agent)
+        name = worker or f"{socket.gethostname()}:{os.getpid()}:{next(_CALLS)}"
+        dispatch = DispatchGuard(store or _store_of(os.getpid()), worker=name, build=build, agent=agent)
         presence = await dispatch.present("ready")
         found = await dispatch.claim(ctx.room.name, session=ctx.job.room.sid or None)
         if isinstance(found, Refusal):
@@ -117,7 +122,7 @@ class GuardedCall:
         self._reconnects = ReconnectGuard()
         self._tracks: dict[str, TrackGuard] = {}
         if wrapped is not None and wrapped.capabilities.streaming:
-            self._gated = GatedSTT(wrapped, self._vad, config=config, shadow=shadow)
+            self._gated = GatedSTT(wrapped, self._vad, shadow=shadow)
         self._config, self._is_realtime = config, wrapped is None
         if wrapped is not None:
             options = {"stt": self._gated or wrapped, **options}
@@ -220,3 +225,12 @@ class GuardedCall:
     def _note(self, refusal: Refusal) -> None:
         logger.warning("%s", refusal)
         self._trips.append(str(refusal))
+
+
+@cache
+def _store_of(_pid: int) -> MemoryStore:
+    """The store that the calls of this process share; a fork makes its own."""
+    return MemoryStore()
+
+
+_CALLS = itertools.count(1)

@@ -14,10 +14,10 @@ logger = logging.getLogger("voxgate.livekit")
 class Utterance:
     """Keeps recent audio, and that of the utterance under way. Instants are samples at 16 kHz."""
 
-    def __init__(self, rate: int, channels: int) -> None:
+    def __init__(self, rate: int, channels: int, start: int = 0) -> None:
         self.rate, self.channels = rate, channels
         self._recent = bytearray()
-        self._recent_start = 0  # which sample frame of the input it begins with
+        self._recent_start = start  # which sample frame of the input it begins with
         self._speech: bytearray | None = None
         self._speech_until = 0
         self._limit = 0

@@ -17,6 +17,7 @@ from livekit.agents.utils import is_given
 
 from .. import SAMPLE_RATE, Config, Decision, Gate, SpeechEnd, SpeechStart
 from .._ear import Ear
+from ._analysis import Analysis, Note, noted, pcm_of
 from ._utterance import Utterance
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class VAD(vad.VAD):
         config: Config | None = None,
     ) -> None:
         super().__init__(capabilities=vad.VADCapabilities(update_interval=_WINDOW_S))
-        self._base = config if config is not None else Config()
+        self._base = _for_speech_to_text(config if config is not None else Config())
         self._options = _Options(
             min_speech_duration=_given(min_speech_duration),
             min_silence_duration=min_silence_duration,
@@ -83,11 +84,12 @@ class VAD(vad.VAD):
             activation_threshold=_given(activation_threshold),
             deactivation_threshold=_positive(deactivation_threshold),
         )
-        self._config = self._options.over(self._base)
+        self._apply(self._options)
         self._streams: weakref.WeakSet[VADStream] = weakref.WeakSet()
         self._ears: weakref.WeakSet[Ear] = weakref.WeakSet()
         self._references: weakref.WeakSet[EchoReference] = weakref.WeakSet()
         self._clock = time.time  # that of LiveKit's playback events
+        self._gates_stt = False  # a `GatedSTT` may come to what a stream hears
 
     @classmethod
     def load(
@@ -182,10 +184,13 @@ class VAD(vad.VAD):
             "deactivation_threshold": _positive(deactivation_threshold) or NOT_GIVEN,
         }
         changes: dict[str, Any] = {name: value for name, value in given.items() if is_given(value)}
-        options = replace(self._options, **changes)
-        self._config, self._options = options.over(self._base), options
+        self._apply(replace(self._options, **changes))
         for stream in self._streams:
             stream._reconfigure()
+
+    def _apply(self, options: _Options) -> None:
+        self._config, self._options = options.over(self._base), options
+        self._activation = float(self._config["turn.activation_threshold"])
 
     def agent_said(self, text: str) -> None:
         """The agent's words, sentence by sentence as they are played: see `Gate.agent_said`."""
@@ -194,10 +199,11 @@ class VAD(vad.VAD):
                 ear.gate.agent_said(text)
 
     def feedback(self, text: str, *, confidence: float | None = None) -> None:
-        """A final transcript, empty if nothing was understood: see `Gate.feedback`."""
+        """A final transcript, empty if nothing was understood: see `Gate.feedback`. A `GatedSTT` tells its own."""
         for stream in self._streams:
-            if (gate := stream._gate) is not None:
-                gate.feedback(text, confidence=confidence)
+            analysis = stream._analysis
+            if analysis is not None and analysis.tap is None:
+                analysis.gate.feedback(text, confidence=confidence)
 
     def _ear(self) -> Ear:
         """One more that hears the microphone, and what the agent plays."""
@@ -225,78 +231,101 @@ class VADStream(vad.VADStream):
 
     def __init__(self, parent: VAD) -> None:
         self._parent = parent
-        self._ear = parent._ear()
-        self._begin(SAMPLE_RATE, 1)
+        self._analysis: Analysis | None = None
         super().__init__(parent)
 
-    def _begin(self, rate: int, channels: int) -> None:
-        """A gate begins: nothing is known of the audio, and its sample 0 comes next."""
-        self._audio = Utterance(rate, channels)
-        self._reported = 0  # audio before it was in an INFERENCE_DONE
-        self._quiet_since = 0
+    def _begin(self, analysis: Analysis, at: int) -> None:
+        """Nothing that was heard before the sample frame `at` of the input is known any more."""
+        self._at = at
+        self._began = began = analysis.instant(at)
+        self._audio = Utterance(analysis.rate, analysis.channels, at)
+        self._reported = began  # audio before it was in an INFERENCE_DONE
+        self._quiet_since = began
         self._voiced_since: int | None = None
-        self._silent_since: int | None = 0
+        self._silent_since: int | None = began
+        self._heard_speech = at == 0  # else the gate's turn may be from before: then a window tells if it goes on
         self._opened = False  # the gate has opened; START may still be withheld
-        self._speech_start = 0
+        self._speech_start = began
         self._run_start: int | None = None  # of speech without a pause, while START is withheld
         self._speaking = False  # START was sent
         self._spent_s = 0.0
 
     @utils.log_exceptions(logger=logger)
     async def _main_task(self) -> None:
-        async for item in self._input_ch:
-            if not isinstance(item, rtc.AudioFrame):
-                self._flush()
-                continue
-            gate = self._gate or self._open(item.sample_rate, item.num_channels)
-            if (item.sample_rate, item.num_channels) != (self._audio.rate, self._audio.channels):
-                logger.error("a frame of another format was pushed; it is left out. Make a new stream for it")
-                continue
-            data = item.data[: item.samples_per_channel * item.num_channels]  # a buffer may be longer than its frame
-            size = item.sample_rate * item.num_channels // 2  # half a second
-            for start in range(0, len(data), size):
-                gate = self._take(gate, data[start : start + size])
-                if len(data) > size:
-                    await asyncio.sleep(0)
+        try:
+            async for item in self._input_ch:
+                if isinstance(item, rtc.AudioFrame):
+                    await self._hear(item)
+                elif self._analysis is not None:
+                    self._begin(self._analysis, self._analysis.at)  # a hard boundary; nothing is sent
+        finally:
+            if self._analysis is not None:
+                self._analysis.is_led = False
+
+    async def _hear(self, frame: rtc.AudioFrame) -> None:
+        note = Note.of(frame, self._parent)
+        if self._analysis is None and self._parent._gates_stt:
+            note = await noted(frame, self._parent, turns=_PATIENCE)
+        analysis = self._analysis or self._join(frame, note)
+        if not analysis.fits(frame):
+            logger.error("a frame of another format was pushed; it is left out. Make a new stream for it")
+            return
+        data = pcm_of(frame)
+        if note is not None and note.analysis is analysis and note.gate is analysis.gate and note.start >= self._at:
+            if note.start > self._at:
+                self._begin(analysis, note.start)
+            return self._take(note.decisions, data)
+        note = analysis.begin(frame)
+        size = frame.sample_rate * frame.num_channels // 2  # half a second
+        for start in range(0, len(data), size):
+            part = data[start : start + size]
+            started = time.perf_counter()
+            decisions = analysis.hear(note, part)
+            self._spent_s += time.perf_counter() - started
+            self._take(decisions, part)
+            if len(data) > size:
+                await asyncio.sleep(0)
 
     @property
     def _gate(self) -> Gate | None:
-        return self._ear.gate
+        return None if self._analysis is None else self._analysis.gate
 
-    def _open(self, rate: int, channels: int) -> Gate:
-        self._begin(rate, channels)
-        return self._ear.open(rate, channels, self._parent._config)
+    def _join(self, frame: rtc.AudioFrame, note: Note | None) -> Analysis:
+        """Leads the analysis that has heard the frame already, or a new one."""
+        if note is not None and not note.analysis.is_led and note.gate is note.analysis.gate:
+            analysis, at = note.analysis, note.start
+        else:
+            analysis, at = Analysis(self._parent, frame.sample_rate, frame.num_channels), 0
+        self._analysis, analysis.is_led = analysis, True
+        self._begin(analysis, at)
+        return analysis
 
-    def _take(self, gate: Gate, data: memoryview) -> Gate:
-        """Sends the events of the next audio; returns the gate for what follows."""
-        started = time.perf_counter()
-        decisions = self._ear.hear(gate, data)
-        if decisions is None:
-            return self._open(self._audio.rate, self._audio.channels)
-        self._spent_s += time.perf_counter() - started
+    def _take(self, decisions: list[Decision] | None, data: memoryview) -> None:
+        """Sends the events of the next audio."""
+        analysis = self._analysis
+        assert analysis is not None
+        if decisions is None:  # a new gate goes on
+            return self._begin(analysis, analysis.at)
+        self._at += len(data) // analysis.channels
         self._audio.push(data)
         for decision in decisions:
-            self._decide(decision)
+            if decision.frame.end > self._began:
+                self._decide(decision)
         if decisions:
             self._audio.extend(decisions[-1].frame.end)
             self._audio.forget_before(min(decisions[-1].settled, self._reported))
-        return gate
 
     def _decide(self, decision: Decision) -> None:
         """Sends the events of 10 ms."""
-        now, turn, edge = decision.frame.end, decision.turn, decision.edge
+        now, turn, edge, window = decision.frame.end, decision.turn, decision.edge, decision.evidence.window
+        score = _score(decision)
+        if window is not None and window.start >= self._began and score >= self._parent._activation:
+            self._heard_speech = True
         self._note_voice(decision)
-        if isinstance(edge, SpeechStart):
-            self._opened, self._speech_start, self._run_start = True, edge.speech, edge.speech
-            start = decision.forwarded.start if decision.forwarded else edge.speech
-            options = self._parent._options
-            longest_s = options.max_buffered_speech + options.prefix_padding_duration
-            self._audio.begin(start, now, longest_s)
-        evidence = decision.evidence
-        if (window := evidence.window) is not None:
-            echo = evidence.echo
-            score = echo.near if echo is not None and echo.quality == "locked" else evidence.speech
-            self._send_inference(now, window.end, score)
+        if not self._opened and turn == "speaking" and self._heard_speech:
+            self._open(decision)
+        if window is not None:
+            self._send_inference(now, max(window.end, self._reported), score)
         if self._opened and not self._speaking and turn == "speaking" and self._lasted(now):
             self._send_start(now)
         if isinstance(edge, SpeechEnd):
@@ -305,10 +334,23 @@ class VADStream(vad.VADStream):
             self._opened = self._speaking = False
             self._audio.end()
 
+    def _open(self, decision: Decision) -> None:
+        """Speech has begun, or goes on after a boundary."""
+        edge, forwarded = decision.edge, decision.forwarded
+        since = edge.speech if isinstance(edge, SpeechStart) else self._run_start or decision.frame.start
+        self._opened, self._speech_start = True, max(since, self._began)
+        self._run_start = self._speech_start
+        options = self._parent._options
+        padded = self._speech_start - round(options.prefix_padding_duration * SAMPLE_RATE)
+        start = forwarded.start if forwarded and isinstance(edge, SpeechStart) else padded
+        longest_s = options.max_buffered_speech + options.prefix_padding_duration
+        self._audio.begin(max(start, self._began), decision.frame.end, longest_s)
+
     def _note_voice(self, decision: Decision) -> None:
         """Frames that are held as echo, burst or storm are no voice."""
         turn = decision.turn
-        if turn == "speaking" or (turn == "starting" and decision.reason == "undecided"):
+        voiced = turn == "speaking" or (turn == "starting" and decision.reason == "undecided")
+        if voiced and self._heard_speech:
             self._silent_since = None
             if self._voiced_since is None:
                 self._voiced_since = decision.frame.start
@@ -375,8 +417,8 @@ class VADStream(vad.VADStream):
         self._event_ch.send_nowait(
             vad.VADEvent(
                 type=kind,
-                samples_index=now,
-                timestamp=_seconds(0, now),
+                samples_index=now - self._began,
+                timestamp=_seconds(self._began, now),
                 speech_duration=speech_duration,
                 silence_duration=silence_duration,
                 frames=frames,
@@ -388,14 +430,20 @@ class VADStream(vad.VADStream):
             )
         )
 
-    def _flush(self) -> None:
-        """A hard boundary: all that was heard is forgotten, nothing is sent; what is yet to be played is told anew."""
-        self._ear.forget()
-        self._begin(self._audio.rate, self._audio.channels)
-
     def _reconfigure(self) -> None:
         if self._gate is not None:
             self._gate.reconfigure(self._parent._config)
+
+
+def _for_speech_to_text(config: Config) -> Config:
+    """A connection that gets nothing in a pause is closed by its provider."""
+    return config.replace(forward={"policy": "keepalive"}) if config["forward.policy"] == "drop" else config
+
+
+def _score(decision: Decision) -> float:
+    """How likely the user speaks."""
+    echo = decision.evidence.echo
+    return echo.near if echo is not None and echo.quality == "locked" else decision.evidence.speech
 
 
 def _seconds(start: int | None, end: int) -> float:
@@ -415,3 +463,5 @@ def _positive(deactivation_threshold: NotGivenOr[float]) -> float | None:
 
 _WINDOW_S = 0.032
 """Silero scores 512 samples at 16 kHz."""
+_PATIENCE = 12
+"""Turns of the event loop in which speech-to-text, which gets the first frame at the same time, comes to hear it."""
