@@ -8,13 +8,14 @@
 ... ])
 
 The parts are there too: `VoxgateVADAnalyzer` in the place of `SileroVADAnalyzer`, `SttGate`, `SttFeedback` and
-`EchoReference`.
+`EchoReference`; and `GatedInput`, the transport's filter for a speech-to-speech service.
 """
 
 from ._analyzer import VoxgateVADAnalyzer
 from ._echo_reference import EchoReference
+from ._gated_input import GatedInput
 from ._guard import GuardedStt, guard
 from ._stt_feedback import SttFeedback
 from ._stt_gate import SttGate
 
-__all__ = ["EchoReference", "GuardedStt", "SttFeedback", "SttGate", "VoxgateVADAnalyzer", "guard"]
+__all__ = ["EchoReference", "GatedInput", "GuardedStt", "SttFeedback", "SttGate", "VoxgateVADAnalyzer", "guard"]
