@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from ._errors import InternalError
 from ._mic_clock import MicClock
+from ._recording import Recording
 from ._voxgate import Config, Decision, Gate
 
 logger = logging.getLogger("voxgate")
@@ -16,17 +17,24 @@ class Ear:
     """Opens its gate with the first audio, or when it is told to.
 
     `clock` is that of the playback's events; `begun` is called when the first audio of a stream was heard, so that what
-    is being played can be told.
+    is being played can be told. `record` makes the recording of a new gate.
     """
 
-    def __init__(self, clock: Callable[[], float], begun: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        begun: Callable[[], None] = lambda: None,
+        record: Callable[[Gate], Recording | None] = lambda _: None,
+    ) -> None:
         self.gate: Gate | None = None
-        self._clock, self._begun = clock, begun
+        self.recording: Recording | None = None
+        self._clock, self._begun, self._record = clock, begun, record
         self._mic_clock = MicClock()
 
     def open(self, rate: int, channels: int, config: Config) -> Gate:
         self._mic_clock = MicClock()
         self.gate = Gate(rate, channels, config=config)
+        self.recording = self._record(self.gate)
         return self.gate
 
     def hear(self, gate: Gate, data: bytes | memoryview) -> list[Decision] | None:
@@ -37,6 +45,8 @@ class Ear:
         except InternalError:
             logger.exception("the gate failed; a new one goes on with the next frame")
             return None
+        if self.recording is not None:
+            self.recording.heard(data, decisions, self._clock())
         self._mic_clock.note(gate.now_s, self._clock())
         if first:
             self._begun()
@@ -51,9 +61,13 @@ class Ear:
             before = int(-at_s * rate) * 2 * channels
             data, at_s = memoryview(data).cast("B")[before:], 0.0
         self.gate.playback(data, at_s=at_s, sample_rate=rate, channels=channels)
+        if self.recording is not None:
+            self.recording.played(data, rate, channels, at_s)
 
     def silence(self, at: float) -> None:
         """The agent is silent from `at` of the clock on."""
         at_s = self._mic_clock.at(at)
         if self.gate is not None and at_s is not None:
             self.gate.playback_clear(at_s=max(at_s, 0.0))
+            if self.recording is not None:
+                self.recording.silent(max(at_s, 0.0))

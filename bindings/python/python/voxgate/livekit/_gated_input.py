@@ -8,6 +8,7 @@ from livekit import rtc
 from livekit.agents.voice import io
 
 from .. import SAMPLE_RATE, Audio, Config, Zeros
+from .._ear import Ear
 from .._outlet import Item, Outlet, pcm16
 from ._vad import VAD
 
@@ -36,6 +37,10 @@ class GatedInput(io.AudioInput):
         """Seconds of audio that came from the microphone."""
         self.sent_s = 0.0
         """Seconds of it that went on; the rest is silence."""
+
+    @property
+    def ear(self) -> Ear:
+        return self._outlet.ear
 
     async def __anext__(self) -> rtc.AudioFrame:
         while not self._ready:

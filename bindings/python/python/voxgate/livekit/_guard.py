@@ -9,12 +9,13 @@ import os
 import socket
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from livekit import rtc
 from livekit.agents import Agent, AgentSession, ConversationItemAddedEvent, JobContext, UserInputTranscribedEvent, stt
 
-from .. import Config
+from .. import Config, MisuseError
 from ..guard import (
     DispatchGuard,
     Lease,
@@ -45,6 +46,7 @@ async def guard(
     agent: str | None = None,
     config: Config | None = None,
     shadow: bool = False,
+    keep_s: float | None = None,
     **options: Any,
 ) -> GuardedCall | Refusal:
     """Claims the job's room and makes its session, with everything of voxgate in its place.
@@ -70,6 +72,8 @@ async def guard(
         config: Settings of the gate.
         shadow: Decide and count, and change nothing: the session hears, sends and is interrupted as without voxgate,
             and the room is not claimed. For a first look at `GuardedCall.stats`.
+        keep_s: Keep so many seconds of what was heard and decided, for `GuardedCall.dump`. Privacy: that is the voice
+            of a person, in memory until the call ends, and on the disk from a dump until you delete it.
         options: What else `AgentSession` takes.
     """
     claim, presence = None, None
@@ -83,7 +87,7 @@ async def guard(
             ctx.shutdown(reason=found.kind)
             return found
         claim = found
-    return GuardedCall(ctx, stt, config, shadow, options, claim, presence)
+    return GuardedCall(ctx, stt, config, shadow, keep_s, options, claim, presence)
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,7 @@ class GuardedCall:
         wrapped: stt.STT[Any] | None,
         config: Config | None,
         shadow: bool,
+        keep_s: float | None,
         options: dict[str, Any],
         claim: Lease | None,
         presence: Presence | None,
@@ -116,6 +121,7 @@ class GuardedCall:
         self._ctx, self._shadow = ctx, shadow
         self._claim, self._presence = claim, presence
         self._vad = VAD.load(config=config)
+        self._vad._keep_s = keep_s
         self._gated: GatedSTT | None = None
         self._gated_input: GatedInput | None = None
         self._trips: list[str] = []
@@ -149,6 +155,27 @@ class GuardedCall:
         heard_s, sent_s = (gated.heard_s, gated.sent_s) if gated else (0.0, 0.0)
         misfires = self._gated.misfires if self._gated else 0
         return CallStats(heard_s, sent_s, misfires, tuple(self._trips))
+
+    def dump(self, folder: str | Path) -> None:
+        """Writes what the gate heard and decided in the last `keep_s` seconds into a folder, which is made if need be.
+
+        mic.wav and playback.wav begin and end together, decisions.csv is the table of `voxgate gate --frames`, and
+        config.toml has the settings, so that the command can decide again:
+
+            voxgate gate mic.wav --playback playback.wav --config config.toml --frames again.csv
+
+        Privacy: the files hold the voice of a person. Whoever may read the folder hears it; delete them after use.
+
+        Raises:
+            MisuseError: `guard` was called without `keep_s`, or nothing was heard yet.
+        """
+        if self._vad._keep_s is None:
+            raise MisuseError("nothing is kept for a dump; call guard(…, keep_s=30)")
+        own = self._gated_input and self._gated_input.ear.recording  # else the VAD hears what that has gated
+        recordings = [own] if own else [recording for recording in self._vad._recordings if recording.heard_s]
+        if not recordings:
+            raise MisuseError("nothing was heard yet; call dump() once the session hears the microphone")
+        max(recordings, key=lambda recording: (round(recording.heard_at), recording.heard_s)).write(Path(folder))
 
     async def aclose(self) -> None:
         """Gives the room back. The job's end does it by itself."""

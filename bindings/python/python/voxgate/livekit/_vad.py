@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 import weakref
+from collections import deque
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,6 +18,7 @@ from livekit.agents.utils import is_given
 
 from .. import SAMPLE_RATE, Config, Decision, Gate, SpeechEnd, SpeechStart
 from .._ear import Ear
+from .._recording import Recording
 from ._analysis import Analysis, Note, noted, pcm_of
 from ._utterance import Utterance
 
@@ -89,6 +91,8 @@ class VAD(vad.VAD):
         self._ears: weakref.WeakSet[Ear] = weakref.WeakSet()
         self._references: weakref.WeakSet[EchoReference] = weakref.WeakSet()
         self._clock = time.time  # that of LiveKit's playback events
+        self._keep_s: float | None = None  # seconds of what is heard and decided that can be written
+        self._recordings: deque[Recording] = deque(maxlen=4)  # they outlive their streams
         self._gates_stt = False  # a `GatedSTT` may come to what a stream hears
 
     @classmethod
@@ -207,9 +211,15 @@ class VAD(vad.VAD):
 
     def _ear(self) -> Ear:
         """One more that hears the microphone, and what the agent plays."""
-        ear = Ear(lambda: self._clock(), self._replay)
+        ear = Ear(lambda: self._clock(), self._replay, self._record)
         self._ears.add(ear)
         return ear
+
+    def _record(self, gate: Gate) -> Recording | None:
+        if self._keep_s is None:
+            return None
+        self._recordings.append(Recording(gate, self._keep_s))
+        return self._recordings[-1]
 
     def _replay(self) -> None:
         for reference in self._references:
