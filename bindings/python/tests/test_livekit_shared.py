@@ -19,7 +19,7 @@ from livekit import rtc
 from livekit.agents import stt, utils, vad
 from livekit_support import END, START, FakeOutput, Samples, events_of, frames, joined, of, run
 from voxgate._outlet import pcm16
-from voxgate.livekit import VAD, EchoReference, GatedSTT
+from voxgate.livekit import VAD, EchoReference, FrameAnalyzer, GatedSTT, decisions_of
 
 SPOKEN = np.concatenate([recording("clean_turn").mono, np.zeros(RATE, np.int16)])
 """From 0.70 to 3.22 and from 4.40 to 9.19 s."""
@@ -317,3 +317,48 @@ def test_a_transcript_is_told_to_the_gate_once() -> None:
 
     misfires, ruling = run(work())
     assert misfires == 2 and ruling.verdict == "unmatched", "both openings have their results"
+
+
+def test_an_analyzer_hears_first_and_the_others_read() -> None:
+    async def work() -> Session:
+        session = Session()
+        analyzer, decided = FrameAnalyzer(session.vad), []
+        for frame in frames(SPOKEN, RATE, CHUNK_S):
+            assert decisions_of(frame) is None
+            assert analyzer._process(frame) is frame
+            decided += decisions_of(frame) or ()
+            await session.hear([frame])
+        assert session.gates == 1
+        assert decided == voxgate.Gate(config=session.vad._config).push(SPOKEN)
+        await session.close()
+        return session
+
+    session = run(work())
+    assert told(session.events) == told(run(events_of(VAD.load(), frames(SPOKEN, RATE, CHUNK_S))))
+    np.testing.assert_array_equal(session.fake.received, alone(SPOKEN, session.vad._config))
+
+
+def test_an_analyzer_that_is_switched_off_leaves_its_gate_to_the_vad() -> None:
+    async def work() -> Session:
+        session = Session()
+        analyzer = FrameAnalyzer(session.vad)
+        for i, frame in enumerate(frames(SPOKEN, RATE, CHUNK_S)):
+            if i == 100:
+                analyzer.enabled = False
+            if analyzer.enabled:  # as LiveKit's stream asks
+                analyzer._process(frame)
+            await session.hear([frame])
+        assert session.gates == 1
+        await session.close()
+        return session
+
+    session = run(work())
+    assert told(session.events) == told(run(events_of(VAD.load(), frames(SPOKEN, RATE, CHUNK_S))))
+
+
+def test_frames_of_another_format_get_another_gate_of_the_analyzer() -> None:
+    analyzer = FrameAnalyzer(VAD.load())
+    first, second = next(frames(SPOKEN, RATE, CHUNK_S)), next(frames(SPOKEN, 48_000, CHUNK_S))
+    for frame in (first, second):
+        analyzer._process(frame)
+    assert len(decisions_of(first) or ()) == 5 and len(decisions_of(second) or ()) == 4

@@ -17,8 +17,10 @@
 A VAD with an `EchoReference` belongs to one session.
 """
 
+from ._analysis import decisions_of
 from ._disconnect import disconnect_cause
 from ._echo_reference import EchoReference
+from ._frame_analyzer import FrameAnalyzer
 from ._gated_input import GatedInput
 from ._gated_stt import GatedSTT
 from ._guard import CallStats, GuardedCall, guard
@@ -28,10 +30,12 @@ __all__ = [
     "VAD",
     "CallStats",
     "EchoReference",
+    "FrameAnalyzer",
     "GatedInput",
     "GatedSTT",
     "GuardedCall",
     "VADStream",
+    "decisions_of",
     "disconnect_cause",
     "guard",
 ]

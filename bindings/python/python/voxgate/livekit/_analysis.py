@@ -36,13 +36,20 @@ class Analysis:
     def __init__(self, vad: VAD, rate: int, channels: int) -> None:
         self.vad = vad
         self.rate, self.channels = rate, channels
-        self.is_led = False
-        """A VAD stream hears the microphone, and has every frame of it analysed."""
+        self.has_stream = False
+        """A VAD stream tells of it, and hears what nobody has heard before."""
+        self.is_ahead = False
+        """A `FrameAnalyzer` hears every frame before the VAD and speech-to-text."""
         self.tap: object | None = None
         """Who hands on to speech-to-text what the gate forwards."""
         self._ear = vad._ear()
         self._forwarder: Forwarder | None = None
         self._open()
+
+    @property
+    def is_led(self) -> bool:
+        """Whether another than speech-to-text has every frame analysed."""
+        return self.has_stream or self.is_ahead
 
     def fits(self, frame: rtc.AudioFrame) -> bool:
         return (frame.sample_rate, frame.num_channels) == (self.rate, self.channels)
@@ -82,6 +89,15 @@ class Analysis:
         self.gate = self._ear.open(self.rate, self.channels, self.vad._config)
         self.at = 0  # sample frames of the input that the gate has heard
         self._forwarder = Forwarder(self.gate) if self.vad._gates_stt else None
+
+
+def decisions_of(frame: rtc.AudioFrame) -> tuple[Decision, ...] | None:
+    """What the gate of a VAD decided with a frame of its session, for every 10 ms; None if it has not heard the frame.
+
+    The VAD hears a frame at the same time as an `stt_node`, perhaps later; with a `FrameAnalyzer` it is heard before.
+    """
+    note = frame.userdata.get(_KEY)
+    return tuple(note.decisions) if isinstance(note, Note) and note.decisions is not None else None
 
 
 async def noted(frame: rtc.AudioFrame, vad: VAD, *, turns: int) -> Note | None:

@@ -270,7 +270,7 @@ class VADStream(vad.VADStream):
                     self._begin(self._analysis, self._analysis.at)  # a hard boundary; nothing is sent
         finally:
             if self._analysis is not None:
-                self._analysis.is_led = False
+                self._analysis.has_stream = False
 
     async def _hear(self, frame: rtc.AudioFrame) -> None:
         note = Note.of(frame, self._parent)
@@ -285,6 +285,8 @@ class VADStream(vad.VADStream):
             if note.start > self._at:
                 self._begin(analysis, note.start)
             return self._take(note.decisions, data)
+        if analysis.is_ahead and analysis.at != self._at:
+            return  # what the analyzer has not heard has no place any more
         note = analysis.begin(frame)
         size = frame.sample_rate * frame.num_channels // 2  # half a second
         for start in range(0, len(data), size):
@@ -302,11 +304,11 @@ class VADStream(vad.VADStream):
 
     def _join(self, frame: rtc.AudioFrame, note: Note | None) -> Analysis:
         """Leads the analysis that has heard the frame already, or a new one."""
-        if note is not None and not note.analysis.is_led and note.gate is note.analysis.gate:
+        if note is not None and not note.analysis.has_stream and note.gate is note.analysis.gate:
             analysis, at = note.analysis, note.start
         else:
             analysis, at = Analysis(self._parent, frame.sample_rate, frame.num_channels), 0
-        self._analysis, analysis.is_led = analysis, True
+        self._analysis, analysis.has_stream = analysis, True
         self._begin(analysis, at)
         return analysis
 
