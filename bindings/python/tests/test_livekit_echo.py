@@ -199,6 +199,26 @@ def test_after_a_flush_in_mid_call_echo_stays_out_as_before(cut_s: float) -> Non
     assert not any(event.raw_accumulated_speech for event in done[flushed:]) and not call.starts_s()
 
 
+def test_a_microphone_that_begins_with_a_backlog_is_caught_up_with() -> None:
+    """Its first audio comes a second late, as from a buffer of before the connection, and the rest at once."""
+
+    async def work() -> Call:
+        call = Call()
+        late_s = call.now_s + 1.0
+        for i, frame in enumerate(frames(np.zeros(16_000, np.int16), 16_000, 0.05)):
+            call.now_s = late_s - frame.duration
+            await call.hear(np.frombuffer(frame.data, np.int16))
+            if i == 0:
+                await call.say(AGENT.mono)
+                call.output.on_playback_started(created_at=late_s)
+        await call.hear(MIC.mono)
+        await call.close()
+        return call
+
+    starts = run(work()).starts_s()
+    assert 8.0 <= starts[0] <= 8.3
+
+
 def test_progress_corrects_where_it_plays() -> None:
     async def work() -> tuple[float, float]:
         call = Call()

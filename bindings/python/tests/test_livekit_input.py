@@ -61,8 +61,8 @@ def test_the_agents_echo_is_silence() -> None:
         mic, playback = recording("echo_mic").mono, recording("echo_playback").mono
         vad = VAD.load()
         gated = GatedInput(Recorded(mic[: 6 * 16_000], 16_000), vad)
-        began_s, at = vad._clock(), 0
-        vad._clock = lambda: began_s + at / 16_000  # the room's time goes with the audio
+        began_s = vad._clock()
+        vad._clock = lambda: began_s + gated.heard_s  # the room's time goes with the audio
         reference = EchoReference(FakeOutput(), vad)
         heard = []
         for frame in frames(playback[: 6 * 16_000], 16_000, 0.02):
@@ -70,7 +70,6 @@ def test_the_agents_echo_is_silence() -> None:
         reference.on_playback_started(created_at=began_s)
         async for frame in gated:
             heard.append(frame)
-            at = round(gated.heard_s * 16_000)
         return joined(heard)
 
     assert not run(work()).any()

@@ -16,19 +16,21 @@ logger = logging.getLogger("voxgate")
 class Ear:
     """Opens its gate with the first audio, or when it is told to.
 
-    `clock` is that of the playback's events; `begun` is called when the first audio of a stream was heard, so that what
-    is being played can be told. `record` makes the recording of a new gate.
+    `clock` is that of the playback's events; `moved` is called when the first audio of a stream was heard, and when the
+    microphone's clock has moved since, so that what is being played can be told anew. `record` makes the recording of a
+    new gate.
     """
 
     def __init__(
         self,
         clock: Callable[[], float],
-        begun: Callable[[], None] = lambda: None,
+        moved: Callable[[], None] = lambda: None,
         record: Callable[[Gate], Recording | None] = lambda _: None,
     ) -> None:
         self.gate: Gate | None = None
         self.recording: Recording | None = None
-        self._clock, self._begun, self._record = clock, begun, record
+        self._clock, self._moved, self._record = clock, moved, record
+        self._moved_s = 0.0  # how far the clock has moved since it was told
         self._mic_clock = MicClock()
 
     def open(self, rate: int, channels: int, config: Config) -> Gate:
@@ -47,9 +49,10 @@ class Ear:
             return None
         if self.recording is not None:
             self.recording.heard(data, decisions, self._clock())
-        self._mic_clock.note(gate.now_s, self._clock())
-        if first:
-            self._begun()
+        self._moved_s += self._mic_clock.note(gate.now_s, self._clock())
+        if first or abs(self._moved_s) > _FAR_S:
+            self._moved_s = 0.0
+            self._moved()
         return decisions
 
     def play(self, data: bytes | memoryview, rate: int, channels: int, at: float | None) -> None:
@@ -71,3 +74,7 @@ class Ear:
             self.gate.playback_clear(at_s=max(at_s, 0.0))
             if self.recording is not None:
                 self.recording.silent(max(at_s, 0.0))
+
+
+_FAR_S = 0.25
+"""A smaller step of the echo's delay is left to the gate, which searches up to a second of it."""

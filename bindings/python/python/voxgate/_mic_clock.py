@@ -10,8 +10,8 @@ class MicClock:
         self._offset_s: float | None = None
         self._noted_s = 0.0
 
-    def note(self, mic_s: float, wall_s: float) -> None:
-        """The microphone's audio until `mic_s` has arrived by `wall_s`."""
+    def note(self, mic_s: float, wall_s: float) -> float:
+        """The microphone's audio until `mic_s` has arrived by `wall_s`; returns how far the clock moves, in seconds."""
         offset = mic_s - wall_s
         known = self._offset_s
         if known is None or not known - _STALL_S < offset < known:
@@ -19,6 +19,7 @@ class MicClock:
         else:
             self._offset_s = max(offset, known - _DRIFT * (wall_s - self._noted_s))
         self._noted_s = wall_s
+        return 0.0 if known is None else self._offset_s - known
 
     def at(self, wall_s: float) -> float | None:
         """The microphone's time at `wall_s`, in seconds; None until audio has come."""
