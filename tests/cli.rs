@@ -29,6 +29,8 @@ mod model;
 mod onnx;
 #[path = "cli/readme.rs"]
 mod readme;
+#[path = "cli/report.rs"]
+mod report;
 #[path = "cli/settings.rs"]
 mod settings;
 #[path = "cli/stores.rs"]

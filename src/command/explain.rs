@@ -3,9 +3,10 @@
 use std::fmt::Write;
 
 use voxgate::echo::{EchoEvidence, Explanation, Weight};
-use voxgate::{Decision, Gate, Span, Verdict};
+use voxgate::{Decision, Gate, SampleIndex, Span, Verdict};
 
 use crate::command::paint::{BOLD, DIM, paint};
+use crate::command::words::WORDS;
 
 /// The frames that were asked about, and the explanations of those that have come.
 #[derive(Debug, Default)]
@@ -53,18 +54,18 @@ pub(crate) fn parse_instant_ms(text: &str) -> Result<u64, String> {
 
 fn explain(decision: &Decision, explanation: Option<&Explanation>) -> String {
     let evidence = &decision.evidence;
-    let mut text = String::new();
-    let (at, turn) = (decision.frame.start.as_ms(), decision.turn.as_str());
-    let title = format!("at {at:.0} ms: {}, turn {turn}", verdict(decision.verdict));
-    _ = writeln!(text, "{}", paint(BOLD, title));
-    _ = writeln!(text, "  speech    {:.3}{}", evidence.speech.get(), window(decision));
-    _ = writeln!(text, "  level     {:.1} dBFS, floor {:.1} dBFS", evidence.level_dbfs, evidence.floor_dbfs);
-    if let Some(db) = evidence.attack_db {
-        _ = writeln!(text, "  attack    {db:.1} dB within 5 ms");
-    }
-    if let Some(artefact) = evidence.artefact {
-        _ = writeln!(text, "  artefact  {}", artefact.as_str());
-    }
+    let (at, turn) = (format!("{:.0}", decision.frame.start.as_ms()), decision.turn.to_string());
+    let title = WORDS.title.with([("at", at), ("verdict", verdict(decision.verdict)), ("turn", turn)]);
+    let speech = format!("{:.3}", evidence.speech.get());
+    let (level, floor) = (format!("{:.1}", evidence.level_dbfs), format!("{:.1}", evidence.floor_dbfs));
+    let mut lines = vec![
+        paint(BOLD, title),
+        WORDS.speech.with([("speech", speech), ("window", window(decision))]),
+        WORDS.level.with([("level", level), ("floor", floor)]),
+    ];
+    lines.extend(evidence.attack_db.map(|db| WORDS.attack.with([("attack", format!("{db:.1}"))])));
+    lines.extend(evidence.artefact.map(|artefact| WORDS.artefact.with([("artefact", artefact.to_string())])));
+    let mut text = lines.join("\n") + "\n";
     if let Some(echo) = &evidence.echo {
         text += &echo_of(echo, decision, explanation);
     }
@@ -74,12 +75,14 @@ fn explain(decision: &Decision, explanation: Option<&Explanation>) -> String {
 
 fn echo_of(echo: &EchoEvidence, decision: &Decision, explanation: Option<&Explanation>) -> String {
     let mut text = String::new();
-    let delay = echo.delay_ms().map_or("unknown".to_owned(), |ms| format!("{ms:.1} ms ({})", echo.quality.as_str()));
-    let (near, agent) = (echo.near.get(), echo.likelihood.get());
-    _ = writeln!(text, "  echo      user {near:.3}, agent alone {agent:.3}, delay {delay}");
+    let delay = echo.delay_ms().map_or(WORDS.no_delay.with([]), |ms| {
+        WORDS.delay.with([("delay", format!("{ms:.1}")), ("quality", echo.quality.to_string())])
+    });
+    let (near, agent) = (format!("{:.3}", echo.near.get()), format!("{:.3}", echo.likelihood.get()));
+    _ = writeln!(text, "{}", WORDS.echo.with([("near", near), ("agent", agent), ("delay", delay)]));
     if echo.frame.end != decision.frame.end {
         let late = decision.frame.end.as_ms() - echo.frame.end.as_ms();
-        _ = writeln!(text, "            that is of {late:.0} ms ago: the playback comes late");
+        _ = writeln!(text, "{}", WORDS.late.with([("late", format!("{late:.0}"))]));
     }
     for Weight { cue, log_odds, .. } in sorted(explanation) {
         let side = if log_odds > 0.0 { "user" } else { "agent" };
@@ -98,15 +101,16 @@ fn sorted(explanation: Option<&Explanation>) -> Vec<Weight> {
 
 fn verdict(verdict: Verdict) -> String {
     match verdict {
-        Verdict::Forward(span) => format!("forward from {:.0} ms", span.start.as_ms()),
-        Verdict::Hold(reason) => format!("hold ({})", reason.as_str()),
-        Verdict::Suppress(reason) => format!("suppress ({})", reason.as_str()),
+        Verdict::Forward(span) => WORDS.forward.with([("from", format!("{:.0}", span.start.as_ms()))]),
+        Verdict::Hold(reason) => WORDS.hold.with([("reason", reason.to_string())]),
+        Verdict::Suppress(reason) => WORDS.suppress.with([("reason", reason.to_string())]),
     }
 }
 
 fn window(decision: &Decision) -> String {
-    let of = |window: Span| format!(", scored {:.0} to {:.0} ms", window.start.as_ms(), window.end.as_ms());
-    decision.evidence.window.map_or(", the score before stands".to_owned(), of)
+    let ms = |at: SampleIndex| format!("{:.0}", at.as_ms());
+    let of = |window: Span| WORDS.scored.with([("from", ms(window.start)), ("to", ms(window.end))]);
+    decision.evidence.window.map_or(WORDS.not_scored.with([]), of)
 }
 
 const FRAME_MS: u64 = 10;

@@ -21,6 +21,7 @@ use crate::command::interrupt::Interrupt;
 use crate::command::outputs::{OutputArgs, Outputs};
 use crate::command::paint::{UsageError, warn};
 use crate::command::playback::Playback;
+use crate::command::report::Facts;
 use crate::command::slot::Came;
 use crate::command::source::{RawArgs, Source};
 use crate::command::stdout::say;
@@ -81,7 +82,7 @@ pub(crate) fn run(args: &GateArgs) -> anyhow::Result<()> {
     let vad = summary::vad_name(&config, session.gate.model());
     let title = summary::title(source.name(), length, source.sample_rate, source.channels, &vad);
     let explained = std::mem::take(&mut session.explainer).finish();
-    let summary = session.finish(&config, &intake.report())?;
+    let summary = session.finish(&title, &config, &intake.report())?;
     report_input(&intake.report(), source.damaged());
     if failed > 0 {
         warn(format_args!("{failed} windows could not be scored: the score before stood; try vad=silero"));
@@ -184,13 +185,14 @@ impl Session {
             return;
         }
         match self.playback.as_mut().map(|playback| playback.advance(&mut self.gate)) {
-            Some(Ok(Some((frame, at)))) => self.outputs.summary.note_playback(&frame, at),
+            Some(Ok(Some((frame, at)))) => self.outputs.playback(&frame, at),
             Some(Err(error)) => {
                 self.broken = Some(error.context(GATED_BEFORE));
                 return;
             }
             Some(Ok(None)) | None => {}
         }
+        self.outputs.mic(frame);
         let decision = self.gate.push(frame);
         self.explainer.push(&decision, &self.gate);
         self.forward(&decision);
@@ -205,8 +207,9 @@ impl Session {
             && let Some((first, second)) = self.gate.audio(span)
         {
             let most = self.samples.saturating_sub(span.start.0) as usize;
-            self.outputs.forward(&first[..most.min(first.len())]);
-            self.outputs.forward(&second[..most.saturating_sub(first.len()).min(second.len())]);
+            self.outputs.forward(span.start, &first[..most.min(first.len())]);
+            let rest = &second[..most.saturating_sub(first.len()).min(second.len())];
+            self.outputs.forward(span.start + first.len() as u64, rest);
         }
     }
 
@@ -224,7 +227,7 @@ impl Session {
     }
 
     /// Writes what is left and closes the files.
-    fn finish(mut self, config: &GateConfig, intake: &IntakeReport) -> anyhow::Result<Option<Summary>> {
+    fn finish(mut self, title: &str, config: &GateConfig, intake: &IntakeReport) -> anyhow::Result<Option<Summary>> {
         let outputs = &mut self.outputs;
         let last = self.ledger.finish(|row, run| outputs.settle(row, run));
         last.iter().for_each(|run| outputs.suppressed(run));
@@ -234,7 +237,12 @@ impl Session {
         }
         let summary = outputs.summary.json(config, intake, &self.gate);
         outputs.event(&summary);
-        self.outputs.finish(if intake.received > 0 { Came::Something } else { Came::Nothing })
+        if intake.received == 0 {
+            return self.outputs.finish(Came::Nothing);
+        }
+        let bill = outputs.summary.bill(config);
+        outputs.close_report(&Facts { title, config, bill });
+        self.outputs.finish(Came::Something)
     }
 }
 
@@ -348,6 +356,7 @@ Examples:
   voxgate gate stereo.wav --channels mic=0,playback=1     a call file with both sides
   voxgate gate call.wav --playback agent.wav --explain 6900
                                                           why the frame at 6.9 s was decided so
+  voxgate gate call.wav --report report.html              see and hear it in a browser
   voxgate gate call.wav --preset telephony --set turn.hangover_duration=200ms
   ffmpeg -v error -i call.webm -f wav - | voxgate gate -  what is not read here, through a pipe
   arecord -f S16_LE -r 16000 -t raw | voxgate gate - --out - | aplay -f S16_LE -r 16000

@@ -18,6 +18,7 @@ mod outputs;
 mod paint;
 mod playback;
 mod release_command;
+mod report;
 mod slot;
 mod source;
 mod speech_edge;
@@ -27,6 +28,7 @@ mod summary;
 mod target;
 mod usage_command;
 mod why_command;
+mod words;
 mod write_error;
 mod writers;
 

@@ -12,6 +12,7 @@ pub(crate) enum Format {
     Wav,
     Csv,
     JsonLines,
+    Html,
 }
 
 /// Refuses a name whose extension stands for another format. Unknown extensions are accepted.
@@ -28,6 +29,7 @@ pub(crate) fn refuse_other_format(argument: &str, format: Format, path: &Path) -
         Format::Csv => ("CSV", path.with_extension("csv")),
         Format::JsonLines => ("JSON lines", path.with_extension("jsonl")),
         Format::Wav => ("WAV", path.with_extension("wav")),
+        Format::Html => ("HTML", path.with_extension("html")),
     };
     let right = right.display();
     let then = match (format, AUDIO.contains(&extension.as_str()), RAW.contains(&extension.as_str())) {
@@ -39,13 +41,14 @@ pub(crate) fn refuse_other_format(argument: &str, format: Format, path: &Path) -
 }
 
 /// Extensions and what they promise; `None` is a format that voxgate does not write.
-const KNOWN: [(&[&str], Option<Format>); 6] = [
+const KNOWN: [(&[&str], Option<Format>); 7] = [
     (&["wav", "wave"], Some(Format::Wav)),
     (&["csv"], Some(Format::Csv)),
     (&["jsonl", "ndjson", "json"], Some(Format::JsonLines)),
+    (&["html", "htm"], Some(Format::Html)),
     (AUDIO, None),
     (RAW, None),
-    (&["tsv", "xls", "xlsx", "ods", "parquet", "html", "md", "pdf", "toml", "xml", "yaml", "yml", "zip", "gz"], None),
+    (&["tsv", "xls", "xlsx", "ods", "parquet", "md", "pdf", "toml", "xml", "yaml", "yml", "zip", "gz"], None),
 ];
 const AUDIO: &[&str] = &[
     "mp3", "flac", "ogg", "oga", "opus", "m4a", "mp4", "aac", "wma", "webm", "mka", "aif", "aiff", "aifc", "au", "caf",

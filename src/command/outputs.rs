@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use voxgate::{Edge, LedgerRow, SampleIndex, SttInput, Suppressed};
+use voxgate::{Edge, Frame, LedgerRow, SampleIndex, SttInput, Suppressed};
 
 use crate::command::events;
 use crate::command::files::Files;
 use crate::command::named::{Format, refuse_other_format};
+use crate::command::report::{Facts, Report};
 use crate::command::slot::{Came, Slot, SlotState};
 use crate::command::stdout::is_stdout;
 use crate::command::summary::Summary;
@@ -28,6 +29,9 @@ pub(crate) struct OutputArgs {
     /// Write what happened, one JSON object a line (- for standard output).
     #[arg(long, value_name = "EVENTS.jsonl", help_heading = "Output")]
     events: Option<PathBuf>,
+    /// Write a page that shows all decisions on a timeline and plays the audio, in one file (- for standard output).
+    #[arg(long, value_name = "REPORT.html", help_heading = "Output")]
+    report: Option<PathBuf>,
 }
 
 impl OutputArgs {
@@ -52,6 +56,7 @@ impl OutputArgs {
             ("--stt-out", Format::Wav, &self.stt_out),
             ("--frames", Format::Csv, &self.frames),
             ("--events", Format::JsonLines, &self.events),
+            ("--report", Format::Html, &self.report),
         ];
         all.into_iter().filter_map(|(name, format, path)| path.as_deref().map(|path| (name, format, path)))
     }
@@ -64,6 +69,7 @@ pub(crate) struct Outputs {
     events: Slot<JsonLines>,
     speech: Slot<AudioOut>,
     stt: Slot<AudioOut>,
+    report: Slot<Report>,
     pub(crate) summary: Summary,
     failed: Option<anyhow::Error>,
 }
@@ -80,6 +86,7 @@ impl Outputs {
             events: Slot::open(args.events.as_deref(), |sink, _| Ok(JsonLines::new(sink)))?,
             speech: Slot::open(args.out.as_deref(), audio)?,
             stt: Slot::open(args.stt_out.as_deref(), audio)?,
+            report: Slot::open(args.report.as_deref(), |sink, _| Ok(Report::new(sink)))?,
             summary: Summary::default(),
             failed: None,
         };
@@ -87,13 +94,27 @@ impl Outputs {
         outputs.events.begin();
         outputs.speech.begin();
         outputs.stt.begin();
+        outputs.report.begin();
         Ok(outputs)
     }
 
-    /// The audio that was forwarded.
-    pub(crate) fn forward(&mut self, samples: &[f32]) {
-        let done = self.speech.put(|out| out.write(samples));
+    /// The next frame of the microphone.
+    pub(crate) fn mic(&mut self, frame: &Frame) {
+        let done = self.report.put(|report| report.mic(frame));
         self.note(done);
+    }
+
+    /// What is played while the microphone records the frame that begins `at`.
+    pub(crate) fn playback(&mut self, frame: &Frame, at: SampleIndex) {
+        self.summary.note_playback(frame, at);
+        let done = self.report.put(|report| report.playback(frame, at));
+        self.note(done);
+    }
+
+    /// The audio that was forwarded, recorded `at` that instant.
+    pub(crate) fn forward(&mut self, at: SampleIndex, samples: &[f32]) {
+        let done = [self.speech.put(|out| out.write(samples)), self.report.put(|report| report.sent(at, samples))];
+        done.into_iter().for_each(|done| self.note(done));
     }
 
     /// What the policy sends.
@@ -110,7 +131,10 @@ impl Outputs {
     /// A row whose fate is settled, and the run of suppressed rows that it ended.
     pub(crate) fn settle(&mut self, row: &LedgerRow, ended: Option<Suppressed>) {
         self.summary.count(row);
-        let done = self.frames.put(|frames| frames.write(row));
+        let done = self.frames.put(|frames| frames.write(row)).and(self.report.put(|report| {
+            report.row(row);
+            Ok(())
+        }));
         self.note(done);
         ended.iter().for_each(|run| self.suppressed(run));
     }
@@ -126,7 +150,16 @@ impl Outputs {
     }
 
     pub(crate) fn event(&mut self, event: &serde_json::Value) {
-        let done = self.events.put(|events| events.write(event));
+        let done = self.events.put(|events| events.write(event)).and(self.report.put(|report| {
+            report.event(event);
+            Ok(())
+        }));
+        self.note(done);
+    }
+
+    /// Writes the rest of the report.
+    pub(crate) fn close_report(&mut self, facts: &Facts<'_>) {
+        let done = self.report.put(|report| report.close(facts));
         self.note(done);
     }
 
@@ -138,14 +171,16 @@ impl Outputs {
 
     /// Flushes what was written, so that its readers need not wait; the first failure since the last call.
     pub(crate) fn flush(&mut self) -> anyhow::Result<()> {
-        let done = [self.frames.flush(), self.events.flush(), self.speech.flush(), self.stt.flush()];
+        let done =
+            [self.frames.flush(), self.events.flush(), self.speech.flush(), self.stt.flush(), self.report.flush()];
         done.into_iter().for_each(|done| self.note(done));
         self.failed.take().map_or(Ok(()), Err)
     }
 
     /// Whether output was asked for, and all its readers are gone (broken pipes).
     pub(crate) fn readers_are_gone(&self) -> bool {
-        let states = [self.frames.state(), self.events.state(), self.speech.state(), self.stt.state()];
+        let states =
+            [self.frames.state(), self.events.state(), self.speech.state(), self.stt.state(), self.report.state()];
         states.contains(&SlotState::BrokenPipe) && !states.contains(&SlotState::Open)
     }
 
@@ -157,8 +192,13 @@ impl Outputs {
     pub(crate) fn finish(mut self, came: Came) -> anyhow::Result<Option<Summary>> {
         let last = self.flush();
         let unread = self.readers_are_gone();
-        let done =
-            [self.frames.finish(came), self.events.finish(came), self.speech.finish(came), self.stt.finish(came)];
+        let done = [
+            self.frames.finish(came),
+            self.events.finish(came),
+            self.speech.finish(came),
+            self.stt.finish(came),
+            self.report.finish(came),
+        ];
         [last].into_iter().chain(done).collect::<anyhow::Result<()>>()?;
         Ok((!unread).then_some(self.summary))
     }

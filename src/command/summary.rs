@@ -220,6 +220,22 @@ impl Summary {
         }
     }
 
+    /// What the recording costs with the gate and without it, and what each reason saves, for machines; where the book has
+    /// a price of the provider, and audio that is not sent is not billed.
+    pub(crate) fn bill(&self, config: &GateConfig) -> Option<Value> {
+        let book = PriceBook::shipped();
+        let (name, price) = config.forward.provider.price(&book)?;
+        let saves = config.forward.provider.profile().saves(&config.forward);
+        let cost = |seconds: f64| price.cost(Usage::Audio(Duration::from_secs_f64(seconds))).dollars();
+        (saves == Saving::UnsentAudio).then(|| {
+            json!({
+                "price": name, "trust": price.trust.as_str(), "read": price.read,
+                "ungated_usd": cost(self.seconds()), "gated_usd": cost(self.stt_samples as f64 / f64::from(SAMPLE_RATE)),
+                "saved_usd": self.suppressed_s().map(cost),
+            })
+        })
+    }
+
     /// What an hour of such audio costs, where the book has a price of the provider.
     fn an_hour(&self, config: &GateConfig) -> String {
         let book = PriceBook::shipped();

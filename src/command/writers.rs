@@ -138,9 +138,9 @@ impl Writer for AudioOut {
     }
 }
 
-type TextOut = BufWriter<Box<dyn Write + Send>>;
+pub(crate) type TextOut = BufWriter<Box<dyn Write + Send>>;
 
-fn text_out(sink: Sink) -> TextOut {
+pub(crate) fn text_out(sink: Sink) -> TextOut {
     BufWriter::new(match sink {
         Sink::Stream(stream) => stream,
         Sink::File(file) => Box::new(file),
