@@ -47,7 +47,8 @@ mod module {
     #[pymodule_export]
     use super::guard::{
         Cycle, DispatchGuard, EmptyRoomGuard, Heard, Lease, LoopDetector, MemoryStore, MisfireGuard, Obstacle,
-        PostgresStore, Presence, Reconnect, ReconnectGuard, RedisStore, Refusal, TrackGuard, TrackRuling, why,
+        PostgresStore, Presence, Reconnect, ReconnectGuard, RedisStore, Refusal, SqliteStore, TrackGuard, TrackRuling,
+        why,
     };
     #[pymodule_export]
     use super::ledger::{Ledger, LedgerRow};

@@ -30,6 +30,7 @@ from voxgate.guard import (
     ReconnectGuard,
     RedisStore,
     Refusal,
+    SqliteStore,
     TrackGuard,
     why,
 )
@@ -93,6 +94,21 @@ def test_stores_at_one_address_share_their_claims(request: pytest.FixtureRequest
         del presences
 
     run(work())
+
+
+def test_a_worker_that_was_not_presented_counts_as_ready(store: Store) -> None:
+    async def work() -> None:
+        assert isinstance(await worker(store, "w-1").claim("call-17"), Lease)
+
+    run(work())
+
+
+def test_a_plain_check_of_reconnects_needs_no_reports() -> None:
+    guard = ReconnectGuard(first_delay="2s")
+    first, second, third = (guard.check("signal_lost", at_s=at) for at in (0.0, 5.0, 10.0))
+    assert isinstance(first, Reconnect) and 1.0 <= first.after_s <= 2.0
+    assert isinstance(second, Reconnect)
+    assert isinstance(third, Refusal) and third.kind == "stop"
 
 
 def test_a_lease_ends_with_its_block_and_with_its_object(store: Store) -> None:
@@ -188,6 +204,7 @@ def test_wrong_arguments_are_refused() -> None:
         (voxgate.StoreError, "no address of a store", lambda: RedisStore("http://host")),
         (voxgate.ConfigError, "no namespace", lambda: RedisStore("redis://host", namespace="a b")),
         (voxgate.StoreError, "no address of a store", lambda: PostgresStore("redis://host")),
+        (voxgate.StoreError, "does its folder exist", lambda: SqliteStore("/no such folder/voxgate.db")),
         (voxgate.ConfigError, "no namespace", lambda: PostgresStore("postgres://host/db", namespace="a b")),
         (voxgate.ConfigError, "timeout_s is -1", lambda: RedisStore("redis://host", timeout_s=-1.0)),
         (voxgate.ConfigError, "100ms", lambda: DispatchGuard(store, worker="w", build="b", term_s=0.01)),

@@ -3,10 +3,11 @@
 use std::fmt::{self, Display, Formatter};
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::Name;
@@ -16,6 +17,7 @@ use super::store::{
     GuardStore, HeldSlot, Holder, LeaseTerm, NotReady, Reported, RoomAnswer, RoomClaim, StoreError, StoreTime, Token,
     WorkerReport, WorkerState, retry_once,
 };
+use super::why::{Obstacle, why};
 
 /// A worker's identity, capacity and lease term.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +68,10 @@ pub struct WorkerPolicy {
 pub struct DispatchGuard<S> {
     store: Arc<S>,
     policy: WorkerPolicy,
+    /// Whether the caller reports this worker.
+    presented: AtomicBool,
+    /// The presence of a worker that the caller does not report.
+    own: OnceCell<Presence<S>>,
 }
 
 /// The answer to a claim.
@@ -128,14 +134,20 @@ pub enum ClaimDoubt {
 impl<S: GuardStore> DispatchGuard<S> {
     /// A guard for one worker.
     pub fn new(store: Arc<S>, policy: WorkerPolicy) -> Self {
-        Self { store, policy }
+        Self { store, policy, presented: AtomicBool::new(false), own: OnceCell::new() }
     }
 
-    /// Reports this worker, and sends heartbeats until the presence is dropped.
+    /// Reports this worker, and sends heartbeats until the presence is dropped. Call it before the first claim, where a
+    /// worker is not ready at once or drains before it ends.
     ///
     /// # Errors
     /// A store that does not answer.
     pub async fn present(&self, state: WorkerState) -> Result<Presence<S>, StoreError> {
+        self.presented.store(true, Ordering::Relaxed);
+        self.presence(state).await
+    }
+
+    async fn presence(&self, state: WorkerState) -> Result<Presence<S>, StoreError> {
         let reporter = Reporter { store: self.store.clone(), policy: self.policy.clone() };
         let reported = Ok(reporter.report(state).await?);
         let (told, seen) = watch::channel(reported);
@@ -144,8 +156,24 @@ impl<S: GuardStore> DispatchGuard<S> {
         Ok(Presence { reporter, state, seen })
     }
 
+    /// What keeps this worker's agent out of `room`, the nearest cause first: see [`why`](crate::why()).
+    ///
+    /// # Errors
+    /// A store that does not answer.
+    pub async fn why(&self, room: &Name) -> Result<Vec<Obstacle>, StoreError> {
+        Ok(why(room, self.policy.agent.as_ref(), &self.store.survey().await?))
+    }
+
     /// Claims a room. `session` tells one use of its name from the next (LiveKit's room sid).
+    ///
+    /// Without a call of [`present`](Self::present) the worker counts as ready from the first claim on, until this guard is
+    /// dropped.
     pub async fn claim(&self, room: &Name, session: Option<&Name>) -> Claim {
+        if !self.presented.load(Ordering::Relaxed)
+            && let Err(error) = self.own.get_or_try_init(|| self.presence(WorkerState::Ready)).await
+        {
+            return Claim::Indeterminate(ClaimDoubt::Store(error));
+        }
         let token = match Token::random() {
             Ok(token) => token,
             Err(error) => return Claim::Indeterminate(ClaimDoubt::Store(error)),
@@ -215,7 +243,11 @@ impl Display for ClaimDoubt {
         match self {
             Self::Store(error) => write!(f, "the room counts as taken, as nobody knows: {error}"),
             Self::Recovering { until } => {
-                write!(f, "the store lost its state, and lets former holders renew; claim again at {until}")
+                write!(
+                    f,
+                    "the store was started again and lost its state; so that no room is granted twice, former holders renew \
+                     first: claim again at {until}"
+                )
             }
         }
     }

@@ -22,6 +22,7 @@ mod name;
 mod reconnect;
 pub mod store;
 mod track;
+mod watchdog;
 mod why;
 
 pub use answer::{GuardAnswer, RetryAt};
@@ -34,6 +35,10 @@ pub use loop_detector::{Cycle, LoopDetector, LoopPolicy};
 pub use name::{Name, NameError};
 pub use reconnect::{DisconnectCause, ReconnectGuard, ReconnectPolicy, ReconnectRuling, ReconnectStop};
 pub use track::{SessionId, TrackGuard, TrackPolicy, TrackRuling};
+pub use watchdog::{DispatchWatchdog, Unattended, WatchdogPolicy};
+pub use why::suspicion::{
+    CloudPlan, Deployment, Dispatch, Hosting, Likelihood, PossibleCause, RoomNames, Suspicion, suspicions,
+};
 pub use why::{EXPECTED_COLD_START, Obstacle, why};
 
 pub use voxgate_base::duration_text::to_the_second;

@@ -44,9 +44,14 @@ pub struct LoopPolicy {
     pub repeats: NonZeroU8,
     /// The longest cycle that is looked for.
     pub max_cycle_len: NonZeroU8,
-    /// The time window in which all copies happen.
+    /// The time window in which all copies happen; [`LoopPolicy::ANY_TIME`] is none.
     #[serde(with = "duration_text")]
     pub window: Duration,
+}
+
+impl LoopPolicy {
+    /// A window of a century: copies count however slowly they come.
+    pub const ANY_TIME: Duration = Duration::from_secs(100 * 365 * 86_400);
 }
 
 impl Default for LoopPolicy {
@@ -151,6 +156,11 @@ mod tests {
         let mut push = |second| detector.push('A', Duration::from_secs(second).into());
         assert_eq!([0, 31, 62].map(&mut push), [None; 3]);
         assert_eq!(push(91), Some(Cycle { len: 1, repeats: 3, took: Duration::from_secs(60) }));
+
+        let policy = LoopPolicy { window: LoopPolicy::ANY_TIME, ..policy(3, 2, 0) };
+        let mut detector = LoopDetector::new(policy);
+        let days = [0, 9, 400].map(|day| detector.push('A', Duration::from_secs(86_400 * day).into()));
+        assert_eq!(days.map(|cycle| cycle.map(|cycle| cycle.repeats)), [None, None, Some(3)]);
     }
 
     proptest! {

@@ -200,6 +200,28 @@ impl ReconnectGuard {
         self.session = Session::Closed;
     }
 
+    /// [`closed`](Self::closed) and [`ask`](Self::ask) in one, for callers that report nothing else: whoever asks has lost
+    /// the connection. One that was allowed `stable` ago or earlier resets the counts.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use voxgate_guard::{DisconnectCause, Moment, ReconnectGuard, ReconnectPolicy, ReconnectRuling};
+    ///
+    /// let policy = ReconnectPolicy { first_delay: Duration::from_secs(2), ..ReconnectPolicy::default() };
+    /// let mut room = ReconnectGuard::new(policy, 7);
+    /// let at = |second| Moment::from(Duration::from_secs(second));
+    /// let rulings = [0, 5, 10].map(|second| room.check(DisconnectCause::SignalLost, at(second)));
+    /// assert!(matches!(rulings[..2], [ReconnectRuling::Reconnect { .. }, ReconnectRuling::Reconnect { .. }]));
+    /// assert!(matches!(rulings[2], ReconnectRuling::Stop { .. }), "the third within a minute is a loop");
+    /// ```
+    pub fn check(&mut self, cause: DisconnectCause, at: Moment) -> ReconnectRuling {
+        if let Session::Connecting(since) = self.session {
+            self.session = Session::Open(since);
+        }
+        self.closed(at);
+        self.ask(cause, at)
+    }
+
     /// Whether to reconnect after the session ended by `cause`.
     pub fn ask(&mut self, cause: DisconnectCause, at: Moment) -> ReconnectRuling {
         if cause.is_terminal() {

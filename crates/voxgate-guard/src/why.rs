@@ -1,5 +1,6 @@
 //! Why no agent comes: what a survey says about one room.
 
+pub(crate) mod suspicion;
 mod told;
 
 use std::time::Duration;

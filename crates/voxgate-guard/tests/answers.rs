@@ -8,10 +8,10 @@ use std::time::Duration;
 use voxgate_guard::budget::{
     Acquired, CallCost, Ceilings, Concurrent, Failover, Limits, Meter, PriceBook, ProviderError, Quota, Usage, Usd,
 };
-use voxgate_guard::store::{LeaseTerm, MemoryStore, StoreTime, WorkerState};
+use voxgate_guard::store::{LeaseTerm, MemoryStore, NotReady, StoreTime, WorkerState};
 use voxgate_guard::{
-    DisconnectCause, DispatchGuard, EmptyRoomGuard, EmptyRoomPolicy, GuardAnswer, LoopDetector, LoopPolicy, Moment,
-    Name, ReconnectGuard, ReconnectPolicy, RetryAt, TrackGuard, TrackPolicy, WorkerPolicy,
+    Claim, DisconnectCause, DispatchGuard, EmptyRoomGuard, EmptyRoomPolicy, GuardAnswer, LoopDetector, LoopPolicy,
+    Moment, Name, ReconnectGuard, ReconnectPolicy, RetryAt, TrackGuard, TrackPolicy, WorkerPolicy,
 };
 
 #[test]
@@ -82,7 +82,10 @@ async fn claims_and_limits() {
     let guard = |worker| DispatchGuard::new(store.clone(), policy(worker));
     let (one, two) = (guard("one"), guard("two"));
     let silent = "this worker has not reported for a term; call `DispatchGuard::present` and keep what it returns";
-    refused(&one.claim(&name("call"), None).await, silent, None);
+    refused(&Claim::NotReady(NotReady::Silent), silent, None);
+    let unreported = guard("unreported");
+    let plain = unreported.claim(&name("plain call"), None).await;
+    assert!(!plain.is_refusal(), "it counts as ready: {plain}");
     let _present = (one.present(WorkerState::Ready).await.unwrap(), two.present(WorkerState::Ready).await.unwrap());
     let held = one.claim(&name("call"), Some(&name("RM_1"))).await;
     assert!(!held.is_refusal(), "{held}");

@@ -10,6 +10,9 @@ mod contract;
 #[cfg(all(feature = "redis", feature = "postgres"))]
 #[path = "stores/faults.rs"]
 mod faults;
+#[cfg(feature = "sqlite")]
+#[path = "stores/file.rs"]
+mod file;
 #[cfg(feature = "redis")]
 #[path = "stores/hostile.rs"]
 mod hostile;
@@ -18,7 +21,7 @@ mod hostile;
 mod processes;
 #[path = "stores/requests.rs"]
 mod requests;
-#[cfg(any(feature = "redis", feature = "postgres"))]
+#[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite"))]
 #[cfg_attr(not(all(feature = "redis", feature = "postgres")), allow(dead_code, reason = "some tests need both"))]
 #[path = "stores/server.rs"]
 mod server;
@@ -51,6 +54,15 @@ async fn memory_keeps_its_promises() {
     let clock = time.clone();
     let store = MemoryStore::with_clock(move || StoreTime(clock.0.load(Ordering::SeqCst)));
     keeps_its_promises(&[Arc::new(store)], &time).await;
+}
+
+#[cfg(feature = "sqlite")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_keeps_its_promises() {
+    use voxgate_guard::store::SqliteStore;
+    let folder = tempfile::TempDir::new().unwrap();
+    let open = |_| Arc::new(SqliteStore::open(folder.path().join("voxgate.db"), server::patient()).unwrap());
+    keeps_its_promises(&(0..4).map(open).collect::<Vec<_>>(), &contract::Really).await;
 }
 
 #[cfg(feature = "redis")]

@@ -101,6 +101,7 @@ __all__ = [
     "Span",
     "SpeechEnd",
     "SpeechStart",
+    "SqliteStore",
     "Standing",
     "StormStep",
     "TimeMap",
@@ -468,7 +469,20 @@ class PostgresStore:
         cls, url: str, *, namespace: str = "default", timeout_s: float = 1.0, longest_lease_s: float = 30.0
     ) -> PostgresStore: ...
 
-_Store: TypeAlias = MemoryStore | RedisStore | PostgresStore
+@final
+class SqliteStore:
+    """Claims that the workers of one machine share through a file, without a server."""
+
+    def __new__(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        namespace: str = "default",
+        timeout_s: float = 1.0,
+        longest_lease_s: float = 30.0,
+    ) -> SqliteStore: ...
+
+_Store: TypeAlias = MemoryStore | RedisStore | PostgresStore | SqliteStore
 
 @final
 class DispatchGuard:
@@ -545,6 +559,7 @@ class ReconnectGuard:
     def opened(self, *, at_s: float | None = None) -> None: ...
     def closed(self, *, at_s: float | None = None) -> None: ...
     def ask(self, cause: _Cause | int, *, at_s: float | None = None) -> Reconnect | Refusal: ...
+    def check(self, cause: _Cause | int, *, at_s: float | None = None) -> Reconnect | Refusal: ...
 
 @final
 class Reconnect:

@@ -2,7 +2,7 @@
 
 use voxgate_guard::store::{
     Grant, GuardStore, LeaseTerm, MemoryStore, PostgresStore, RedisStore, Release, Renewal, Reported, RoomAnswer,
-    RoomClaim, SlotAnswer, SlotRequest, Spend, Spent, StoreError, Survey, WorkerReport,
+    RoomClaim, SlotAnswer, SlotRequest, Spend, Spent, SqliteStore, StoreError, Survey, WorkerReport,
 };
 
 /// One of the stores.
@@ -11,62 +11,47 @@ pub(crate) enum AnyStore {
     Memory(MemoryStore),
     Postgres(PostgresStore),
     Redis(RedisStore),
+    Sqlite(SqliteStore),
+}
+
+/// A step on whichever store it is.
+macro_rules! on {
+    ($any:expr, $step:ident($($argument:expr),*)) => {
+        match $any {
+            AnyStore::Memory(store) => store.$step($($argument),*).await,
+            AnyStore::Postgres(store) => store.$step($($argument),*).await,
+            AnyStore::Redis(store) => store.$step($($argument),*).await,
+            AnyStore::Sqlite(store) => store.$step($($argument),*).await,
+        }
+    };
 }
 
 impl GuardStore for AnyStore {
     async fn claim_room(&self, claim: &RoomClaim) -> Result<RoomAnswer, StoreError> {
-        match self {
-            Self::Memory(store) => store.claim_room(claim).await,
-            Self::Postgres(store) => store.claim_room(claim).await,
-            Self::Redis(store) => store.claim_room(claim).await,
-        }
+        on!(self, claim_room(claim))
     }
 
     async fn take_slot(&self, request: &SlotRequest) -> Result<SlotAnswer, StoreError> {
-        match self {
-            Self::Memory(store) => store.take_slot(request).await,
-            Self::Postgres(store) => store.take_slot(request).await,
-            Self::Redis(store) => store.take_slot(request).await,
-        }
+        on!(self, take_slot(request))
     }
 
     async fn renew(&self, grant: &Grant, term: LeaseTerm) -> Result<Renewal, StoreError> {
-        match self {
-            Self::Memory(store) => store.renew(grant, term).await,
-            Self::Postgres(store) => store.renew(grant, term).await,
-            Self::Redis(store) => store.renew(grant, term).await,
-        }
+        on!(self, renew(grant, term))
     }
 
     async fn release(&self, grant: &Grant) -> Result<Release, StoreError> {
-        match self {
-            Self::Memory(store) => store.release(grant).await,
-            Self::Postgres(store) => store.release(grant).await,
-            Self::Redis(store) => store.release(grant).await,
-        }
+        on!(self, release(grant))
     }
 
     async fn spend(&self, request: &Spend) -> Result<Spent, StoreError> {
-        match self {
-            Self::Memory(store) => store.spend(request).await,
-            Self::Postgres(store) => store.spend(request).await,
-            Self::Redis(store) => store.spend(request).await,
-        }
+        on!(self, spend(request))
     }
 
     async fn report(&self, worker: &WorkerReport) -> Result<Reported, StoreError> {
-        match self {
-            Self::Memory(store) => store.report(worker).await,
-            Self::Postgres(store) => store.report(worker).await,
-            Self::Redis(store) => store.report(worker).await,
-        }
+        on!(self, report(worker))
     }
 
     async fn survey(&self) -> Result<Survey, StoreError> {
-        match self {
-            Self::Memory(store) => store.survey().await,
-            Self::Postgres(store) => store.survey().await,
-            Self::Redis(store) => store.survey().await,
-        }
+        on!(self, survey())
     }
 }

@@ -23,5 +23,5 @@ pub(crate) use obstacle::{Obstacle, why};
 pub(crate) use promise::stop_telling_at_exit;
 pub(crate) use reconnect::{Reconnect, ReconnectGuard};
 pub(crate) use refusal::Refusal;
-pub(crate) use store::{MemoryStore, PostgresStore, RedisStore};
+pub(crate) use store::{MemoryStore, PostgresStore, RedisStore, SqliteStore};
 pub(crate) use track::{TrackGuard, TrackRuling};

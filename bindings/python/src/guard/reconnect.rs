@@ -65,14 +65,23 @@ impl ReconnectGuard {
     #[pyo3(signature = (cause, *, at_s=None))]
     fn ask(&self, py: Python<'_>, cause: &Bound<'_, PyAny>, at_s: Option<f64>) -> PyResult<Py<PyAny>> {
         let (cause, at) = (cause_of(cause)?, moment(at_s)?);
-        match self.0.with(|guard| Ok(guard.ask(cause, at)))? {
-            ReconnectRuling::Reconnect { after } => {
-                Ok(Py::new(py, Reconnect { after_s: after.as_secs_f64() })?.into_any())
-            }
-            refusal => {
-                let kind = if matches!(refusal, ReconnectRuling::Stop { .. }) { "stop" } else { "still_open" };
-                Ok(Py::new(py, Refusal::of(kind, &refusal))?.into_any())
-            }
+        told(py, self.0.with(|guard| Ok(guard.ask(cause, at)))?)
+    }
+
+    /// closed() and ask() in one, for callers that report nothing else. Returns as ask().
+    #[pyo3(signature = (cause, *, at_s=None))]
+    fn check(&self, py: Python<'_>, cause: &Bound<'_, PyAny>, at_s: Option<f64>) -> PyResult<Py<PyAny>> {
+        let (cause, at) = (cause_of(cause)?, moment(at_s)?);
+        told(py, self.0.with(|guard| Ok(guard.check(cause, at)))?)
+    }
+}
+
+fn told(py: Python<'_>, ruling: ReconnectRuling) -> PyResult<Py<PyAny>> {
+    match ruling {
+        ReconnectRuling::Reconnect { after } => Ok(Py::new(py, Reconnect { after_s: after.as_secs_f64() })?.into_any()),
+        refusal => {
+            let kind = if matches!(refusal, ReconnectRuling::Stop { .. }) { "stop" } else { "still_open" };
+            Ok(Py::new(py, Refusal::of(kind, &refusal))?.into_any())
         }
     }
 }

@@ -1,5 +1,6 @@
-//! The stores of claims: in this process, in Redis or in PostgreSQL.
+//! The stores of claims: in this process, in a file, in Redis or in PostgreSQL.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use pyo3::exceptions::PyTypeError;
@@ -34,6 +35,33 @@ impl MemoryStore {
 
     fn __repr__(&self) -> &'static str {
         "MemoryStore()"
+    }
+}
+
+/// Claims that the workers of one machine share through a file, without a server.
+///
+/// SqliteStore(path, *, namespace="default", timeout_s=1.0, longest_lease_s=30.0)
+///
+/// path: a file of SQLite on a local disk; it is made if it is not there.
+/// namespace, timeout_s, longest_lease_s: as for RedisStore. Every claim is written to disk before it is granted.
+///
+/// Raises StoreError for a file that cannot be used, ConfigError for the rest.
+#[pyclass(module = "voxgate.guard", frozen)]
+#[derive(Debug)]
+pub(crate) struct SqliteStore(pub(crate) Arc<Opened>);
+
+#[pymethods]
+impl SqliteStore {
+    #[new]
+    #[pyo3(signature = (path, *, namespace="default", timeout_s=1.0, longest_lease_s=30.0))]
+    fn new(path: PathBuf, namespace: &str, timeout_s: f64, longest_lease_s: f64) -> PyResult<Self> {
+        let config = shared(namespace, timeout_s, longest_lease_s)?;
+        let store = store::SqliteStore::open(path, config).map_err(|error| error::of_store(&error))?;
+        Opened::new(AnyStore::Sqlite(store)).map(Self)
+    }
+
+    fn __repr__(&self) -> &'static str {
+        "<SqliteStore>"
     }
 }
 
@@ -105,8 +133,13 @@ pub(crate) fn of_argument(store: &Bound<'_, PyAny>) -> PyResult<Arc<Opened>> {
     if let Ok(store) = store.cast::<PostgresStore>() {
         return Ok(store.get().0.clone());
     }
+    if let Ok(store) = store.cast::<SqliteStore>() {
+        return Ok(store.get().0.clone());
+    }
     let name = store.get_type().name()?;
-    Err(PyTypeError::new_err(format!("store is a {name}, expected a MemoryStore, a RedisStore or a PostgresStore")))
+    Err(PyTypeError::new_err(format!(
+        "store is a {name}, expected a MemoryStore, a SqliteStore, a RedisStore or a PostgresStore"
+    )))
 }
 
 /// How a store of many workers is used.

@@ -4,6 +4,7 @@ mod incidents;
 
 pub use incidents::{EmptyRoom, Incidents, ReconnectLoop, Storm, TrackCascade};
 
+use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -111,8 +112,44 @@ pub struct Estimate {
     pub lines: Vec<EstimateLine>,
     /// By cause, the causes that save nothing too.
     pub saved: Vec<Saved>,
+    /// The arithmetic: each product that is part of a sum.
+    pub work: Vec<Work>,
     /// What a reader should know before believing it.
     pub notes: Vec<String>,
+}
+
+/// A product: so much of a service, so often a day. As text, the arithmetic.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Work {
+    /// Why it is used.
+    pub cause: SavedCause,
+    /// What for: stt, llm_input, llm_output, tts or session.
+    pub service: &'static str,
+    /// What is billed of it each time, in units of the price's: seconds of audio or of a connection, whole minutes,
+    /// tokens or characters.
+    pub quantity: f64,
+    /// The unit.
+    pub unit: &'static str,
+    /// Dollars each time.
+    pub each: Usd,
+    /// Times a day without gate and guards.
+    pub without_guards: f64,
+    /// Times a day with them.
+    pub with_guards: f64,
+}
+
+impl Display for Work {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { quantity, unit, without_guards, with_guards, .. } = self;
+        let dollars = self.each.dollars();
+        write!(
+            f,
+            "{quantity} {unit} for {} USD, {without_guards:.1} × without, {with_guards:.1} × with: ",
+            self.each.dollars()
+        )?;
+        write!(f, "{:.4} and {:.4} USD", dollars * without_guards, dollars * with_guards)
+    }
 }
 
 /// A service on the bill of a day.
@@ -169,6 +206,17 @@ impl Scenario {
             for flow in &flows.0 {
                 let cost = flow.usages.iter().filter(|(of, _)| *of == service).map(|(_, usage)| price.cost(*usage));
                 let each: Usd = cost.sum();
+                let billed = flow.usages.iter().filter(|(of, _)| *of == service);
+                let billed = billed.filter_map(|(_, usage)| price.billed(*usage));
+                estimate.work.extend(billed.map(|(quantity, unit)| Work {
+                    cause: flow.cause,
+                    service: service.as_str(),
+                    quantity,
+                    unit,
+                    each,
+                    without_guards: flow.without,
+                    with_guards: flow.with,
+                }));
                 let (all, left) = (flow.cost(each, flow.without), flow.cost(each, flow.with));
                 (without, with) = (without + all, with + left);
                 let of_cause = &mut by_cause[flow.cause as usize];
@@ -178,6 +226,7 @@ impl Scenario {
             let service = service.as_str();
             estimate.lines.push(EstimateLine { service, item, without_guards: without, with_guards: with });
         }
+        estimate.work.retain(|work| work.without_guards + work.with_guards > 0.0);
         estimate.without_guards = estimate.lines.iter().map(|line| line.without_guards).sum();
         estimate.with_guards = estimate.lines.iter().map(|line| line.with_guards).sum();
         let saved =

@@ -15,7 +15,7 @@ mod refusal;
 pub use bill::{Bill, BillLine, SavedCause};
 pub use estimate::{
     CallShape, EmptyRoom, Estimate, EstimateLine, Incidents, ReconnectLoop, Saved, Scenario, Services, Storm,
-    TrackCascade,
+    TrackCascade, Work,
 };
 pub use failover::{Failover, Standing};
 pub use limit::{Concurrent, ConcurrentEach, Quota, Rate, Spendable};

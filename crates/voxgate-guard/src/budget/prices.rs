@@ -214,6 +214,13 @@ impl PriceBook {
         })
     }
 
+    /// The prices that were read before `day`, as in `2026-08-01`, the oldest first: look them up again.
+    pub fn read_before<'a>(&'a self, day: &'a str) -> Vec<(&'a str, &'a Price)> {
+        let mut old: Vec<_> = self.iter().filter(|(_, price)| price.read.as_str() < day).collect();
+        old.sort_by(|a, b| a.1.read.cmp(&b.1.read));
+        old
+    }
+
     /// All prices, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Price)> {
         self.prices.iter().map(|(name, price)| (name.as_str(), price))
@@ -241,16 +248,33 @@ impl PriceBook {
 impl Price {
     /// What `usage` costs; nothing if this price does not bill that kind.
     pub fn cost(&self, usage: Usage) -> Usd {
+        self.quantity(usage).map_or(Usd::ZERO, |quantity| self.usd.times(quantity, self.per.quantity()))
+    }
+
+    /// How much of `usage` is billed, with its unit; `None` if this price does not bill that kind.
+    pub fn billed(&self, usage: Usage) -> Option<(f64, &'static str)> {
+        let quantity = self.quantity(usage)? as f64;
+        Some(match self.billing {
+            BillingMode::AudioSeconds => (quantity / SECOND_NS as f64, "s of audio"),
+            BillingMode::SocketSeconds => (quantity / SECOND_NS as f64, "s of a connection"),
+            BillingMode::Segments => (quantity / SECOND_NS as f64, "s of a request"),
+            BillingMode::MinutesRoundedUp => (quantity / MINUTE_NS as f64, "min of a session"),
+            BillingMode::Tokens => (quantity, "tokens"),
+            BillingMode::Characters => (quantity, "characters"),
+        })
+    }
+
+    /// In nanoseconds, characters or tokens.
+    fn quantity(&self, usage: Usage) -> Option<u128> {
         use BillingMode as Mode;
-        let quantity = match (self.billing, usage) {
+        match (self.billing, usage) {
             (Mode::AudioSeconds, Usage::Audio(time))
             | (Mode::SocketSeconds, Usage::Socket(time))
-            | (Mode::Segments, Usage::Segment(time)) => time.as_nanos(),
-            (Mode::MinutesRoundedUp, Usage::Session(time)) => time.as_nanos().div_ceil(MINUTE_NS) * MINUTE_NS,
-            (Mode::Tokens, Usage::Tokens(n)) | (Mode::Characters, Usage::Characters(n)) => n.into(),
-            _ => return Usd::ZERO,
-        };
-        self.usd.times(quantity, self.per.quantity())
+            | (Mode::Segments, Usage::Segment(time)) => Some(time.as_nanos()),
+            (Mode::MinutesRoundedUp, Usage::Session(time)) => Some(time.as_nanos().div_ceil(MINUTE_NS) * MINUTE_NS),
+            (Mode::Tokens, Usage::Tokens(n)) | (Mode::Characters, Usage::Characters(n)) => Some(n.into()),
+            _ => None,
+        }
     }
 }
 

@@ -138,3 +138,18 @@ fn delay(room: &mut ReconnectGuard, cause: DisconnectCause, second: u64) -> Dura
 fn at(second: u64) -> Moment {
     Duration::from_secs(second).into()
 }
+
+/// Nothing is reported but the loss of each connection.
+#[test]
+fn a_plain_check_counts_and_forgets() {
+    let mut guard = ReconnectGuard::new(ReconnectPolicy::default(), 7);
+    let mut check = |second| guard.check(SignalLost, at(second));
+    assert!(matches!(check(0), ReconnectRuling::Reconnect { .. }));
+    assert!(matches!(check(3), ReconnectRuling::Reconnect { .. }));
+    // A connection that lasted a minute is no part of a loop.
+    assert!(matches!(check(63), ReconnectRuling::Reconnect { .. }));
+    assert!(matches!(check(66), ReconnectRuling::Reconnect { .. }));
+    assert!(matches!(check(69), ReconnectRuling::Stop { until: Some(_), .. }));
+    assert!(matches!(check(70), ReconnectRuling::Stop { .. }));
+    assert!(matches!(guard.check(RoomDeleted, at(900)), ReconnectRuling::Stop { until: None, .. }));
+}

@@ -3,13 +3,13 @@
 
 use std::num::NonZeroU64;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::term::{RateWindow, StoreTime};
 use crate::name::Name;
 
 /// A rate limit or a quota: how much may be spent in which time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Allowance {
     /// At most `n` within any sliding window of this length. Amounts are counted in slices of a sixtieth of it, and

@@ -43,6 +43,14 @@ pub enum StoreError {
         /// What it said.
         cause: String,
     },
+    /// A file that cannot be used as a store.
+    #[error("{path}: {cause}")]
+    File {
+        /// Which.
+        path: String,
+        /// What is wrong with it, and what to do.
+        cause: String,
+    },
     /// A Redis that may evict keys, and with them claims.
     #[error(
         "this Redis may evict keys (maxmemory-policy {policy}), and with them claims that are held; set maxmemory-policy to \

@@ -3,7 +3,7 @@
 
 use std::num::NonZeroU32;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "tokio")]
 use super::StoreError;
@@ -43,7 +43,7 @@ impl Slot {
 }
 
 /// An idempotency token: it tells a retry of one attempt from another attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Token(pub u64);
 
 impl Token {
@@ -58,11 +58,11 @@ impl Token {
 }
 
 /// A fencing token: it grows with every grant, and a resource that has seen a higher one refuses a lower one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Fence(pub u64);
 
 /// Who asks for a slot, or holds it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     /// The worker.
     pub owner: Name,

@@ -75,6 +75,6 @@ impl std::fmt::Debug for MemoryStore {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a store has a clock; the core is handed its time")]
-fn system_time() -> StoreTime {
+pub(super) fn system_time() -> StoreTime {
     StoreTime::default() + SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

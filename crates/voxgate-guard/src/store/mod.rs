@@ -1,4 +1,4 @@
-//! Where claims, leases and counts are kept: in this process, in Redis or in PostgreSQL.
+//! Where claims, leases and counts are kept: in this process, in a file, in Redis or in PostgreSQL.
 //!
 //! A [`GuardStore`] does a few named steps, each of them atomic. The store reads its own clock, so clock skew between
 //! workers does not matter.
@@ -20,8 +20,10 @@ mod redis;
 mod request;
 #[cfg(feature = "tokio")]
 mod retry;
-#[cfg(any(feature = "redis", feature = "postgres"))]
+#[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite"))]
 mod shared;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod state;
 mod survey;
 mod term;
@@ -46,8 +48,10 @@ pub use redis::RedisStore;
 pub use request::{Release, Renewal, RoomAnswer, RoomClaim, SlotAnswer, SlotRequest};
 #[cfg(feature = "tokio")]
 pub(crate) use retry::retry_once;
-#[cfg(any(feature = "redis", feature = "postgres"))]
+#[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite"))]
 pub use shared::{Namespace, NamespaceError, SharedConfig};
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteStore;
 pub(crate) use state::StoreState;
 pub use survey::{LimitKind, ResourceUsage, Survey, WorkerView};
 pub use term::{LeaseTerm, RateWindow, RateWindowError, StoreTime, TermError};

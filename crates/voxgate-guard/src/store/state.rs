@@ -1,6 +1,6 @@
 //! The rules of claims, leases and limits as a state machine: a state, a request and the time give the answer.
 
-mod entries;
+pub(super) mod entries;
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,15 +16,15 @@ use super::{
 /// whenever the state has doubled, so it holds at most twice as many as are alive.
 #[derive(Debug, Default)]
 pub(crate) struct StoreState {
-    rooms: HashMap<Name, Box<Holding>>,
-    pools: HashMap<Name, Pool>,
+    pub(super) rooms: HashMap<Name, Box<Holding>>,
+    pub(super) pools: HashMap<Name, Pool>,
     /// By resource and window: a name may have an allowance a minute and one a month.
-    budgets: HashMap<(Name, LimitKind), Budget>,
-    workers: HashMap<Name, Worker>,
-    now: StoreTime,
-    last_fence: u64,
+    pub(super) budgets: HashMap<(Name, LimitKind), Budget>,
+    pub(super) workers: HashMap<Name, Worker>,
+    pub(super) now: StoreTime,
+    pub(super) last_fence: u64,
     /// Entries at which the next sweep is due.
-    sweep_at: usize,
+    pub(super) sweep_at: usize,
 }
 
 impl StoreState {

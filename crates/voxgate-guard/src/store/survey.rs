@@ -2,8 +2,9 @@
 #![expect(clippy::exhaustive_enums, clippy::exhaustive_structs, reason = "stores make and handle each")]
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Allowance, Grant, HeldSlot, Holder, Name, Origin, Slot, StoreTime, WorkerState};
 
@@ -37,6 +38,12 @@ impl Survey {
             .chain(resources)
             .filter(move |(held, _)| held.by == *owner)
             .map(|(held, slot)| held.clone().into_grant(slot))
+    }
+
+    /// Rooms and slots that have been held for longer than `longest`, the longest that a call can last: leaks, though
+    /// a worker that lives renews them.
+    pub fn older_than(&self, longest: Duration) -> impl Iterator<Item = &HeldSlot> {
+        self.claims.iter().chain(&self.leases).filter(move |held| self.now.since(held.since) > longest)
     }
 
     /// Puts everything in the order that the fields promise.
@@ -96,7 +103,7 @@ pub struct ResourceUsage {
 }
 
 /// How a resource is limited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LimitKind {
     /// A number held at once, as by a counting semaphore.

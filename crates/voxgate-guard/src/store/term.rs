@@ -4,12 +4,13 @@ use std::fmt::{self, Display, Formatter};
 use std::time::{Duration, UNIX_EPOCH};
 
 use humantime::format_rfc3339_millis;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use voxgate_base::duration_text;
 
 use super::calendar::{month_of, month_start};
 
 /// A store's clock: microseconds since 1970, UTC. Never compared with a worker's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[expect(clippy::exhaustive_structs, reason = "a number of its own type")]
 pub struct StoreTime(pub u64);
 
@@ -74,8 +75,22 @@ impl Default for LeaseTerm {
     }
 }
 
+/// As text, `30s`.
+impl Serialize for LeaseTerm {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        duration_text::serialize(&self.0, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for LeaseTerm {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(duration_text::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
 /// The sliding window of a rate: 60 µs to 366 days. A shorter one would limit nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u64")]
 pub struct RateWindow(u64);
 
 impl RateWindow {
@@ -101,6 +116,14 @@ impl RateWindow {
     /// The time itself.
     pub const fn get(self) -> Duration {
         Duration::from_micros(self.0)
+    }
+}
+
+/// From microseconds.
+impl TryFrom<u64> for RateWindow {
+    type Error = RateWindowError;
+    fn try_from(us: u64) -> Result<Self, RateWindowError> {
+        Self::from_us(us).ok_or(RateWindowError { given: Duration::from_micros(us) })
     }
 }
 

@@ -2,17 +2,19 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::allowance::{Allowance, Spent};
 use super::calendar::{day_of, month_of, month_start};
 use super::term::{RateWindow, StoreTime};
 
 /// Amounts spent within the window, in slices. Bounded: at most one slice more than [`SLICES`].
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Window {
     slices: VecDeque<Slice>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Slice {
     index: u64,
     amount: u64,
@@ -86,7 +88,7 @@ fn slice_us(per: RateWindow) -> u64 {
 }
 
 /// The most that was used at a time, for each of the last seven days.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Peaks {
     days: VecDeque<(u64, u64)>,
 }

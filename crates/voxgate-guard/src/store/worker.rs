@@ -4,13 +4,13 @@
 use std::fmt::{self, Display, Formatter};
 use std::num::NonZeroU32;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{LeaseTerm, StoreTime};
 use crate::Name;
 
 /// A heartbeat: what a worker reports of itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerReport {
     /// Unique to the process.
     pub worker: Name,
@@ -27,7 +27,7 @@ pub struct WorkerReport {
 }
 
 /// The state of a worker in its life cycle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WorkerState {
     /// It loads models, and takes nothing yet.

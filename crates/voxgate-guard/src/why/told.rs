@@ -63,13 +63,23 @@ impl Obstacle {
             }
             Self::NoneReady { starting, .. } => none_ready(starting),
             Self::AllAtCapacity { .. } => "raise the capacity, start another worker, or end a call".to_owned(),
-            Self::LimitReached { seconds_left, .. } => seconds_left.map_or("raise the limit".to_owned(), |seconds| {
-                format!("some comes back within {}, or raise the limit", span(seconds))
-            }),
+            Self::LimitReached { usage, seconds_left } => {
+                let raise = raise_the_limit(&usage.resource);
+                seconds_left.map_or(raise.to_owned(), |left| format!("some comes back within {}, or {raise}", span(left)))
+            }
             Self::MixedBuilds { .. } => {
                 "each gets rooms that were meant for the other; stop one, or name them apart".to_owned()
             }
         }
+    }
+}
+
+/// The limits of a free plan cannot be raised.
+fn raise_the_limit(resource: &Name) -> &'static str {
+    if resource.as_str().starts_with("livekit/") {
+        "raise the limit (on LiveKit's Build plan: move to a paid one, or go to the provider directly)"
+    } else {
+        "raise the limit"
     }
 }
 

@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Name;
 use crate::store::window::{Peaks, Window};
 use crate::store::{
@@ -11,35 +13,35 @@ use crate::store::{
 };
 
 /// A slot that is held.
-#[derive(Clone, Debug)]
-pub(super) struct Holding {
-    pub(super) holder: Holder,
-    pub(super) fence: Fence,
-    pub(super) since: StoreTime,
-    pub(super) expires: StoreTime,
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::store) struct Holding {
+    pub(in crate::store) holder: Holder,
+    pub(in crate::store) fence: Fence,
+    pub(in crate::store) since: StoreTime,
+    pub(in crate::store) expires: StoreTime,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::store) struct Pool {
+    pub(in crate::store) of: NonZeroU32,
+    pub(in crate::store) holdings: Vec<Holding>,
+    pub(in crate::store) peaks: Peaks,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::store) struct Budget {
+    pub(in crate::store) allowance: Allowance,
+    pub(in crate::store) window: Window,
+    pub(in crate::store) peaks: Peaks,
 }
 
 #[derive(Debug)]
-pub(super) struct Pool {
-    pub(super) of: NonZeroU32,
-    pub(super) holdings: Vec<Holding>,
-    pub(super) peaks: Peaks,
-}
-
-#[derive(Debug)]
-pub(super) struct Budget {
-    pub(super) allowance: Allowance,
-    pub(super) window: Window,
-    pub(super) peaks: Peaks,
-}
-
-#[derive(Debug)]
-pub(super) struct Worker {
-    pub(super) report: WorkerReport,
-    pub(super) since: StoreTime,
-    pub(super) expires: StoreTime,
+pub(in crate::store) struct Worker {
+    pub(in crate::store) report: WorkerReport,
+    pub(in crate::store) since: StoreTime,
+    pub(in crate::store) expires: StoreTime,
     /// Rooms that it claimed, expired claims among them; one that it claimed again is one.
-    pub(super) rooms: HashSet<Name>,
+    pub(in crate::store) rooms: HashSet<Name>,
 }
 
 pub(super) fn is_held(rooms: &HashMap<Name, Box<Holding>>, room: &Name, by: &Name, now: StoreTime) -> bool {
