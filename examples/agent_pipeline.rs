@@ -16,17 +16,21 @@ mod stt;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail, ensure};
 use room::{Speaker, read_wav};
 use stt::{Stt, Transcript};
 use tokio::sync::mpsc;
-use voxgate::budget::{CallCost, Ceilings, Charge, Item, Meter, PriceBook, SavedCause, Usage, Usd};
-use voxgate::guard::store::{LeaseTerm, MemoryStore, WorkerState};
+use voxgate::budget::{
+    CallCost, Ceilings, Charge, Concurrent, Failover, Item, Limits, Meter, Picked, PriceBook, ProviderError,
+    SavedCause, Usage, Usd,
+};
+use voxgate::guard::store::{LeaseTerm, MemoryStore, StoreTime, WorkerState};
 use voxgate::guard::{
-    self, Claim, DispatchGuard, Heard, MisfireGuard, MisfirePolicy, Moment, Name, Presence, TrackGuard, TrackPolicy,
-    TrackRuling, WorkerPolicy,
+    self, Claim, DisconnectCause, DispatchGuard, EmptyRoomGuard, EmptyRoomPolicy, Heard, Lease, LoopDetector,
+    LoopPolicy, MisfireGuard, MisfirePolicy, Moment, Name, Presence, ReconnectGuard, ReconnectPolicy, TrackGuard,
+    TrackPolicy, TrackRuling, WorkerPolicy,
 };
 use voxgate::stage::{
     self, Clock, Control, Event, GateStage, OwnedSttResult, Passage, PlayAt, PlaybackIn, StageEngine, StageOptions,
@@ -45,6 +49,11 @@ async fn main() -> anyhow::Result<()> {
     println!("   [worker-2 asks for the same room: {second}]");
 
     let engine = StageEngine::start(1)?;
+    let _stt_slot = provider(&store).await?;
+    // The user is there; and the connection to the room, if it is lost, is not opened again in circles.
+    let mut people = EmptyRoomGuard::new(EmptyRoomPolicy::default(), engine.clock().now());
+    people.people(1, engine.clock().now());
+    let mut reconnect = ReconnectGuard::new(ReconnectPolicy::default(), 7);
     // The microphone is published, and again after a hiccup: still one session, one stream, one bill.
     let mut tracks = TrackGuard::new(TrackPolicy::default());
     let TrackRuling::Start(_) = tracks.subscribed("TR_1", engine.clock().now()) else {
@@ -70,6 +79,9 @@ async fn main() -> anyhow::Result<()> {
         }
     }
     room.await??;
+    println!("   [the user has left: {}]", people.people(0, agent.clock.now()));
+    let gone = reconnect.check(DisconnectCause::RoomDeleted, agent.clock.now());
+    println!("   [the room is closed: {gone}]");
     agent.sum_up();
     Ok(())
 }
@@ -89,6 +101,8 @@ struct Agent {
     /// What the user has said in this turn, and when.
     segment: (Vec<f32>, Span),
     answers: std::array::IntoIter<&'static str, 3>,
+    /// What it has answered: an agent that says the same again and again is in a loop.
+    said: LoopDetector<&'static str>,
     /// When the agent will have said what it says; `None` while it is silent.
     speaks_until: Option<Moment>,
 }
@@ -119,6 +133,7 @@ impl Agent {
             tts,
             segment: (Vec::new(), Span::default()),
             answers: ANSWERS.into_iter(),
+            said: LoopDetector::new(LoopPolicy { window: LoopPolicy::ANY_TIME, ..LoopPolicy::default() }),
             speaks_until: None,
         })
     }
@@ -181,7 +196,13 @@ impl Agent {
             Heard::Genuine => {
                 println!("user   {text}");
                 let answer = self.answers.next().unwrap_or("Goodbye.");
-                self.say(answer).await
+                match self.said.push(answer, self.clock.now()) {
+                    None => self.say(answer).await,
+                    Some(cycle) => {
+                        println!("   [\"{answer}\" is not said again: {cycle}]");
+                        Ok(())
+                    }
+                }
             }
             Heard::Misfire(misfire) => {
                 println!("   [\"{text}\" is not answered: {misfire:?}]");
@@ -283,6 +304,29 @@ async fn speak(text: &str) -> anyhow::Result<Vec<f32>> {
     let spoken = spoken.context("cannot start espeak-ng; install it: apt install espeak-ng")?;
     ensure!(spoken.success(), "espeak-ng failed");
     read_wav(file.path())
+}
+
+/// A connection to the first provider of speech-to-text that has room and money. All workers of the project count their
+/// connections in one store; here the first provider is out of credit, and is not asked again.
+async fn provider(store: &Arc<MemoryStore>) -> anyhow::Result<Lease> {
+    let names = [Name::new("livekit/stt connections")?, Name::new("deepgram/stt streams")?];
+    let limit = |resource: Name, n: u32| NonZeroU32::new(n).map(|n| Concurrent { resource, n });
+    let [plan, direct] = names.clone();
+    let limits: Vec<Concurrent> = [limit(plan, 5), limit(direct, 50)].into_iter().flatten().collect();
+    let slots = Limits::new(Arc::clone(store), Name::new("worker-1")?, LeaseTerm::default());
+    let mut providers = Failover::new(names);
+    let now = || StoreTime(SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_micros() as u64);
+    let message = "LLM token credit quota exceeded, category: MaxGatewayCredits, remaining_limit: 0";
+    let refusal = ProviderError { status: 429, message, ..ProviderError::default() }.refusal();
+    println!("   [livekit: {refusal}]");
+    providers.refused(0, refusal, now());
+    match slots.acquire_first(&providers, &limits, now()).await {
+        Picked::Granted { place, lease } => {
+            println!("   [speech-to-text: {}]", limits[place].resource);
+            Ok(lease)
+        }
+        refused => bail!("{refused}"),
+    }
 }
 
 /// Reports a worker that is ready, and asks for the room.

@@ -1,6 +1,6 @@
 //! `voxgate usage`, `claims`, `why` and `release`, on the store that workers share.
 // Not as `required-features`: packages leave this file out, and Cargo.toml must not name what is not there.
-#![cfg(all(feature = "cli", feature = "redis", feature = "postgres"))]
+#![cfg(all(feature = "cli", feature = "redis", feature = "postgres", feature = "sqlite"))]
 #![allow(clippy::disallowed_methods, reason = "these tests wait for servers")]
 
 #[path = "../crates/voxgate-guard/tests/stores/requests.rs"]
@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use voxgate::guard::store::{
-    GuardStore, LeaseTerm, PostgresStore, RedisStore, RoomAnswer, RoomClaim, SlotRequest, WorkerReport, WorkerState,
+    GuardStore, LeaseTerm, PostgresStore, RedisStore, RoomAnswer, RoomClaim, SlotRequest, SqliteStore, WorkerReport,
+    WorkerState,
 };
 
 use requests::{granted, lease, name, room, sliding, worker};
@@ -47,7 +48,11 @@ fn has(text: &str, parts: &[&str]) {
 #[test]
 fn what_is_no_store_is_refused_with_its_remedy() {
     for (url, code, told) in [
-        ("http://host", 2, "`http://host` names no store; expected redis://host[:port] or postgres://"),
+        (
+            "http://host",
+            2,
+            "`http://host` names no store; expected a file such as voxgate.db, redis://host[:port] or postgres://",
+        ),
         ("redis", 2, "`redis` names no store"),
         ("redis://127.0.0.1:99999", 2, "expected redis://[user:password@]host[:port]"),
         ("rediss://me:secret@host", 2, "rediss://host is no address"),
@@ -82,6 +87,119 @@ async fn the_commands_tell_what_postgres_knows() {
     let Some(postgres) = server::Postgres::start() else { return };
     let store = PostgresStore::connect(&postgres.url(), patient()).await.unwrap();
     tell(&store, &postgres.url()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_tell_what_a_file_knows() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = folder.path().join("voxgate.db");
+    let store = SqliteStore::open(&path, patient()).unwrap();
+    tell(&store, path.to_str().unwrap()).await;
+}
+
+/// "Limits still show 5 of 5 after twelve hours": the peak is not what is used, and a worker that lives renews what it
+/// forgot to release.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_that_seems_never_to_come_back_is_explained() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = folder.path().join("voxgate.db");
+    let url = path.to_str().unwrap();
+    let store = SqliteStore::open(&path, patient()).unwrap();
+    let report = WorkerReport { term: long_term(), ..worker("alive", 1, WorkerState::Ready, long_term()) };
+    store.report(&report).await.unwrap();
+    let slot = |resource, owner, token| SlotRequest { term: long_term(), ..lease(resource, 2, owner, token) };
+    granted(store.take_slot(&slot("livekit/stt connections", "alive", 1)).await.unwrap());
+    granted(store.take_slot(&slot("livekit/stt connections", "dead", 2)).await.unwrap());
+    let given_back = granted(store.take_slot(&slot("livekit/tts connections", "alive", 3)).await.unwrap());
+    store.release(&given_back).await.unwrap();
+    let explain = ["usage", "--explain", "--plan", "build"];
+    let early = voxgate(&explain, url);
+    has(
+        &early,
+        &[
+            "2 of 2 now, and never more in the last seven days",
+            "0 of 2 now; 1 is the peak of the last seven days, not what is used",
+            "its worker reports",
+            "its worker is silent: free in",
+            "the Build plan's limit cannot be raised: free a slot, go to the provider directly",
+        ],
+    );
+    assert!(!early.contains("a leak") && !early.contains("voxgate release"), "{early}");
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let late = voxgate(&[&explain[..], &["--longest-call", "1s"]].concat(), url);
+    has(&late, &["no call lasts that long: a leak", "held for longer than any call (1 s)", "voxgate release 'alive'"]);
+    let leaks = &json(&["usage", "--explain", "--longest-call", "1s"], url)["older_than_a_call"];
+    assert_eq!((leaks[0]["by"].as_str(), leaks.as_array().map(Vec::len)), (Some("alive"), Some(2)));
+}
+
+/// "Quota page says 5 concurrent sessions, one call works, the second room never gets an agent."
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_room_that_never_gets_an_agent_is_explained() {
+    let without_store = |args: &[&str]| {
+        let mut command = assert_cmd::cargo::cargo_bin_cmd!("voxgate");
+        let output = command.args(args).env_remove("VOXGATE_STORE").env_remove("CLICOLOR_FORCE").output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let told = ["--plan", "build", "--agents", "hosted,self-hosted", "--avatar-slots", "1", "--calls", "2"];
+    let answer = without_store(&[&["why", "call-2", "--waited", "90s"][..], &told].concat());
+    println!("{answer}");
+    let (likely, rest) = answer.split_once("possible, and not seen from here").unwrap();
+    has(
+        likely,
+        &[
+            "no store: workers and claims are not known",
+            "several agents without a name: any of them takes the room (one runs on LiveKit Cloud, one elsewhere",
+            "lk agent status",
+            "the avatar's provider has no free session (its provider allows 1 at once, and there are 2 calls)",
+        ],
+    );
+    let (possible, ruled_out) = rest.split_once("not the cause").unwrap();
+    has(possible, &["the room's name is in use", "`lk room list`: is call-2 older", "`lk dispatch list call-2`"]);
+    has(ruled_out, &["1 min 30 s is longer than a cold start takes", "replicas 1 / 1 / 1", "cannot know"]);
+
+    // Workers of one build, without a name: any of them takes the room.
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = folder.path().join("voxgate.db");
+    let store = SqliteStore::open(&path, patient()).unwrap();
+    for id in ["cloud", "laptop"] {
+        let report = worker(id, 3, WorkerState::Ready, long_term());
+        store.report(&WorkerReport { agent: None, term: long_term(), ..report }).await.unwrap();
+    }
+    let url = path.to_str().unwrap();
+    has(
+        &voxgate(&["why", "call-2", "--room-source", "per-call"], url),
+        &[
+            "nothing is in the way",
+            "any of them takes the room (without a name report: cloud, laptop)",
+            "each call has a name of its own",
+        ],
+    );
+    let suspicions = &json(&["why", "call-2"], url)["suspicions"];
+    assert_eq!(
+        (suspicions[0]["cause"].as_str(), suspicions[0]["likelihood"].as_str()),
+        (Some("unnamed_agents"), Some("likely"))
+    );
+}
+
+/// On a terminal it asks for what it was not told; an answer that cannot be read is asked for again.
+#[cfg(target_os = "linux")]
+#[test]
+fn why_asks_on_a_terminal() {
+    use std::io::Write;
+    let mut terminal = std::process::Command::new("script");
+    let command = format!("{} why call-2", assert_cmd::cargo::cargo_bin!("voxgate").display());
+    terminal.args(["--quiet", "--return", "--command", &command, "/dev/null"]).env_remove("VOXGATE_STORE");
+    let mut child = terminal.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    // Where agents run, the plan, dispatch, room names, avatar, calls, time waited.
+    child.stdin.take().unwrap().write_all(b"both\npremium\nbuild\n\nfixed\n1\n2\n90s\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{told}");
+    has(
+        &told,
+        &["one of the words or numbers in brackets", "the same name is used for every call", "allows 1 at once"],
+    );
 }
 
 async fn tell(store: &impl GuardStore, url: &str) {

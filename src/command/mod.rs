@@ -4,6 +4,7 @@
 mod claims_command;
 mod config_command;
 mod cost_command;
+mod deployment;
 mod events;
 mod explain;
 mod files;
@@ -27,6 +28,7 @@ mod store_source;
 mod summary;
 mod target;
 mod usage_command;
+mod usage_explained;
 mod why_command;
 mod words;
 mod write_error;

@@ -1,6 +1,7 @@
 //! The store that a command looks into, and how names and times are shown.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -10,8 +11,10 @@ use voxgate::guard::Name;
 use voxgate::guard::store::PostgresStore;
 #[cfg(feature = "redis")]
 use voxgate::guard::store::RedisStore;
+#[cfg(feature = "sqlite")]
+use voxgate::guard::store::SqliteStore;
 use voxgate::guard::store::{Grant, GuardStore, Release, StoreError, Survey, without_secrets};
-#[cfg(any(feature = "redis", feature = "postgres"))]
+#[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite"))]
 use voxgate::guard::store::{NamespaceError, SharedConfig};
 
 use crate::command::paint::{UsageError, printable};
@@ -19,13 +22,13 @@ use crate::command::paint::{UsageError, printable};
 /// Which store.
 #[derive(Args)]
 pub(crate) struct StoreArgs {
-    /// The store that the workers share: redis://[user:password@]host[:port][/db] or
+    /// The store that the workers share: a file (voxgate.db), redis://[user:password@]host[:port][/db] or
     /// postgres://user[:password]@host[:port]/database. The list of processes shows it to other users of this
     /// machine: give a password by --store-file or in the environment variable VOXGATE_STORE, which is read if
     /// neither option is given.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "STORE")]
     store: Option<String>,
-    /// A file whose first line is that URL.
+    /// A file whose first line is that address.
     #[arg(long, value_name = "FILE", conflicts_with = "store")]
     store_file: Option<PathBuf>,
     /// The part of the store that belongs to the project.
@@ -40,7 +43,10 @@ pub(crate) struct Store {
 }
 
 /// What a command does with an open store.
-#[cfg_attr(not(any(feature = "redis", feature = "postgres")), allow(dead_code, reason = "no store is built in"))]
+#[cfg_attr(
+    not(any(feature = "redis", feature = "postgres", feature = "sqlite")),
+    allow(dead_code, reason = "no store is built in")
+)]
 pub(crate) trait Look {
     type Seen;
     async fn look(self, store: &impl GuardStore) -> Result<Self::Seen, StoreError>;
@@ -49,6 +55,12 @@ pub(crate) trait Look {
 impl StoreArgs {
     /// From the options, the file or the environment, in this order.
     pub(crate) fn named(&self) -> anyhow::Result<Store> {
+        let missing = || UsageError(format!("no store is given; use --store STORE, --store-file FILE or {VARIABLE}"));
+        Ok(self.if_named()?.ok_or_else(missing)?)
+    }
+
+    /// The same, where a command has something to say without a store.
+    pub(crate) fn if_named(&self) -> anyhow::Result<Option<Store>> {
         let url = match (&self.store, &self.store_file) {
             (Some(url), _) => url.clone(),
             (None, Some(path)) => {
@@ -61,10 +73,10 @@ impl StoreArgs {
             }
             (None, None) => match std::env::var(VARIABLE) {
                 Ok(url) if !url.is_empty() => url,
-                _ => bail!(UsageError(format!("no store is given; use --store URL, --store-file FILE or {VARIABLE}"))),
+                _ => return Ok(None),
             },
         };
-        Ok(Store { url, namespace: self.namespace.clone() })
+        Ok(Some(Store { url, namespace: self.namespace.clone() }))
     }
 }
 
@@ -88,8 +100,20 @@ impl Store {
         match self.url.split_once("://") {
             Some(("redis" | "rediss" | "redis+unix" | "unix", _)) => self.redis(look),
             Some(("postgres" | "postgresql", _)) => self.postgres(look),
+            None if is_file(&self.url) => self.file(look),
             _ => bail!(UsageError(format!("`{}` names no store; expected {EXPECTED}", without_secrets(&self.url)))),
         }
+    }
+
+    #[cfg(feature = "sqlite")]
+    fn file<L: Look>(&self, look: L) -> anyhow::Result<L::Seen> {
+        let store = SqliteStore::existing(&self.url, self.config()?).map_err(told)?;
+        runtime()?.block_on(look.look(&store)).map_err(told)
+    }
+
+    #[cfg(not(feature = "sqlite"))]
+    fn file<L: Look>(&self, _: L) -> anyhow::Result<L::Seen> {
+        bail!(UsageError("this voxgate was built without SQLite; build it with `--features sqlite`".to_owned()));
     }
 
     #[cfg(feature = "redis")]
@@ -117,20 +141,26 @@ impl Store {
     }
 
     /// A person waits longer than a caller.
-    #[cfg(any(feature = "redis", feature = "postgres"))]
+    #[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite"))]
     fn config(&self) -> anyhow::Result<SharedConfig> {
         let namespace = self.namespace.parse().map_err(|error: NamespaceError| UsageError(error.to_string()))?;
         Ok(SharedConfig { namespace, timeout: Duration::from_secs(5), ..SharedConfig::default() })
     }
 }
 
+/// Whether an address is the path of a store's file. It needs an ending, as `localhost:6379` is a path too.
+fn is_file(address: &str) -> bool {
+    let ending = Path::new(address).extension().and_then(OsStr::to_str).unwrap_or_default();
+    ["db", "sqlite", "sqlite3"].iter().any(|known| ending.eq_ignore_ascii_case(known))
+}
+
 /// A server's message on one line, its escape sequences made visible.
-#[cfg(any(feature = "redis", feature = "postgres"))]
+#[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite"))]
 fn told(error: StoreError) -> anyhow::Error {
     anyhow::Error::msg(printable(&error.to_string()))
 }
 
-#[cfg(any(feature = "redis", feature = "postgres"))]
+#[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite"))]
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
@@ -144,7 +174,10 @@ impl Look for Everything {
     }
 }
 
-#[cfg_attr(not(any(feature = "redis", feature = "postgres")), allow(dead_code, reason = "no store is built in"))]
+#[cfg_attr(
+    not(any(feature = "redis", feature = "postgres", feature = "sqlite")),
+    allow(dead_code, reason = "no store is built in")
+)]
 struct Releasing<'a>(&'a [Grant]);
 
 impl Look for Releasing<'_> {
@@ -187,7 +220,7 @@ pub(crate) fn padded(row: &[String], widths: &[usize]) -> Vec<String> {
 
 /// The environment variable that names the store.
 const VARIABLE: &str = "VOXGATE_STORE";
-const EXPECTED: &str = "redis://host[:port] or postgres://user@host/database";
+const EXPECTED: &str = "a file such as voxgate.db, redis://host[:port] or postgres://user@host/database";
 const WIDEST: usize = 40;
 
 #[cfg(test)]

@@ -6,14 +6,25 @@ use clap::Args;
 use voxgate::guard::store::{LimitKind, ResourceUsage, Survey};
 use voxgate::guard::to_the_second;
 
+use crate::command::deployment::PlanName;
 use crate::command::paint::{BAD, BOLD, DIM, WARN, paint, printable_json};
 use crate::command::stdout::say;
 use crate::command::store_source::{StoreArgs, columns, padded, shown};
+use crate::command::usage_explained::explained;
 
 #[derive(Args)]
 pub(crate) struct UsageArgs {
     #[command(flatten)]
     store: StoreArgs,
+    /// Say who holds what since when, what looks like a leak, and what frees it.
+    #[arg(long)]
+    explain: bool,
+    /// The longest that a call can last; what is held for longer looks like a leak.
+    #[arg(long, value_name = "TIME", default_value = "2h", value_parser = humantime::parse_duration)]
+    longest_call: Duration,
+    /// The plan of LiveKit Cloud, for advice that fits it.
+    #[arg(long)]
+    plan: Option<PlanName>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -23,10 +34,18 @@ pub(crate) fn run(args: &UsageArgs) -> anyhow::Result<()> {
     let store = args.store.named()?;
     let survey = store.survey()?;
     if args.json {
-        let json = serde_json::json!({ "now": survey.now, "usage": survey.usage });
+        let mut json = serde_json::json!({ "now": survey.now, "usage": survey.usage });
+        if args.explain {
+            json["leases"] = serde_json::json!(survey.leases);
+            json["older_than_a_call"] = serde_json::json!(survey.older_than(args.longest_call).collect::<Vec<_>>());
+        }
         return say(format!("{}\n", printable_json(&json)));
     }
-    say(text(&store.title(), &survey))
+    let text = text(&store.title(), &survey);
+    if !args.explain {
+        return say(text);
+    }
+    say(text + &explained(&survey, args.longest_call, args.plan.map(PlanName::plan)))
 }
 
 fn text(title: &str, survey: &Survey) -> String {

@@ -7,7 +7,7 @@ use crate::support::{text, voxgate};
 
 #[test]
 fn the_shipped_scenarios_print_a_table_and_the_same_as_json() {
-    for name in ["support_line", "open_socket"] {
+    for name in ["support_line", "open_socket", "incident"] {
         let table = stdout(&["cost", "estimate", &sample(name)]);
         let estimate: Value = serde_json::from_str(&stdout(&["cost", "estimate", &sample(name), "--json"])).unwrap();
         let dollars = |value: &Value| format!("{:.2}", value.as_f64().unwrap());
@@ -44,6 +44,32 @@ fn a_price_of_ones_own_replaces_the_shipped_one() {
     };
     let (theirs, mine) = (stt(&[]), stt(&["--prices", prices.to_str().unwrap()]));
     assert!((mine - 2.0 * theirs).abs() < 1e-6, "{mine} is twice {theirs}");
+}
+
+/// A call of 60 seconds, 20 sessions of 3 seconds, each billed as a minute.
+#[test]
+fn the_twenty_minutes_of_a_call_of_one_are_shown_with_their_arithmetic() {
+    let shown = stdout(&["cost", "estimate", &sample("incident"), "--show-work"]);
+    println!("{shown}");
+    let room = "1 min of a session for 0.01 USD, 20.0 × without, 2.0 × with: 0.2000 and 0.0200 USD";
+    assert!(shown.contains("reconnect") && shown.contains(room), "{shown}");
+    assert!(shown.contains("20 min of a session without, 2 with"), "{shown}");
+    let estimate: Value = serde_json::from_str(&stdout(&["cost", "estimate", &sample("incident"), "--json"])).unwrap();
+    let work = estimate["work"].as_array().unwrap();
+    for (all, guards) in [("without_guards", "without_guards"), ("with_guards", "with_guards")] {
+        let sum: f64 = work.iter().map(|work| work["each"].as_f64().unwrap() * work[guards].as_f64().unwrap()).sum();
+        assert!((sum - estimate[all].as_f64().unwrap()).abs() < 1e-6, "the products add up: {sum}");
+    }
+}
+
+#[test]
+fn prices_that_were_read_long_ago_are_listed() {
+    let all = stdout(&["cost", "prices", "--stale", "1d"]);
+    let read = all.lines().map(|line| line.split_whitespace().next().unwrap()).collect::<Vec<_>>();
+    assert!(read.len() > 10 && read.is_sorted(), "the oldest first: {all}");
+    assert!(all.contains("0.0048 USD per minute  second-hand, open-gauntlet"), "{all}");
+    let none = stdout(&["cost", "prices", "--stale", "20years"]);
+    assert!(none.starts_with("no price was read before 20"), "{none}");
 }
 
 #[test]

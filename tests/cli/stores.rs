@@ -15,8 +15,23 @@ fn refused(url: &str, code: i32, parts: &[&str]) {
 
 #[test]
 fn an_address_that_names_no_store() {
-    refused("localhost:6379", 2, &["`localhost:6379` names no store", "expected redis://host[:port]"]);
+    refused(
+        "localhost:6379",
+        2,
+        &["`localhost:6379` names no store", "expected a file such as voxgate.db, redis://host"],
+    );
     refused("http://me:secret@host", 2, &["`http://host", "postgres://user@host/database"]);
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn a_file_that_is_not_there_or_no_store() {
+    refused("/nowhere/voxgate.db", 1, &["/nowhere/voxgate.db: it cannot be opened; is the path right"]);
+    refused("samples/keyboard.wav.db", 1, &["samples/keyboard.wav.db: it cannot be opened"]);
+    let folder = tempfile::TempDir::new().unwrap();
+    let text = folder.path().join("text.sqlite");
+    std::fs::write(&text, "no database, but longer than the header of one ".repeat(9)).unwrap();
+    refused(text.to_str().unwrap(), 1, &["it is no SQLite file; name another one"]);
 }
 
 #[cfg(not(feature = "redis"))]
@@ -79,9 +94,9 @@ fn the_address_comes_from_the_option_a_file_or_the_environment() {
         (&["--store", "http://from-the-option"][..], environment, 2, "`http://from-the-option` names no store"),
         (&["--store-file", file], environment, 2, "`http://from-a-file` names no store"),
         (&[], environment, 2, "`http://from-the-environment` names no store"),
-        (&[], None, 2, "use --store URL, --store-file FILE or VOXGATE_STORE"),
-        (&[], Some(""), 2, "use --store URL, --store-file FILE or VOXGATE_STORE"),
-        (&["--store-file", empty], environment, 2, "is empty; expected redis://host[:port]"),
+        (&[], None, 2, "use --store STORE, --store-file FILE or VOXGATE_STORE"),
+        (&[], Some(""), 2, "use --store STORE, --store-file FILE or VOXGATE_STORE"),
+        (&["--store-file", empty], environment, 2, "is empty; expected a file such as voxgate.db"),
         (&["--store-file", "/nowhere/store"], environment, 1, "cannot read /nowhere/store"),
         (&["--store", "x", "--store-file", file], None, 2, "cannot be used with"),
     ] {
