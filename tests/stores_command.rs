@@ -64,7 +64,7 @@ fn what_is_no_store_is_refused_with_its_remedy() {
         ("redis://127.0.0.1:1", 1, "Redis cannot be reached (Connection refused"),
         ("postgres://me:secret@127.0.0.1:1/x", 1, "is it running, and is the address right?"),
     ] {
-        for command in [&["usage"][..], &["claims"], &["why", "call-1"], &["release", "host-1", "--yes"]] {
+        for command in [&["usage"][..], &["claims"], &["doctor"], &["why", "call-1"], &["release", "host-1", "--yes"]] {
             let (got, out, err) = run(command, url);
             assert!(got == code && out.is_empty() && !err.contains("secret"), "{command:?} {url}: {got} {err}");
             has(&err, &[told]);
@@ -80,6 +80,26 @@ async fn the_commands_tell_what_redis_knows() {
     has(&voxgate(&["why", "early"], &redis.url()), &["the store lost its memory and grants nothing for another"]);
     redis.end_the_grace().await;
     tell(&store, &redis.url()).await;
+    let told = voxgate(&["doctor", "--longest-call", "1ms"], &redis.url());
+    has(
+        &told,
+        &["it is a primary", "it is Redis ", "it keeps no append-only file", "appendonly yes", "its clock agrees"],
+    );
+    has(&told, &["have been held for longer than 0 s", "voxgate usage --explain"]);
+}
+
+/// A replica answers, and takes no claims.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_is_a_replica_is_a_bad_store() {
+    let Some(primary) = server::Redis::start() else { return };
+    let port = primary.url().rsplit_once(':').unwrap().1.to_owned();
+    let Some(replica) = server::Redis::start_with(&["--save", "", "--replicaof", &format!("127.0.0.1 {port}")]) else {
+        return;
+    };
+    let (code, out, err) = run(&["doctor"], &replica.url());
+    assert_eq!(code, 1, "{out}{err}");
+    has(&out, &["bad  it is a replica, and takes no claims", "give the address of the primary"]);
+    has(&err, &["the store is not well: 1 finding"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,6 +107,10 @@ async fn the_commands_tell_what_postgres_knows() {
     let Some(postgres) = server::Postgres::start() else { return };
     let store = PostgresStore::connect(&postgres.url(), patient()).await.unwrap();
     tell(&store, &postgres.url()).await;
+    has(
+        &voxgate(&["doctor"], &postgres.url()),
+        &["it is PostgreSQL ", "claims are on its disk before they are granted"],
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,6 +119,7 @@ async fn the_commands_tell_what_a_file_knows() {
     let path = folder.path().join("voxgate.db");
     let store = SqliteStore::open(&path, patient()).unwrap();
     tell(&store, path.to_str().unwrap()).await;
+    has(&voxgate(&["doctor"], path.to_str().unwrap()), &["the file is whole", "on the disk before they are granted"]);
 }
 
 /// "Limits still show 5 of 5 after twelve hours": the peak is not what is used, and a worker that lives renews what it
@@ -206,6 +231,10 @@ async fn tell(store: &impl GuardStore, url: &str) {
     has(&voxgate(&["claims"], url), &["no worker reports, and nothing is held"]);
     has(&voxgate(&["usage"], url), &["nothing was acquired or spent"]);
     has(&voxgate(&["why", "call-2"], url), &["no worker reports", "start one"]);
+
+    let healthy = voxgate(&["doctor"], url);
+    has(&healthy, &["it was reached", "0 workers report, and hold 0 rooms and slots"]);
+    assert!(!healthy.contains("  bad  ") && !json(&["doctor"], url)["findings"][0]["what"].is_null(), "{healthy}");
 
     let report = |id: &str, state| WorkerReport { term: long_term(), ..worker(id, 1, state, long_term()) };
     store.report(&report("loading", WorkerState::Starting)).await.unwrap();

@@ -5,6 +5,7 @@ mod claims_command;
 mod config_command;
 mod cost_command;
 mod deployment;
+mod doctor_command;
 mod events;
 mod explain;
 mod files;
@@ -66,6 +67,8 @@ enum Command {
     Model,
     /// Print how much of each limit is used, now and at its peak of seven days.
     Usage(usage_command::UsageArgs),
+    /// Check the store that the workers share: its server, and what lies in it.
+    Doctor(doctor_command::DoctorArgs),
     /// Print who holds which room, and for how long.
     Claims(claims_command::ClaimsArgs),
     /// Give back what a dead worker still holds.
@@ -112,6 +115,7 @@ fn obey(cli: Cli) -> anyhow::Result<()> {
         Command::Cost(args) => cost_command::run(&args),
         Command::Model => model_command::run(),
         Command::Usage(args) => usage_command::run(&args),
+        Command::Doctor(args) => doctor_command::run(&args),
         Command::Claims(args) => claims_command::run(&args),
         Command::Release(args) => release_command::run(&args),
         Command::Why(args) => why_command::run(&args),

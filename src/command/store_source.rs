@@ -13,7 +13,7 @@ use voxgate::guard::store::PostgresStore;
 use voxgate::guard::store::RedisStore;
 #[cfg(feature = "sqlite")]
 use voxgate::guard::store::SqliteStore;
-use voxgate::guard::store::{Grant, GuardStore, Release, StoreError, Survey, without_secrets};
+use voxgate::guard::store::{Finding, Grant, GuardStore, Release, StoreError, Survey, without_secrets};
 #[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite"))]
 use voxgate::guard::store::{NamespaceError, SharedConfig};
 
@@ -84,6 +84,11 @@ impl Store {
     /// All that the store knows.
     pub(crate) fn survey(&self) -> anyhow::Result<Survey> {
         self.open(Everything)
+    }
+
+    /// The health of its server, and all that it knows.
+    pub(crate) fn checkup(&self) -> anyhow::Result<(Vec<Finding>, Survey)> {
+        self.open(Health)
     }
 
     /// Releases what others hold.
@@ -163,6 +168,15 @@ fn told(error: StoreError) -> anyhow::Error {
 #[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite"))]
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+struct Health;
+
+impl Look for Health {
+    type Seen = (Vec<Finding>, Survey);
+    async fn look(self, store: &impl GuardStore) -> Result<Self::Seen, StoreError> {
+        Ok((store.checkup().await?, store.survey().await?))
+    }
 }
 
 struct Everything;

@@ -94,6 +94,7 @@ const COMMANDS: &[(&[&str], Prints)] = &[
     (&["mic", "--list", "--host", "none"], Prints::IfThereIs("a device")),
     (&["usage", "--store", NOWHERE], Prints::IfThereIs("a store")),
     (&["claims", "--store", NOWHERE], Prints::IfThereIs("a store")),
+    (&["doctor", "--store", NOWHERE], Prints::IfThereIs("a store")),
     (&["why", "room", "--store", NOWHERE], Prints::IfThereIs("a store")),
     (&["release", "worker", "--store", NOWHERE], Prints::IfThereIs("a store")),
 ];

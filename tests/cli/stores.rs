@@ -3,7 +3,7 @@
 use crate::support::{text, voxgate};
 
 fn refused(url: &str, code: i32, parts: &[&str]) {
-    for command in [&["usage"][..], &["claims"], &["why", "room"], &["release", "owner"]] {
+    for command in [&["usage"][..], &["claims"], &["doctor"], &["why", "room"], &["release", "owner"]] {
         let output = voxgate().args(command).args(["--store", url]).output().unwrap();
         let error = text(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{error}");
@@ -74,7 +74,7 @@ fn a_password_is_not_shown_in_whatever_form_it_comes() {
         "me:hunter2@127.0.0.1:1",
         "http://me:hunter2@host",
     ] {
-        for command in [&["usage"][..], &["claims"], &["why", "room"], &["release", "owner"]] {
+        for command in [&["usage"][..], &["claims"], &["doctor"], &["why", "room"], &["release", "owner"]] {
             let output = voxgate().args(command).args(["--store", url]).output().unwrap();
             let told = text(&output.stderr) + &text(&output.stdout);
             assert!(!output.status.success() && !told.contains("hunter2"), "{command:?} {url}: {told}");

@@ -1,8 +1,8 @@
 //! One type for whichever store the guards work on.
 
 use voxgate_guard::store::{
-    Grant, GuardStore, LeaseTerm, MemoryStore, PostgresStore, RedisStore, Release, Renewal, Reported, RoomAnswer,
-    RoomClaim, SlotAnswer, SlotRequest, Spend, Spent, SqliteStore, StoreError, Survey, WorkerReport,
+    Finding, Grant, GuardStore, LeaseTerm, MemoryStore, PostgresStore, RedisStore, Release, Renewal, Reported,
+    RoomAnswer, RoomClaim, SlotAnswer, SlotRequest, Spend, Spent, SqliteStore, StoreError, Survey, WorkerReport,
 };
 
 /// One of the stores.
@@ -53,5 +53,9 @@ impl GuardStore for AnyStore {
 
     async fn survey(&self) -> Result<Survey, StoreError> {
         on!(self, survey())
+    }
+
+    async fn checkup(&self) -> Result<Vec<Finding>, StoreError> {
+        on!(self, checkup())
     }
 }

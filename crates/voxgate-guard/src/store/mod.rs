@@ -6,6 +6,7 @@
 mod address;
 mod allowance;
 mod calendar;
+mod checkup;
 #[cfg(any(feature = "redis", feature = "postgres"))]
 mod connection;
 mod error;
@@ -36,6 +37,7 @@ use std::future::Future;
 
 pub use address::without_secrets;
 pub use allowance::{Allowance, Spend, Spent};
+pub use checkup::{Finding, Health};
 pub use error::StoreError;
 #[cfg(feature = "tokio")]
 pub use fallback::{Fallback, OnStoreFailure};
@@ -86,4 +88,9 @@ pub trait GuardStore: Send + Sync + 'static {
 
     /// All that the store knows, for people. The only step that is not atomic as a whole.
     fn survey(&self) -> impl Future<Output = Result<Survey, StoreError>> + Send;
+
+    /// The health of the server or file, for whoever runs it. A store that has neither finds nothing.
+    fn checkup(&self) -> impl Future<Output = Result<Vec<Finding>, StoreError>> + Send {
+        std::future::ready(Ok(Vec::new()))
+    }
 }

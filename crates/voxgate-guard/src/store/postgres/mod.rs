@@ -5,17 +5,19 @@ mod rows;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, NoTls, Row};
 
 use self::rows::{Columns, POSTGRES, unexpected};
 use super::address::without_secrets;
 use super::connection::{Connection, Reader};
+use super::memory::system_time;
 use super::shared::SharedConfig;
 use super::words::{Outcome, kind_of, kind_of_allowance};
 use super::{
-    Allowance, Grant, GuardStore, Holder, LeaseTerm, NotReady, Release, Renewal, Reported, RoomAnswer, RoomClaim,
-    SLICES, Slot, SlotAnswer, SlotRequest, Spend, Spent, StoreError, Survey, WorkerReport,
+    Allowance, Finding, Grant, GuardStore, Holder, LeaseTerm, NotReady, Release, Renewal, Reported, RoomAnswer,
+    RoomClaim, SLICES, Slot, SlotAnswer, SlotRequest, Spend, Spent, StoreError, Survey, WorkerReport,
 };
 use crate::Name;
 
@@ -244,6 +246,33 @@ impl GuardStore for PostgresStore {
         let now = self.step_one(NOW, &[]).await?.time("now")?;
         rows::survey(now, holds, workers, resources, slices)
     }
+
+    async fn checkup(&self) -> Result<Vec<Finding>, StoreError> {
+        self.link().await?;
+        let asked = Instant::now();
+        let row = self.step_one(HEALTH, &[]).await?;
+        let took = asked.elapsed();
+        Ok(vec![
+            if row.flag("replica")? {
+                Finding::bad("it is a replica, and takes no claims", "give the address of the primary")
+            } else {
+                Finding::good("it is a primary")
+            },
+            if row.flag("durable")? {
+                Finding::good(format!(
+                    "it is PostgreSQL {}, and claims are on its disk before they are granted",
+                    row.text("version")?
+                ))
+            } else {
+                Finding::warning(
+                    format!("it is PostgreSQL {}, and does not wait for its disk", row.text("version")?),
+                    "set fsync and synchronous_commit on: after a crash, rooms could be granted twice",
+                )
+            },
+            Finding::of_round_trip(took),
+            Finding::of_clocks(row.time("now")?, system_time()),
+        ])
+    }
 }
 
 /// Installs this version of the schema, unless it is there. One worker at a time.
@@ -303,6 +332,9 @@ const RENEW: &str = "select outcome, a, (h).* from voxgate.renew($1, $2, $3, $4,
 const RELEASE: &str = "select voxgate.release($1, $2, $3, $4, $5, $6) as released";
 const SPEND: &str = "select outcome, used, until_us from voxgate.spend($1, $2, $3, $4, $5, $6, $7, $8)";
 const REPORT: &str = "select build from voxgate.report($1, $2, $3, $4, $5, $6, $7, $8) as build";
+const HEALTH: &str = "select voxgate.now_us() as now, current_setting('server_version') as version, \
+    pg_is_in_recovery() as replica, \
+    current_setting('fsync') = 'on' and current_setting('synchronous_commit') <> 'off' as durable";
 const NOW: &str = "select voxgate.now_us() as now";
 const HOLDS: &str = "select * from voxgate.holds where ns = $1 and expires > voxgate.now_us()";
 const WORKERS: &str = "select w.*, (select count(*) from voxgate.holds h where h.ns = w.ns and h.kind = 'room' \

@@ -1,11 +1,14 @@
 //! The store that many workers share through Redis: each step one script, by the server's clock.
 
 mod bounded;
+mod checkup;
 mod reply;
 mod walk;
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
+
+use tokio::time::Instant;
 
 use ::redis::aio::{AsyncStream, MultiplexedConnection};
 use ::redis::{
@@ -16,11 +19,12 @@ use self::bounded::Bounded;
 use self::reply::{REDIS, Reply};
 use super::address::without_secrets;
 use super::connection::{Connection, Reader};
+use super::memory::system_time;
 use super::shared::SharedConfig;
 use super::words::{MONTHLY, Outcome, SLIDING, USAGE, kind_of, kind_of_allowance};
 use super::{
-    Allowance, Grant, GuardStore, Holder, LeaseTerm, NotReady, Release, Renewal, Reported, RoomAnswer, RoomClaim,
-    SLICES, Slot, SlotAnswer, SlotRequest, Spend, Spent, StoreError, StoreTime, Survey, WorkerReport,
+    Allowance, Finding, Grant, GuardStore, Holder, LeaseTerm, NotReady, Release, Renewal, Reported, RoomAnswer,
+    RoomClaim, SLICES, Slot, SlotAnswer, SlotRequest, Spend, Spent, StoreError, StoreTime, Survey, WorkerReport,
 };
 use crate::Name;
 
@@ -279,6 +283,21 @@ impl GuardStore for RedisStore {
 
     async fn survey(&self) -> Result<Survey, StoreError> {
         self.connection.answer(SURVEY_TIMEOUT, self.walk()).await
+    }
+
+    async fn checkup(&self) -> Result<Vec<Finding>, StoreError> {
+        let step = async {
+            let mut link = self.link().await?;
+            let asked = Instant::now();
+            let mut questions = ::redis::pipe();
+            questions.cmd("INFO").cmd("TIME");
+            let answer = questions.query_async(&mut link.connection).await;
+            let (info, time): (String, (u64, u64)) = answer.map_err(|error| self.error(&error))?;
+            let beside =
+                [Finding::of_round_trip(asked.elapsed()), Finding::of_clocks(reply::time(time)?, system_time())];
+            Ok(checkup::findings(&info).into_iter().chain(beside).collect())
+        };
+        self.connection.answer(self.config.timeout, step).await
     }
 }
 

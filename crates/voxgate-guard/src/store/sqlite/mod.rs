@@ -15,7 +15,7 @@ use self::rows::Rows;
 use super::memory::system_time;
 use super::shared::SharedConfig;
 use super::{
-    Grant, GuardStore, LeaseTerm, LimitKind, Release, Renewal, Reported, RoomAnswer, RoomClaim, SlotAnswer,
+    Finding, Grant, GuardStore, LeaseTerm, LimitKind, Release, Renewal, Reported, RoomAnswer, RoomClaim, SlotAnswer,
     SlotRequest, Spend, Spent, StoreError, StoreTime, Survey, WorkerReport,
 };
 
@@ -163,6 +163,27 @@ impl GuardStore for SqliteStore {
 
     async fn survey(&self) -> Result<Survey, StoreError> {
         self.step(|rows, now| Ok(rows.everything()?.survey(now))).await
+    }
+
+    async fn checkup(&self) -> Result<Vec<Finding>, StoreError> {
+        self.step(|rows, _| {
+            let pragma = |name: &str| rows.transaction.pragma_query_value(None, name, |row| row.get::<_, String>(0));
+            let whole = match pragma("quick_check")?.as_str() {
+                "ok" => Finding::good("the file is whole"),
+                told => {
+                    Finding::bad(format!("the file is damaged: {told}"), "restore it, or remove it when no worker runs")
+                }
+            };
+            let journal = match pragma("journal_mode")?.as_str() {
+                "wal" => Finding::good("claims are on the disk before they are granted"),
+                other => Finding::warning(
+                    format!("its journal is `{other}`, not a write-ahead log"),
+                    "put it on a local disk: network file systems do not lock reliably",
+                ),
+            };
+            Ok(vec![whole, journal])
+        })
+        .await
     }
 }
 
