@@ -147,7 +147,7 @@ fn best_likeness(piece: &[char], said: &[char], at_least: f64) -> Option<f64> {
 /// run has one bigram less than characters.
 fn fewest_shared(n: usize, m: usize, at_least: f64) -> i32 {
     let all = (n + m) as f64;
-    let alike = (at_least * all / 2.0 - ROUNDING).ceil();
+    let alike = ((at_least - ROUNDING) * all / 2.0).ceil();
     (alike - (all - 2.0 * alike) - 1.0) as i32
 }
 
@@ -246,6 +246,19 @@ mod tests {
         assert!(agent.likeness(&heard, 0.0, at(11)).unwrap() > 0.99);
         assert_eq!(agent.likeness(&heard, 0.0, at(12)), None);
         assert!(agent.chars.is_empty() && agent.utterances.is_empty());
+    }
+
+    /// The threshold has the tolerance of the similarity, not of the characters that it is a share of.
+    #[test]
+    fn a_likeness_within_the_tolerance_is_found() {
+        let said: Vec<char> = "abcdefghijklmnopqrstuvwxyzabcdefghijklmn".chars().collect();
+        let mut heard = said.clone();
+        heard[0] = '1';
+        heard[20] = '2';
+        let exact = best_likeness(&heard, &said, 0.0);
+        assert_eq!(exact, Some(0.95), "38 of 40 characters");
+        assert_eq!(best_likeness(&heard, &said, 0.95 + ROUNDING / 5.0), exact);
+        assert_eq!(best_likeness(&heard, &said, 0.95 + 2.0 * ROUNDING), None);
     }
 
     proptest! {
