@@ -377,6 +377,6 @@ def test_a_store_that_nobody_keeps_answers_still() -> None:
         assert isinstance(await Limits(MemoryStore(), owner="w").spend(two), Counted)
         assert await why(MemoryStore(), "call-1")
         assert await (await Limits(MemoryStore(), owner="w").acquire(one)).release() is True
-        assert isinstance(await worker(MemoryStore(), "w").claim("call-1"), Refusal)
+        assert isinstance(await worker(MemoryStore(), "w").claim("call-1"), Lease)
 
     run(work())
