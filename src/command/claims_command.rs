@@ -54,7 +54,7 @@ pub(crate) fn held(what: &str, list: &[HeldSlot], survey: &Survey) -> String {
 }
 
 fn health(held: &HeldSlot, survey: &Survey) -> &'static str {
-    match survey.workers.iter().find(|worker| worker.worker == held.by).map(|worker| worker.state) {
+    match survey.worker(&held.by).map(|worker| worker.state) {
         Some(WorkerState::Ready) => "ready",
         Some(WorkerState::Starting) => "starting",
         Some(WorkerState::Draining) => "draining",

@@ -77,7 +77,10 @@ fn estimate(args: &EstimateArgs) -> anyhow::Result<()> {
 /// The built-in prices with those of a file over them.
 fn book(over: Option<&Path>) -> anyhow::Result<PriceBook> {
     let shipped = PriceBook::shipped();
-    over.map_or(Ok(shipped.clone()), |path| Ok(shipped.over(read(path, PriceBook::from_toml)?)))
+    Ok(match over {
+        None => shipped,
+        Some(path) => shipped.over(read(path, PriceBook::from_toml)?),
+    })
 }
 
 fn prices(args: &PricesArgs) -> anyhow::Result<()> {

@@ -3,7 +3,8 @@
 use std::io::BufRead;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use voxgate::guard::{CloudPlan, Deployment, Dispatch, Hosting, RoomNames};
 
 use crate::command::paint::{BOLD, DIM, paint};
@@ -14,17 +15,17 @@ use crate::command::stdout::say;
 #[command(next_help_heading = "What you know about the deployment")]
 pub(crate) struct DeploymentArgs {
     /// The plan of LiveKit Cloud, or none with a server of your own.
-    #[arg(long)]
-    plan: Option<PlanName>,
+    #[arg(long, value_parser = one_of(PLANS))]
+    plan: Option<CloudPlan>,
     /// Where agents run; both, if a developer's machine may have one.
-    #[arg(long, value_delimiter = ',')]
-    agents: Vec<HostingName>,
+    #[arg(long, value_delimiter = ',', value_parser = one_of(HOSTINGS))]
+    agents: Vec<Hosting>,
     /// Whether agents without a name take every new room, or rooms ask for an agent by its name.
-    #[arg(long)]
-    dispatch: Option<DispatchName>,
+    #[arg(long, value_parser = one_of(DISPATCHES))]
+    dispatch: Option<Dispatch>,
     /// Whether each call has a room name of its own.
-    #[arg(long)]
-    room_source: Option<RoomSource>,
+    #[arg(long, value_parser = one_of(ROOM_SOURCES))]
+    room_source: Option<RoomNames>,
     /// Sessions that the avatar's provider allows at once; 0 without an avatar.
     #[arg(long, value_name = "N")]
     avatar_slots: Option<u32>,
@@ -36,40 +37,14 @@ pub(crate) struct DeploymentArgs {
     waited: Option<Duration>,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum PlanName {
-    Build,
-    Ship,
-    Scale,
-    None,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum HostingName {
-    Hosted,
-    SelfHosted,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum DispatchName {
-    Automatic,
-    Explicit,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum RoomSource {
-    Fixed,
-    PerCall,
-}
-
 impl DeploymentArgs {
     /// What the options say.
     pub(crate) fn told(&self) -> Deployment {
         Deployment {
-            plan: self.plan.map(PlanName::plan),
-            agents: self.agents.iter().map(|hosting| hosting.hosting()).collect(),
-            dispatch: self.dispatch.map(DispatchName::dispatch),
-            room_names: self.room_source.map(RoomSource::names),
+            plan: self.plan,
+            agents: self.agents.clone(),
+            dispatch: self.dispatch,
+            room_names: self.room_source,
             avatar_slots: self.avatar_slots,
             calls: self.calls,
             waited: self.waited,
@@ -77,42 +52,14 @@ impl DeploymentArgs {
     }
 }
 
-impl PlanName {
-    pub(crate) fn plan(self) -> CloudPlan {
-        match self {
-            Self::Build => CloudPlan::Build,
-            Self::Ship => CloudPlan::Ship,
-            Self::Scale => CloudPlan::Scale,
-            Self::None => CloudPlan::SelfHosted,
-        }
-    }
+/// A word of a table, as clap reads it.
+pub(crate) fn one_of<T: Copy + Send + Sync + 'static>(words: Words<T>) -> impl TypedValueParser<Value = T> {
+    let known = PossibleValuesParser::new(words.iter().map(|(word, _)| *word));
+    known.try_map(move |text| meaning(words, &text).ok_or("not a word of the table"))
 }
 
-impl HostingName {
-    fn hosting(self) -> Hosting {
-        match self {
-            Self::Hosted => Hosting::Hosted,
-            Self::SelfHosted => Hosting::SelfHosted,
-        }
-    }
-}
-
-impl DispatchName {
-    fn dispatch(self) -> Dispatch {
-        match self {
-            Self::Automatic => Dispatch::Automatic,
-            Self::Explicit => Dispatch::Explicit,
-        }
-    }
-}
-
-impl RoomSource {
-    fn names(self) -> RoomNames {
-        match self {
-            Self::Fixed => RoomNames::Fixed,
-            Self::PerCall => RoomNames::PerCall,
-        }
-    }
+fn meaning<T: Copy + 'static>(words: Words<T>, text: &str) -> Option<T> {
+    words.iter().find(|(word, _)| word.eq_ignore_ascii_case(text)).map(|(_, meaning)| *meaning)
 }
 
 /// Asks on the terminal; an empty line is "not known", and so is the end of the input.
@@ -125,19 +72,17 @@ pub(crate) fn ask() -> anyhow::Result<Deployment> {
     let agents =
         answer("Do agents run on LiveKit Cloud (hosted), elsewhere (self-hosted), or both?", |text| match text {
             "both" => Some(vec![Hosting::Hosted, Hosting::SelfHosted]),
-            one => HostingName::from_str(one, true).ok().map(|name| vec![name.hosting()]),
+            one => meaning(HOSTINGS, one).map(|hosting| vec![hosting]),
         })?;
     Ok(Deployment {
-        plan: answer("Which plan of LiveKit Cloud (build, ship, scale, none)?", |text| {
-            PlanName::from_str(text, true).ok().map(PlanName::plan)
-        })?,
+        plan: answer("Which plan of LiveKit Cloud (build, ship, scale, none)?", |text| meaning(PLANS, text))?,
         agents: agents.unwrap_or_default(),
         dispatch: answer(
             "Do agents take every room (automatic), or do rooms ask for one by name (explicit)?",
-            |text| DispatchName::from_str(text, true).ok().map(DispatchName::dispatch),
+            |text| meaning(DISPATCHES, text),
         )?,
         room_names: answer("Is the room's name always the same (fixed), or new for each call (per-call)?", |text| {
-            RoomSource::from_str(text, true).ok().map(RoomSource::names)
+            meaning(ROOM_SOURCES, text)
         })?,
         avatar_slots: answer("How many sessions does the avatar's provider allow at once (0: no avatar)?", number)?,
         calls: answer("How many calls are there at once, this one included?", number)?,
@@ -164,3 +109,16 @@ fn answer<T>(question: &str, read: impl Fn(&str) -> Option<T>) -> anyhow::Result
         }
     }
 }
+
+/// Words and what they mean.
+type Words<T> = &'static [(&'static str, T)];
+
+pub(crate) const PLANS: Words<CloudPlan> = &[
+    ("build", CloudPlan::Build),
+    ("ship", CloudPlan::Ship),
+    ("scale", CloudPlan::Scale),
+    ("none", CloudPlan::SelfHosted),
+];
+const HOSTINGS: Words<Hosting> = &[("hosted", Hosting::Hosted), ("self-hosted", Hosting::SelfHosted)];
+const DISPATCHES: Words<Dispatch> = &[("automatic", Dispatch::Automatic), ("explicit", Dispatch::Explicit)];
+const ROOM_SOURCES: Words<RoomNames> = &[("fixed", RoomNames::Fixed), ("per-call", RoomNames::PerCall)];

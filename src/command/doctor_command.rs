@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::bail;
 use clap::Args;
 use voxgate::guard::store::{Finding, Health, Survey};
-use voxgate::guard::{Name, to_the_second};
+use voxgate::guard::to_the_second;
 
 use crate::command::paint::{BAD, BOLD, DIM, GOOD, WARN, paint, printable, printable_json};
 use crate::command::stdout::say;
@@ -65,8 +65,8 @@ fn of_leases(survey: &Survey, longest_call: Duration) -> Vec<Finding> {
         ));
     }
     let held = || survey.claims.iter().chain(&survey.leases);
-    let reports = |by: &Name| survey.workers.iter().any(|worker| worker.worker == *by);
-    let mut silent: Vec<String> = held().filter(|held| !reports(&held.by)).map(|held| shown(&held.by)).collect();
+    let mut silent: Vec<String> =
+        held().filter(|held| survey.worker(&held.by).is_none()).map(|held| shown(&held.by)).collect();
     silent.sort();
     silent.dedup();
     findings.push(match &silent[..] {

@@ -60,7 +60,7 @@ fn owner<'a>(given: &Name, survey: &'a Survey) -> anyhow::Result<&'a Name> {
 }
 
 fn warn_if_alive(owner: &Name, survey: &Survey) {
-    if survey.workers.iter().any(|worker| worker.worker == *owner) {
+    if survey.worker(owner).is_some() {
         warn(format_args!(
             "{} still reports: it is alive, and others will get its rooms while it serves them",
             shown(owner)

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use clap::Args;
 use voxgate::guard::store::{LimitKind, ResourceUsage, Survey};
-use voxgate::guard::to_the_second;
+use voxgate::guard::{CloudPlan, to_the_second};
 
-use crate::command::deployment::PlanName;
+use crate::command::deployment::{PLANS, one_of};
 use crate::command::paint::{BAD, BOLD, DIM, WARN, paint, printable_json};
 use crate::command::stdout::say;
 use crate::command::store_source::{StoreArgs, columns, padded, shown};
@@ -23,8 +23,8 @@ pub(crate) struct UsageArgs {
     #[arg(long, value_name = "TIME", default_value = "2h", value_parser = humantime::parse_duration)]
     longest_call: Duration,
     /// The plan of LiveKit Cloud, for advice that fits it.
-    #[arg(long)]
-    plan: Option<PlanName>,
+    #[arg(long, value_parser = one_of(PLANS))]
+    plan: Option<CloudPlan>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &UsageArgs) -> anyhow::Result<()> {
     if !args.explain {
         return say(text);
     }
-    say(text + &explained(&survey, args.longest_call, args.plan.map(PlanName::plan)))
+    say(text + &explained(&survey, args.longest_call, args.plan))
 }
 
 fn text(title: &str, survey: &Survey) -> String {

@@ -48,7 +48,7 @@ fn holders(usage: &ResourceUsage, survey: &Survey, longest_call: Duration) -> St
         .map(|held| {
             let age = survey.now.since(held.since);
             let (by, since) = (shown(&held.by), held.since);
-            let fate = match (reports(held, survey), age > longest_call) {
+            let fate = match (survey.worker(&held.by).is_some(), age > longest_call) {
                 (true, true) => paint(BAD, "its worker reports, but no call lasts that long: a leak"),
                 (true, false) => "its worker reports".to_owned(),
                 (false, _) => {
@@ -101,10 +101,6 @@ fn leaks(survey: &Survey, longest_call: Duration) -> String {
         text += &line(&format!("voxgate release '{owner}'"));
     }
     text
-}
-
-fn reports(held: &HeldSlot, survey: &Survey) -> bool {
-    survey.workers.iter().any(|worker| worker.worker == held.by)
 }
 
 fn line(text: &str) -> String {

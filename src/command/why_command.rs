@@ -123,13 +123,8 @@ fn unseen(has_store: bool, deployment: &Deployment) -> String {
 }
 
 fn no_dispatch(survey: &Survey) -> String {
-    let mut names: Vec<Option<Name>> = survey.workers.iter().map(|worker| worker.agent.clone()).collect();
-    names.sort();
-    names.dedup();
-    format!("so no dispatch reached a worker: was the room dispatched to {}?", agents(&names))
-}
-
-fn agents(names: &[Option<Name>]) -> String {
-    let shown = names.iter().map(|name| name.as_ref().map_or("(unnamed: automatic dispatch)".to_owned(), shown));
-    shown.collect::<Vec<_>>().join(", ")
+    let agents = survey.agents();
+    let names = agents.iter().map(|name| name.as_ref().map_or("(unnamed: automatic dispatch)".to_owned(), shown));
+    let names = names.collect::<Vec<_>>().join(", ");
+    format!("so no dispatch reached a worker: was the room dispatched to {names}?")
 }

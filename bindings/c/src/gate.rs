@@ -256,7 +256,10 @@ pub(crate) unsafe fn config(preset: *const c_char, toml: *const c_char) -> Answe
     let (preset, toml) = unsafe { (text(preset, "preset")?, text(toml, "toml")?) };
     let base = preset.map(str::parse::<Preset>).transpose().map_err(|error| of_config(&error))?.unwrap_or_default();
     let base = GateConfig::preset(base);
-    toml.map_or_else(|| Ok(base.clone()), |toml| base.with_toml(toml)).map_err(|error| of_config(&error))
+    match toml {
+        None => Ok(base),
+        Some(toml) => base.with_toml(toml).map_err(|error| of_config(&error)),
+    }
 }
 
 fn frame_of(frame: &VoxgateFrame) -> Answer<Frame> {

@@ -96,7 +96,7 @@ pub fn why(room: &Name, agent: Option<&Name>, survey: &Survey) -> Vec<Obstacle> 
 }
 
 fn claimed(held: &HeldSlot, survey: &Survey) -> Obstacle {
-    if survey.workers.iter().any(|worker| worker.worker == held.by) {
+    if survey.worker(&held.by).is_some() {
         return Obstacle::InUse { by: held.clone(), for_seconds: survey.now.since(held.since).as_secs() };
     }
     Obstacle::StaleClaim { by: held.clone(), seconds_left: held.expires.since(survey.now).as_secs() }
@@ -110,10 +110,7 @@ fn staffing(workers: &[&WorkerView], agent: Option<&Name>, survey: &Survey) -> O
         return Some(Obstacle::NoWorker);
     }
     if let (Some(agent), true) = (agent, workers.is_empty()) {
-        let mut there_are: Vec<Option<Name>> = survey.workers.iter().map(|worker| worker.agent.clone()).collect();
-        there_are.sort();
-        there_are.dedup();
-        return Some(Obstacle::NoWorkerOfThatName { agent: agent.clone(), there_are });
+        return Some(Obstacle::NoWorkerOfThatName { agent: agent.clone(), there_are: survey.agents() });
     }
     if ready().next().is_none() {
         let age = |worker: &&&WorkerView| (worker.worker.clone(), survey.now.since(worker.since).as_secs());

@@ -52,6 +52,13 @@ class Outlet:
         return gate, self.forwarder
 
 
+def audio_of(item: Item) -> bytes:
+    """The audio of what goes on, as int16; none of a message."""
+    if isinstance(item, Audio):
+        return pcm16(item.samples)
+    return bytes(2 * item.count) if isinstance(item, Zeros) else b""
+
+
 def pcm16(samples: npt.NDArray[np.float32]) -> bytes:
     """Samples from -1 to 1 as int16, little-endian."""
     return np.clip(np.rint(samples * 32_768), -32_768, 32_767).astype(np.int16).tobytes()

@@ -143,11 +143,7 @@ impl Display for Work {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self { quantity, unit, without_guards, with_guards, .. } = self;
         let dollars = self.each.dollars();
-        write!(
-            f,
-            "{quantity} {unit} for {} USD, {without_guards:.1} × without, {with_guards:.1} × with: ",
-            self.each.dollars()
-        )?;
+        write!(f, "{quantity} {unit} for {dollars} USD, {without_guards:.1} × without, {with_guards:.1} × with: ")?;
         write!(f, "{:.4} and {:.4} USD", dollars * without_guards, dollars * with_guards)
     }
 }
@@ -204,23 +200,23 @@ impl Scenario {
             let price = book.get(name)?;
             let (mut without, mut with) = (Usd::ZERO, Usd::ZERO);
             for flow in &flows.0 {
-                let cost = flow.usages.iter().filter(|(of, _)| *of == service).map(|(_, usage)| price.cost(*usage));
-                let each: Usd = cost.sum();
-                let billed = flow.usages.iter().filter(|(of, _)| *of == service);
-                let billed = billed.filter_map(|(_, usage)| price.billed(*usage));
-                estimate.work.extend(billed.map(|(quantity, unit)| Work {
-                    cause: flow.cause,
-                    service: service.as_str(),
-                    quantity,
-                    unit,
-                    each,
-                    without_guards: flow.without,
-                    with_guards: flow.with,
-                }));
-                let (all, left) = (flow.cost(each, flow.without), flow.cost(each, flow.with));
-                (without, with) = (without + all, with + left);
-                let of_cause = &mut by_cause[flow.cause as usize];
-                *of_cause = (of_cause.0 + all, of_cause.1 + left);
+                for (_, usage) in flow.usages.iter().filter(|(of, _)| *of == service) {
+                    let Some((quantity, unit)) = price.billed(*usage) else { continue };
+                    let each = price.cost(*usage);
+                    let (all, left) = (flow.cost(each, flow.without), flow.cost(each, flow.with));
+                    (without, with) = (without + all, with + left);
+                    let of_cause = &mut by_cause[flow.cause as usize];
+                    *of_cause = (of_cause.0 + all, of_cause.1 + left);
+                    estimate.work.push(Work {
+                        cause: flow.cause,
+                        service: service.as_str(),
+                        quantity,
+                        unit,
+                        each,
+                        without_guards: flow.without,
+                        with_guards: flow.with,
+                    });
+                }
             }
             let item = name.to_owned();
             let service = service.as_str();

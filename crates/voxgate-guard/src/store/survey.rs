@@ -40,6 +40,19 @@ impl Survey {
             .map(|(held, slot)| held.clone().into_grant(slot))
     }
 
+    /// The worker of that name, if it reports.
+    pub fn worker(&self, name: &Name) -> Option<&WorkerView> {
+        self.workers.iter().find(|worker| worker.worker == *name)
+    }
+
+    /// The names under which workers report, each once; `None` is a worker without one.
+    pub fn agents(&self) -> Vec<Option<Name>> {
+        let mut names: Vec<Option<Name>> = self.workers.iter().map(|worker| worker.agent.clone()).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
     /// Rooms and slots that have been held for longer than `longest`, the longest that a call can last: leaks, though
     /// a worker that lives renews them.
     pub fn older_than(&self, longest: Duration) -> impl Iterator<Item = &HeldSlot> {

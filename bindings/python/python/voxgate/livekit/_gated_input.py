@@ -7,9 +7,10 @@ from collections import deque
 from livekit import rtc
 from livekit.agents.voice import io
 
-from .. import SAMPLE_RATE, Audio, Config, Zeros
+from .. import SAMPLE_RATE, Audio, Config
 from .._ear import Ear
-from .._outlet import Item, Outlet, pcm16
+from .._outlet import Item, Outlet, audio_of
+from ._analysis import pcm_of
 from ._vad import VAD
 
 
@@ -56,16 +57,14 @@ class GatedInput(io.AudioInput):
 
     def _hear(self, frame: rtc.AudioFrame) -> None:
         self.heard_s += frame.duration
-        data = frame.data[: frame.samples_per_channel * frame.num_channels]
-        items = self._outlet.hear(data, frame.sample_rate, frame.num_channels)
+        items = self._outlet.hear(pcm_of(frame), frame.sample_rate, frame.num_channels)
         if items is None:
             return self._ready.append(frame)  # the audio passes
         self._take(items)
 
     def _take(self, items: list[Item]) -> None:
         for item in items:
+            if audio := audio_of(item):
+                self._ready.append(rtc.AudioFrame(audio, SAMPLE_RATE, 1, len(audio) // 2))
             if isinstance(item, Audio):
-                self._ready.append(rtc.AudioFrame(pcm16(item.samples), SAMPLE_RATE, 1, len(item.samples)))
                 self.sent_s += len(item.samples) / SAMPLE_RATE
-            elif isinstance(item, Zeros):
-                self._ready.append(rtc.AudioFrame(bytes(2 * item.count), SAMPLE_RATE, 1, item.count))

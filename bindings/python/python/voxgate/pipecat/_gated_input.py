@@ -5,8 +5,8 @@ from __future__ import annotations
 from pipecat.audio.filters.base_audio_filter import BaseAudioFilter
 from pipecat.frames.frames import FilterControlFrame, FilterEnableFrame
 
-from .. import SAMPLE_RATE, Audio, Config, Zeros
-from .._outlet import Item, Outlet, pcm16
+from .. import SAMPLE_RATE, Audio, Config
+from .._outlet import Item, Outlet, audio_of
 from ._analyzer import VoxgateVADAnalyzer
 
 
@@ -60,11 +60,5 @@ class GatedInput(BaseAudioFilter):
         return left + self._audio_of(items)
 
     def _audio_of(self, items: list[Item]) -> bytes:
-        audio = b""
-        for item in items:
-            if isinstance(item, Audio):
-                audio += pcm16(item.samples)
-                self.sent_s += len(item.samples) / SAMPLE_RATE
-            elif isinstance(item, Zeros):
-                audio += bytes(2 * item.count)
-        return audio
+        self.sent_s += sum(len(item.samples) for item in items if isinstance(item, Audio)) / SAMPLE_RATE
+        return b"".join(map(audio_of, items))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pipecat.frames.frames import Frame, InputAudioRawFrame
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
-from .. import SAMPLE_RATE, Audio, Config, Zeros
-from .._outlet import Item, Outlet, pcm16
+from .. import SAMPLE_RATE, Config
+from .._outlet import Outlet, audio_of
 from ._analyzer import VoxgateVADAnalyzer
 
 
@@ -48,11 +48,5 @@ class SttGate(FrameProcessor):
         items = self._outlet.hear(frame.audio, SAMPLE_RATE, frame.num_channels)
         if items is None:
             return [frame.audio]  # the audio passes
-        return [audio for item in items if (audio := _audio_of(item))]
-
-
-def _audio_of(item: Item) -> bytes:
-    """A message of the forwarder has none: Pipecat's services have keep-alives of their own."""
-    if isinstance(item, Audio):
-        return pcm16(item.samples)
-    return bytes(2 * item.count) if isinstance(item, Zeros) else b""
+        # Messages have no audio: Pipecat's services have keep-alives of their own.
+        return [audio for item in items if (audio := audio_of(item))]

@@ -4,10 +4,12 @@ use crate::store::Finding;
 
 /// The findings, of which a role that cannot write comes first.
 pub(super) fn findings(info: &str) -> Vec<Finding> {
-    let field = |name: &str| {
-        info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim).unwrap_or_default()
-    };
-    vec![role(field("role")), version(field("redis_version")), memory(&field), persistence(&field)]
+    vec![role(field(info, "role")), version(field(info, "redis_version")), memory(info), persistence(info)]
+}
+
+/// A field of `INFO`; empty if it is not there.
+pub(super) fn field<'a>(info: &'a str, name: &str) -> &'a str {
+    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim).unwrap_or_default()
 }
 
 fn role(role: &str) -> Finding {
@@ -27,8 +29,8 @@ fn version(version: &str) -> Finding {
 }
 
 /// A Redis that may evict keys was refused when it was connected to.
-fn memory<'a>(field: &impl Fn(&str) -> &'a str) -> Finding {
-    let number = |name: &str| field(name).parse::<u64>().unwrap_or_default();
+fn memory(info: &str) -> Finding {
+    let number = |name: &str| field(info, name).parse::<u64>().unwrap_or_default();
     match (number("used_memory"), number("maxmemory")) {
         (_, 0) => Finding::good("it evicts no keys, and its memory has no limit"),
         (used, most) if used.saturating_mul(10) >= most.saturating_mul(9) => Finding::warning(
@@ -39,14 +41,14 @@ fn memory<'a>(field: &impl Fn(&str) -> &'a str) -> Finding {
     }
 }
 
-fn persistence<'a>(field: &impl Fn(&str) -> &'a str) -> Finding {
-    if field("aof_last_write_status") == "err" || field("rdb_last_bgsave_status") == "err" {
+fn persistence(info: &str) -> Finding {
+    if field(info, "aof_last_write_status") == "err" || field(info, "rdb_last_bgsave_status") == "err" {
         return Finding::bad(
             "it could not write to its disk",
             "look at its log and its disk; Redis then refuses to write",
         );
     }
-    if field("aof_enabled") == "1" {
+    if field(info, "aof_enabled") == "1" {
         return Finding::good("it keeps an append-only file, so claims and counts outlast a restart");
     }
     Finding::warning(

@@ -309,9 +309,7 @@ impl Link {
         info: &str,
         now: StoreTime,
     ) -> Result<Self, StoreError> {
-        let field = |name: &str| {
-            info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim).unwrap_or_default()
-        };
+        let field = |name: &str| checkup::field(info, name);
         let policy = field("maxmemory_policy");
         if field("maxmemory") != "0" && !matches!(policy, "noeviction" | "") {
             return Err(StoreError::Evicts { policy: policy.to_owned() });

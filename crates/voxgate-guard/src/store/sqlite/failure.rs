@@ -43,9 +43,6 @@ impl Failure {
             Self::Sqlite(error @ (Conversion(..) | ColumnType(..))) => return unreadable(error.to_string()),
             Self::Sqlite(error) => error,
             Self::Row(cause) => return unreadable(cause.clone()),
-            Self::Version(0..VERSION) => {
-                return file("it was made by an earlier voxgate; remove it when no worker runs".to_owned());
-            }
             Self::Version(other) => {
                 return file(format!(
                     "it has version {other}, this voxgate knows {VERSION}; update this one, or give it another file"

@@ -16,7 +16,7 @@ use super::memory::system_time;
 use super::shared::SharedConfig;
 use super::{
     Finding, Grant, GuardStore, LeaseTerm, LimitKind, Release, Renewal, Reported, RoomAnswer, RoomClaim, SlotAnswer,
-    SlotRequest, Spend, Spent, StoreError, StoreTime, Survey, WorkerReport,
+    SlotRequest, Spend, Spent, StoreError, StoreState, StoreTime, Survey, WorkerReport,
 };
 
 /// A file of SQLite on a local disk, with its write-ahead log beside it (`-wal`, `-shm`). No server is needed.
@@ -77,17 +77,20 @@ impl SqliteStore {
         done.map_err(|cause: Failure| cause.told(&self.path, &self.config))
     }
 
-    /// Does one step as a transaction, on a thread that may wait for the disk.
+    /// Does one step as a transaction, on a thread that may wait for the disk: given a state with the clock and the fences,
+    /// and the time.
     async fn step<T: Send + 'static>(
         &self,
-        step: impl FnOnce(&Rows<'_>, StoreTime) -> Result<T, Failure> + Send + 'static,
+        step: impl FnOnce(&Rows<'_>, StoreState, StoreTime) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (connection, namespace) = (Arc::clone(&self.connection), self.config.namespace.clone());
         let work = move || {
             let mut connection = lock(&connection);
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let rows = Rows { transaction: &transaction, namespace: namespace.as_str() };
-            let answer = step(&rows, now_after(rows.latest()?)?)?;
+            let state = rows.state()?;
+            let now = now_after(state.now)?;
+            let answer = step(&rows, state, now)?;
             transaction.commit()?;
             Ok(answer)
         };
@@ -101,8 +104,7 @@ impl GuardStore for SqliteStore {
     async fn claim_room(&self, claim: &RoomClaim) -> Result<RoomAnswer, StoreError> {
         self.config.check(claim.term)?;
         let claim = claim.clone();
-        self.step(move |rows, now| {
-            let mut state = rows.state()?;
+        self.step(move |rows, mut state, now| {
             rows.load_worker(&mut state, &claim.holder.owner, now)?;
             let before = rows.load_room(&mut state, &claim.room)?;
             let answer = state.claim_room(&claim, now);
@@ -115,8 +117,7 @@ impl GuardStore for SqliteStore {
     async fn take_slot(&self, request: &SlotRequest) -> Result<SlotAnswer, StoreError> {
         self.config.check(request.term)?;
         let request = request.clone();
-        self.step(move |rows, now| {
-            let mut state = rows.state()?;
+        self.step(move |rows, mut state, now| {
             let before = rows.load_pool(&mut state, &request.resource)?;
             let answer = state.take_slot(&request, now);
             rows.save_pool(&state, &request.resource, before.as_deref())?;
@@ -128,18 +129,19 @@ impl GuardStore for SqliteStore {
     async fn renew(&self, grant: &Grant, term: LeaseTerm) -> Result<Renewal, StoreError> {
         self.config.check(term)?;
         let grant = grant.clone();
-        self.step(move |rows, now| rows.on_held(&grant.slot, |state| state.renew(&grant, term, now))).await
+        self.step(move |rows, state, now| rows.on_held(state, &grant.slot, |state| state.renew(&grant, term, now)))
+            .await
     }
 
     async fn release(&self, grant: &Grant) -> Result<Release, StoreError> {
         let grant = grant.clone();
-        self.step(move |rows, now| rows.on_held(&grant.slot, |state| state.release(&grant, now))).await
+        self.step(move |rows, state, now| rows.on_held(state, &grant.slot, |state| state.release(&grant, now))).await
     }
 
     async fn spend(&self, request: &Spend) -> Result<Spent, StoreError> {
         let request = request.clone();
-        self.step(move |rows, now| {
-            let (mut state, kind) = (rows.state()?, LimitKind::from(request.allowance));
+        self.step(move |rows, mut state, now| {
+            let kind = LimitKind::from(request.allowance);
             let before = rows.load_budget(&mut state, &request.resource, kind)?;
             let answer = state.spend(&request, now);
             rows.save_budget(&state, &request.resource, kind, before.as_deref())?;
@@ -150,9 +152,8 @@ impl GuardStore for SqliteStore {
 
     async fn report(&self, report: &WorkerReport) -> Result<Reported, StoreError> {
         let report = report.clone();
-        self.step(move |rows, now| {
+        self.step(move |rows, mut state, now| {
             rows.remove_stale(now)?;
-            let mut state = rows.state()?;
             rows.load_workers(&mut state)?;
             let answer = state.report(&report, now);
             rows.save_worker(&state, &report.worker)?;
@@ -162,11 +163,15 @@ impl GuardStore for SqliteStore {
     }
 
     async fn survey(&self) -> Result<Survey, StoreError> {
-        self.step(|rows, now| Ok(rows.everything()?.survey(now))).await
+        self.step(|rows, mut state, now| {
+            rows.load_everything(&mut state)?;
+            Ok(state.survey(now))
+        })
+        .await
     }
 
     async fn checkup(&self) -> Result<Vec<Finding>, StoreError> {
-        self.step(|rows, _| {
+        self.step(|rows, _, _| {
             let pragma = |name: &str| rows.transaction.pragma_query_value(None, name, |row| row.get::<_, String>(0));
             let whole = match pragma("quick_check")?.as_str() {
                 "ok" => Finding::good("the file is whole"),

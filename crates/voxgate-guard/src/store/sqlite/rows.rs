@@ -22,21 +22,12 @@ pub(super) struct Rows<'a> {
 type Done<T = ()> = Result<T, Failure>;
 
 impl Rows<'_> {
-    /// The latest time of a grant.
-    pub(super) fn latest(&self) -> Done<StoreTime> {
-        Ok(self.clock()?.0)
-    }
-
     /// A state with the clock and the fences, and without entries.
     pub(super) fn state(&self) -> Done<StoreState> {
-        let (now, last_fence) = self.clock()?;
-        Ok(StoreState { now, last_fence, ..StoreState::default() })
-    }
-
-    fn clock(&self) -> Done<(StoreTime, u64)> {
         let mut query = self.transaction.prepare_cached("SELECT now, last_fence FROM clocks WHERE namespace = ?1")?;
         let found = query.query_row([self.namespace], |row| Ok((time(row, 0)?, number(row, 1)?))).optional()?;
-        Ok(found.unwrap_or_default())
+        let (now, last_fence) = found.unwrap_or_default();
+        Ok(StoreState { now, last_fence, ..StoreState::default() })
     }
 
     /// With the first change of a step, so that a refusal writes nothing.
@@ -54,10 +45,7 @@ impl Rows<'_> {
         let Some(mut worker) = query.query_row(params![self.namespace, name.as_str()], worker).optional()? else {
             return Ok(());
         };
-        let mut query = self.transaction.prepare_cached(
-            "SELECT name, owner, token, session, fence, since, expires FROM rooms \
-             WHERE namespace = ?1 AND owner = ?2 AND expires > ?3",
-        )?;
+        let mut query = self.transaction.prepare_cached(&format!("{ROOMS} AND owner = ?2 AND expires > ?3"))?;
         let rooms = query.query_map(params![self.namespace, name.as_str(), signed(now.0)], room)?;
         for room in rooms {
             let (room, holding) = room?;
@@ -88,9 +76,7 @@ impl Rows<'_> {
 
     /// Who holds a room, expired or not.
     pub(super) fn load_room(&self, state: &mut StoreState, name: &Name) -> Done<Option<Holding>> {
-        let mut query = self.transaction.prepare_cached(
-            "SELECT name, owner, token, session, fence, since, expires FROM rooms WHERE namespace = ?1 AND name = ?2",
-        )?;
+        let mut query = self.transaction.prepare_cached(&format!("{ROOMS} AND name = ?2"))?;
         let found = query.query_row(params![self.namespace, name.as_str()], room).optional()?;
         let holding = found.map(|(_, holding)| holding);
         if let Some(holding) = &holding {
@@ -178,8 +164,12 @@ impl Rows<'_> {
     }
 
     /// A step on what is held of a room or a resource.
-    pub(super) fn on_held<T>(&self, slot: &Slot, step: impl FnOnce(&mut StoreState) -> T) -> Done<T> {
-        let mut state = self.state()?;
+    pub(super) fn on_held<T>(
+        &self,
+        mut state: StoreState,
+        slot: &Slot,
+        step: impl FnOnce(&mut StoreState) -> T,
+    ) -> Done<T> {
         match slot {
             Slot::Room(name) => {
                 let before = self.load_room(&mut state, name)?;
@@ -196,13 +186,9 @@ impl Rows<'_> {
         }
     }
 
-    /// The whole state.
-    pub(super) fn everything(&self) -> Done<StoreState> {
-        let mut state = self.state()?;
-        self.load_workers(&mut state)?;
-        let mut query = self.transaction.prepare_cached(
-            "SELECT name, owner, token, session, fence, since, expires FROM rooms WHERE namespace = ?1",
-        )?;
+    pub(super) fn load_everything(&self, state: &mut StoreState) -> Done {
+        self.load_workers(state)?;
+        let mut query = self.transaction.prepare_cached(ROOMS)?;
         for row in query.query_map([self.namespace], room)? {
             let (room, holding) = row?;
             if let Some(worker) = state.workers.get_mut(&holding.holder.owner) {
@@ -222,7 +208,7 @@ impl Rows<'_> {
             let (name, kind, text) = row?;
             state.budgets.insert((name, read(&kind)?), read::<Budget>(&text)?);
         }
-        Ok(state)
+        Ok(())
     }
 
     /// Removes what has expired.
@@ -279,5 +265,7 @@ fn read<T: DeserializeOwned>(text: &str) -> Done<T> {
     serde_json::from_str(text).map_err(|error| Failure::Row(error.to_string()))
 }
 
+/// What [`room`] reads.
+const ROOMS: &str = "SELECT name, owner, token, session, fence, since, expires FROM rooms WHERE namespace = ?1";
 /// Peaks are of seven days, today included.
 const PEAKS_ARE_KEPT: Duration = Duration::from_secs(8 * 86_400);
