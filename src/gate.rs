@@ -97,6 +97,15 @@ impl Gate {
         self.echo.as_mut().map_or(Arrival::Off, |echo| echo.detector.playback(frame, at))
     }
 
+    /// Takes a frame of background audio: what the loudspeaker plays beside the agent's voice, such as ambience, music
+    /// or a sound of typing. It may overlap with the [`playback`](Self::playback), and goes on when that is cleared.
+    ///
+    /// # Real-time
+    /// As [`playback`](Self::playback).
+    pub fn background(&mut self, frame: &Frame, at: SampleIndex) -> Arrival {
+        self.echo.as_mut().map_or(Arrival::Off, |echo| echo.detector.background(frame, at))
+    }
+
     /// Withdraws the playback from `at` on: the agent was interrupted.
     ///
     /// # Real-time

@@ -95,6 +95,17 @@ impl GatePool {
         Ok(self.seat(id)?.gate.playback(frame, at))
     }
 
+    /// Takes a frame of background audio for one of the gates: see [`Gate::background`].
+    ///
+    /// # Errors
+    /// [`PoolError::NotHere`].
+    ///
+    /// # Real-time
+    /// As [`Gate::playback`].
+    pub fn background(&mut self, id: GateId, frame: &Frame, at: SampleIndex) -> Result<Arrival, PoolError> {
+        Ok(self.seat(id)?.gate.background(frame, at))
+    }
+
     /// Withdraws playback: see [`Gate::playback_clear`].
     ///
     /// # Errors

@@ -129,6 +129,27 @@ fn an_echo_that_comes_before_its_playback_is_found() {
 }
 
 #[test]
+fn background_audio_is_as_if_it_were_mixed_into_the_playback() {
+    let (scene, [voice, background]) = Scene::agent_over_background(16.0, &Path::default());
+    let mixed = Run::of(&scene.mic, &scene.playback);
+    let (mut gate, mut apart) = (Gate::new(&GateConfig::default()).unwrap(), Run::default());
+    for (n, mic) in frames_of(&scene.mic).enumerate() {
+        let at = SampleIndex((n * FRAME_LEN) as u64);
+        let frame = |sound: &[f32]| frames_of(&sound[n * FRAME_LEN..]).next().unwrap();
+        assert_eq!(gate.playback(&frame(&voice), at), Arrival::Accepted);
+        assert_eq!(gate.background(&frame(&background), at), Arrival::Accepted);
+        apart.push(&mut gate, &mic);
+    }
+    let heard = |run: &Run| run.decisions.iter().map(|d| (d.verdict, d.turn)).collect::<Vec<_>>();
+    assert!(heard(&apart) == heard(&mixed));
+    assert!(apart.share(2_000, 16_000) <= 0.05, "what is played went out");
+    let unknown = Run::of(&scene.mic, &voice).share(2_000, 16_000);
+    assert!(unknown >= 0.2, "only {unknown} of the background's words went out unknown");
+    let off = GateConfig { echo: None, ..GateConfig::default() };
+    assert_eq!(Gate::new(&off).unwrap().background(&Frame::gap(), SampleIndex(0)), Arrival::Off);
+}
+
+#[test]
 fn what_was_taken_back_was_never_played() {
     let agent = clip(AGENT);
     let mut echo = EchoDetector::new().unwrap();
@@ -238,6 +259,7 @@ fn sent_audio(scene: &Scene, forward_audio: ForwardAudio) -> Vec<(usize, f32)> {
 }
 
 /// What a gate made of a scene.
+#[derive(Default)]
 struct Run {
     decisions: Vec<Decision>,
     sent: Vec<bool>,

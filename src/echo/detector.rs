@@ -11,7 +11,7 @@ use super::explain::{Explanation, Recent};
 use super::features::{DelayContext, Features, FrameSignals, Meter};
 use super::net::{EchoModel, Memory};
 use super::path::{Capture, PathChange, PathWatch};
-use super::reference::{Arrival, Reference};
+use super::reference::{Arrival, Reference, Source};
 use super::spectra::Spectra;
 use crate::config::SileroConfig;
 use crate::error::ModelError;
@@ -71,7 +71,8 @@ impl EchoDetector {
     /// [`ModelError`] if the bundled weights are damaged.
     ///
     /// # Real-time
-    /// Allocates all that it will ever need, about 530 KB.
+    /// Allocates all that it will ever need, about 530 KB, and 130 KB more of which nothing is touched without
+    /// [`background`](Self::background).
     pub fn new() -> Result<Self, ModelError> {
         Ok(Self {
             reference: Reference::new(),
@@ -101,7 +102,17 @@ impl EchoDetector {
     /// # Real-time
     /// Never allocates, frees, locks or blocks.
     pub fn playback(&mut self, frame: &Frame, at: SampleIndex) -> Arrival {
-        self.reference.write(frame, at)
+        self.reference.write(Source::Voice, frame, at)
+    }
+
+    /// Takes a frame of what is played beside the agent's voice, such as ambience or music, from the same loudspeaker.
+    /// Its echo is searched together with that of the [`playback`](Self::playback), which alone
+    /// [`playback_clear`](Self::playback_clear) withdraws.
+    ///
+    /// # Real-time
+    /// As [`playback`](Self::playback).
+    pub fn background(&mut self, frame: &Frame, at: SampleIndex) -> Arrival {
+        self.reference.write(Source::Background, frame, at)
     }
 
     /// Withdraws the playback from `at` on: the agent was interrupted.

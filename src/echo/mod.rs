@@ -29,6 +29,7 @@ mod return_loss;
 mod ruling;
 mod spectra;
 mod sweep;
+mod track;
 
 pub use cue::Cue;
 pub use detector::EchoDetector;

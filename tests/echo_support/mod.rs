@@ -72,6 +72,13 @@ impl Scene {
         Self::of_agent(looped(&loud.copied().collect::<Vec<_>>(), samples(seconds)), path)
     }
 
+    /// The agent alone over somebody who talks in the background audio; returns both sounds too.
+    pub(crate) fn agent_over_background(seconds: f64, path: &Path) -> (Self, [Vec<f32>; 2]) {
+        let sounds = [AGENT, USER].map(|name| looped(&clip(name), samples(seconds)));
+        let both = sounds[0].iter().zip(&sounds[1]).map(|(voice, background)| voice + background).collect();
+        (Self::of_agent(both, path), sounds)
+    }
+
     fn of_agent(playback: Vec<f32>, path: &Path) -> Self {
         let mut mic = path.echo(&playback);
         add_noise(&mut mic, -62.0);

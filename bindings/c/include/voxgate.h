@@ -15,7 +15,7 @@
  * Threads. A handle may move between threads, and is used by one at a time: a call while another is under way answers
  * VOXGATE_STATUS_BUSY and waits for nothing. Different handles are independent.
  *
- * Real time. voxgate_gate_push, _playback, _playback_clear, _reset and voxgate_intake_push_* do not allocate, block or call
+ * Real time. voxgate_gate_push, _playback, _background, _playback_clear, _reset and voxgate_intake_push_* do not allocate, block or call
  * the system, except to write down the text of an error.
  */
 
@@ -324,6 +324,13 @@ enum voxgate_status voxgate_gate_playback(voxgate_gate *gate,
                                           const struct voxgate_frame *frame,
                                           uint64_t at,
                                           enum voxgate_arrival *arrival);
+
+// Takes a frame of what is played beside the agent's voice, such as ambience or music, as voxgate_gate_playback takes the
+// voice; voxgate_gate_playback_clear leaves it. Does not allocate.
+enum voxgate_status voxgate_gate_background(voxgate_gate *gate,
+                                            const struct voxgate_frame *frame,
+                                            uint64_t at,
+                                            enum voxgate_arrival *arrival);
 
 // Withdraws the playback from sample `at` on: the agent was interrupted. Does not allocate.
 enum voxgate_status voxgate_gate_playback_clear(voxgate_gate *gate, uint64_t at);

@@ -105,10 +105,35 @@ pub unsafe extern "C" fn voxgate_gate_playback(
     arrival: *mut VoxgateArrival,
 ) -> VoxgateStatus {
     // SAFETY: the caller's pointers, as the header asks.
+    unsafe { play(gate, frame, at, arrival, Gate::playback) }
+}
+
+/// Takes a frame of what is played beside the agent's voice, such as ambience or music, as voxgate_gate_playback takes the
+/// voice; voxgate_gate_playback_clear leaves it. Does not allocate.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn voxgate_gate_background(
+    gate: *mut VoxgateGate,
+    frame: *const VoxgateFrame,
+    at: u64,
+    arrival: *mut VoxgateArrival,
+) -> VoxgateStatus {
+    // SAFETY: the caller's pointers, as the header asks.
+    unsafe { play(gate, frame, at, arrival, Gate::background) }
+}
+
+/// Gives the gate a frame that is played at `at`.
+unsafe fn play(
+    gate: *mut VoxgateGate,
+    frame: *const VoxgateFrame,
+    at: u64,
+    arrival: *mut VoxgateArrival,
+    take: fn(&mut Gate, &Frame, SampleIndex) -> Arrival,
+) -> VoxgateStatus {
+    // SAFETY: the caller's pointers, as the header asks.
     unsafe {
         Handle::with(gate, |state| {
             let frame = frame_of(given(frame, "frame")?)?;
-            let taken = match state.gate.playback(&frame, SampleIndex(at.min(LATEST))) {
+            let taken = match take(&mut state.gate, &frame, SampleIndex(at.min(LATEST))) {
                 Arrival::Accepted => VoxgateArrival::Accepted,
                 Arrival::Late => VoxgateArrival::Late,
                 Arrival::Full => VoxgateArrival::Full,

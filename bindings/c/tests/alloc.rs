@@ -68,6 +68,7 @@ fn pushing_does_not_allocate() {
             for frame in &frames[..written] {
                 let at = decided * VOXGATE_FRAME_LEN as u64;
                 assert_eq!(voxgate_gate_playback(gate, frame, at, std::ptr::null_mut()), VoxgateStatus::Ok);
+                assert_eq!(voxgate_gate_background(gate, frame, at, std::ptr::null_mut()), VoxgateStatus::Ok);
                 assert_eq!(voxgate_gate_push(gate, frame, decision.as_mut_ptr()), VoxgateStatus::Ok);
                 decided += 1;
             }

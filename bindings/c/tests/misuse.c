@@ -123,6 +123,12 @@ static void gates(void)
         fprintf(stderr, "playback at the end of time was taken\n");
         exit(1);
     }
+    EXPECT(VOXGATE_STATUS_NULL, voxgate_gate_background(gate, NULL, 0, NULL));
+    EXPECT(VOXGATE_STATUS_OK, voxgate_gate_background(gate, &frame, UINT64_MAX, &arrival));
+    if (arrival != VOXGATE_ARRIVAL_FULL) {
+        fprintf(stderr, "background audio at the end of time was taken\n");
+        exit(1);
+    }
     EXPECT(VOXGATE_STATUS_OK, voxgate_gate_playback_clear(gate, UINT64_MAX));
     EXPECT(VOXGATE_STATUS_NULL, voxgate_gate_agent_said(gate, NULL));
     EXPECT(VOXGATE_STATUS_CONFIG, voxgate_gate_agent_said(gate, "\xff"));

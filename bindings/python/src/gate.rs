@@ -13,7 +13,7 @@ use crate::decision::Decision;
 use crate::edge;
 use crate::error::{InputError, MisuseError, of_config, of_input, of_reconfigure};
 use crate::forwarder::Forwarding;
-use crate::playback::{Playback, PlaybackReport};
+use crate::playback::{Playback, PlaybackReport, Queue};
 use crate::ruling::Ruling;
 use crate::sole::Sole;
 use crate::span::{Span, instant, seconds};
@@ -72,7 +72,7 @@ impl Gate {
             intake: Intake::of_channel(format, channel).map_err(|error| of_input(&error))?,
             gate: voxgate::Gate::new(&config).map_err(|error| of_config(&error))?,
             format,
-            playback: Playback::default(),
+            playback: Playback::new(),
             forwarding: None,
             scratch: Scratch::default(),
             now: SampleIndex(0),
@@ -134,18 +134,24 @@ impl Gate {
         sample_rate: Option<u32>,
         channels: u16,
     ) -> PyResult<()> {
-        self.state.with(|state| {
-            state.refuse_finished()?;
-            let at = at_s.map(|at| instant(at, "at_s")).transpose()?;
-            state.scratch.take(samples, channels)?;
-            if state.gate.config().echo.is_none() {
-                return Ok(());
-            }
-            let format = AudioFormat::new(sample_rate.unwrap_or(self.sample_rate), channels);
-            state.playback.push(&state.scratch, format, at, state.now).map_err(|error| of_input(&error))?;
-            state.playback.advance(&mut state.gate, state.now);
-            Ok(())
-        })
+        let format = AudioFormat::new(sample_rate.unwrap_or(self.sample_rate), channels);
+        self.state.with(|state| state.play(samples, at_s, format, |playback| &mut playback.voice))
+    }
+
+    /// Takes background audio: what the loudspeaker plays beside the agent's voice, such as ambience, music or a sound of
+    /// typing. It may overlap with playback(), and goes on when that is cleared.
+    ///
+    /// The arguments, and what is raised, are those of playback().
+    #[pyo3(signature = (samples, *, at_s=None, sample_rate=None, channels=1))]
+    fn background(
+        &self,
+        samples: &Bound<'_, PyAny>,
+        at_s: Option<f64>,
+        sample_rate: Option<u32>,
+        channels: u16,
+    ) -> PyResult<()> {
+        let format = AudioFormat::new(sample_rate.unwrap_or(self.sample_rate), channels);
+        self.state.with(|state| state.play(samples, at_s, format, |playback| &mut playback.background))
     }
 
     /// Withdraws the playback from `at_s` seconds of the microphone's time on, now if not given: the agent was
@@ -162,7 +168,13 @@ impl Gate {
     /// What became of the playback so far.
     #[getter]
     fn playback_report(&self) -> PyResult<PlaybackReport> {
-        self.state.with(|state| Ok(state.playback.report()))
+        self.state.with(|state| Ok(state.playback.voice.report()))
+    }
+
+    /// What became of the background audio so far.
+    #[getter]
+    fn background_report(&self) -> PyResult<PlaybackReport> {
+        self.state.with(|state| Ok(state.playback.background.report()))
     }
 
     /// Takes the agent's words, sentence by sentence as they are played: a transcript that repeats them within the next
@@ -314,6 +326,25 @@ impl State {
                 Err(MisuseError::new_err("this gate is finished; reset() it for another stream, or make a new one"))
             }
         }
+    }
+
+    /// Puts what is played into one of the queues.
+    fn play(
+        &mut self,
+        samples: &Bound<'_, PyAny>,
+        at_s: Option<f64>,
+        format: AudioFormat,
+        queue: fn(&mut Playback) -> &mut Queue,
+    ) -> PyResult<()> {
+        self.refuse_finished()?;
+        let at = at_s.map(|at| instant(at, "at_s")).transpose()?;
+        self.scratch.take(samples, format.channels)?;
+        if self.gate.config().echo.is_none() {
+            return Ok(());
+        }
+        queue(&mut self.playback).push(&self.scratch, format, at, self.now).map_err(|error| of_input(&error))?;
+        self.playback.advance(&mut self.gate, self.now);
+        Ok(())
     }
 
     /// Decides on what is in the scratch.

@@ -8,15 +8,26 @@ use voxgate::{AudioFormat, FRAME_LEN, Frame, Gate, InputError, Intake, SAMPLE_RA
 
 use crate::audio::Scratch;
 
-/// The agent's playback, which may come as fast as text-to-speech makes it.
-#[derive(Debug, Default)]
+/// What is played: the agent's voice, and what is beside it.
+#[derive(Debug)]
 pub(crate) struct Playback {
+    pub(crate) voice: Queue,
+    pub(crate) background: Queue,
+}
+
+/// Audio that is played, which may come as fast as text-to-speech makes it.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    give: Give,
     line: Option<Line>,
     frames: VecDeque<(SampleIndex, Frame)>,
     accepted: u64,
     late: u64,
     dropped: u64,
 }
+
+/// How the gate takes a frame.
+type Give = fn(&mut Gate, &Frame, SampleIndex) -> Arrival;
 
 /// Chunks that follow each other without a gap.
 #[derive(Debug)]
@@ -32,6 +43,34 @@ struct Line {
 }
 
 impl Playback {
+    pub(crate) fn new() -> Self {
+        Self { voice: Queue::new(Gate::playback), background: Queue::new(Gate::background) }
+    }
+
+    /// Hands the gate what is played before `until`.
+    pub(crate) fn advance(&mut self, gate: &mut Gate, until: SampleIndex) {
+        self.voice.advance(gate, until);
+        self.background.advance(gate, until);
+    }
+
+    /// Withdraws the voice from `at` on.
+    pub(crate) fn clear(&mut self, gate: &mut Gate, at: SampleIndex) {
+        self.voice.clear(at);
+        gate.playback_clear(at);
+    }
+
+    /// Forgets everything but the counts.
+    pub(crate) fn reset(&mut self) {
+        self.voice.clear(SampleIndex(0));
+        self.background.clear(SampleIndex(0));
+    }
+}
+
+impl Queue {
+    fn new(give: Give) -> Self {
+        Self { give, line: None, frames: VecDeque::new(), accepted: 0, late: 0, dropped: 0 }
+    }
+
     /// Takes a chunk whose first sample is played at `at`; without it, it follows the chunk before, but not in the
     /// past.
     pub(crate) fn push(
@@ -57,27 +96,19 @@ impl Playback {
         taken
     }
 
-    /// Hands the gate what is played before `until`.
-    pub(crate) fn advance(&mut self, gate: &mut Gate, until: SampleIndex) {
+    fn advance(&mut self, gate: &mut Gate, until: SampleIndex) {
         while let Some((at, frame)) = self.frames.pop_front_if(|(at, _)| *at < until) {
-            match gate.playback(&frame, at) {
+            match (self.give)(gate, &frame, at) {
                 Arrival::Late => self.late += 1,
                 _ => self.accepted += 1,
             }
         }
     }
 
-    /// Withdraws what would be played from `at` on.
-    pub(crate) fn clear(&mut self, gate: &mut Gate, at: SampleIndex) {
+    /// Forgets what would be played from `at` on.
+    fn clear(&mut self, at: SampleIndex) {
         self.line = None;
         self.frames.retain(|(start, _)| *start < at);
-        gate.playback_clear(at);
-    }
-
-    /// Forgets everything but the counts.
-    pub(crate) fn reset(&mut self) {
-        self.line = None;
-        self.frames.clear();
     }
 
     pub(crate) fn report(&self) -> PlaybackReport {

@@ -32,7 +32,7 @@ def test_the_blocks_of_the_chapter_run(capsys: pytest.CaptureFixture[str], monke
 
     namespace: dict[str, Any] = {}
     found = blocks("docs/src/python.md")
-    assert len(found) == 13
+    assert len(found) == 14
 
     async def nothing(*_: Any, **__: Any) -> None:
         pass

@@ -114,7 +114,7 @@ def test_only_the_last_seconds_are_kept(tmp_path: Path) -> None:
     call = run(call_of(np.tile(MIC, 3), 16_000, keep_s=2.0))
     (kept,) = call._vad._recordings
     assert sum(map(len, kept._mic)) <= 2.1 * 16_000 and len(kept._decisions) <= 206
-    assert sum(len(line.audio) for line in kept._lines) <= 2 * 3.1 * 16_000
+    assert sum(len(line.audio) for line in kept._tracks["voice"].lines) <= 2 * 3.1 * 16_000
 
 
 def test_nothing_is_kept_unless_it_was_asked_for(tmp_path: Path) -> None:

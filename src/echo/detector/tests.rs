@@ -96,7 +96,7 @@ fn a_voice_that_was_never_heard_is_not_made_louder() {
         let (mut mic_power, mut residual_power) = (0.0, 0.0);
         for n in 0..100 {
             let frame = agent.frame();
-            reference.write(&frame, SampleIndex((n * FRAME_LEN) as u64));
+            reference.write(Source::Voice, &frame, SampleIndex((n * FRAME_LEN) as u64));
             said.extend(frame.samples());
             let hiss = *hiss.frame().samples();
             let mic: [f32; FRAME_LEN] = std::array::from_fn(|i| 0.18 * said[n * FRAME_LEN + i] + 1e-3 * hiss[i]);
@@ -147,7 +147,7 @@ fn what_was_never_given_is_silence() {
     let mut reference = Reference::new();
     let (mut noise, at) = (Noise(1), |ms: u64| SampleIndex(ms * 16));
     let frame = noise.frame();
-    assert_eq!(reference.write(&frame, at(100)), Arrival::Accepted);
+    assert_eq!(reference.write(Source::Voice, &frame, at(100)), Arrival::Accepted);
     let mut out = [1.0; 3 * FRAME_LEN];
     reference.read(90 * 16, &mut out);
     assert_eq!(out[..FRAME_LEN], [0.0; FRAME_LEN]);
@@ -160,12 +160,32 @@ fn what_was_never_given_is_silence() {
 }
 
 #[test]
+fn background_audio_adds_to_the_voice_and_outlasts_it() {
+    let mut reference = Reference::new();
+    let (mut noise, at) = (Noise(1), SampleIndex(1_600));
+    let (voice, background) = (noise.frame(), noise.frame());
+    reference.write(Source::Voice, &voice, at);
+    assert_eq!(reference.write(Source::Background, &background, at), Arrival::Accepted);
+    let mut out = [1.0; FRAME_LEN];
+    reference.read(1_600, &mut out);
+    assert_eq!(out, std::array::from_fn(|n| voice.samples()[n] + background.samples()[n]));
+    assert_eq!(reference.take_changed(), Some(10..=10));
+    reference.clear(at);
+    reference.read(1_600, &mut out);
+    assert_eq!(out, *background.samples(), "it goes on when the agent is interrupted");
+    assert_eq!(reference.end(), 1_760);
+    reference.reset();
+    reference.read(1_600, &mut out);
+    assert_eq!(out, [0.0; FRAME_LEN]);
+}
+
+#[test]
 fn playback_of_two_seconds_ago_is_not_taken_for_todays() {
     let (mut reference, mut noise) = (Reference::new(), Noise(1));
-    reference.write(&noise.frame(), SampleIndex(0));
+    reference.write(Source::Voice, &noise.frame(), SampleIndex(0));
     (0..300).for_each(|_| reference.advance());
     // What came in between was never given.
-    assert_eq!(reference.write(&noise.frame(), SampleIndex(48_000)), Arrival::Accepted);
+    assert_eq!(reference.write(Source::Voice, &noise.frame(), SampleIndex(48_000)), Arrival::Accepted);
     let mut out = [1.0; FRAME_LEN];
     for start in (0..48_000).step_by(FRAME_LEN) {
         reference.read(start, &mut out);
@@ -273,7 +293,7 @@ impl Stream {
         if std::mem::take(&mut self.holds_back) {
             self.held_back = Some((frame, at));
         } else {
-            assert_eq!(self.reference.write(&frame, at), Arrival::Accepted);
+            assert_eq!(self.reference.write(Source::Voice, &frame, at), Arrival::Accepted);
         }
         self.played.extend(frame.samples());
     }
@@ -296,7 +316,7 @@ impl Stream {
 
     fn deliver(&mut self) {
         let (frame, at) = self.held_back.take().unwrap();
-        assert_eq!(self.reference.write(&frame, at), Arrival::Accepted);
+        assert_eq!(self.reference.write(Source::Voice, &frame, at), Arrival::Accepted);
     }
 
     fn window(&mut self, mic: &Frame) -> MicWindow {

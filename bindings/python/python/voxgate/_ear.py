@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ._errors import InternalError
 from ._mic_clock import MicClock
-from ._recording import Recording
+from ._recording import Recording, Source
 from ._voxgate import Config, Decision, Gate
 
 logger = logging.getLogger("voxgate")
@@ -55,17 +55,20 @@ class Ear:
             self._moved()
         return decisions
 
-    def play(self, data: bytes | memoryview, rate: int, channels: int, at: float | None) -> None:
-        """The agent's audio begins to play at `at` of the clock, or goes on."""
+    def play(
+        self, data: bytes | memoryview, rate: int, channels: int, at: float | None, source: Source = "voice"
+    ) -> None:
+        """Audio begins to play at `at` of the clock, or goes on."""
         if self.gate is None:
             return
         at_s = None if at is None else self._mic_clock.at(at)
         if at_s is not None and at_s < 0:
             before = int(-at_s * rate) * 2 * channels
             data, at_s = memoryview(data).cast("B")[before:], 0.0
-        self.gate.playback(data, at_s=at_s, sample_rate=rate, channels=channels)
+        take = self.gate.playback if source == "voice" else self.gate.background
+        take(data, at_s=at_s, sample_rate=rate, channels=channels)
         if self.recording is not None:
-            self.recording.played(data, rate, channels, at_s)
+            self.recording.played(data, rate, channels, at_s, source)
 
     def silence(self, at: float) -> None:
         """The agent is silent from `at` of the clock on."""

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,8 @@ import numpy.typing as npt
 from ._voxgate import SAMPLE_RATE, Decision, Gate, Ledger
 
 Samples = npt.NDArray[np.int16]
+Source = Literal["voice", "background"]
+"""What is played: the agent's voice, or what is beside it."""
 
 
 class Recording:
@@ -24,7 +27,7 @@ class Recording:
         self._mic: deque[Samples] = deque()
         self._start = self._end = 0  # of the microphone's audio that is kept, in its sample frames
         self._decisions: deque[Decision] = deque()
-        self._lines: list[_Line] = []
+        self._tracks: dict[Source, _Track] = {"voice": _Track(), "background": _Track()}
         self.heard_at = 0.0
         """When it heard something last, by the clock of who hears."""
 
@@ -40,18 +43,15 @@ class Recording:
         self._decisions += decisions
         self._forget_before(self._gate.now_s - self._keep_s)
 
-    def played(self, data: bytes | memoryview, rate: int, channels: int, at_s: float | None) -> None:
-        """The agent's audio is played from `at_s` on, or after what is played before."""
-        line = self._lines[-1] if self._lines else None
-        if line is None or not line.goes_on(rate, at_s, self._gate.now_s):
-            line = _Line(rate, self._gate.now_s if at_s is None else at_s, bytearray())
-            self._lines.append(line)
-        line.audio += _first_channel(data, channels).tobytes()
+    def played(
+        self, data: bytes | memoryview, rate: int, channels: int, at_s: float | None, source: Source = "voice"
+    ) -> None:
+        """Audio is played from `at_s` on, or after what the source played before."""
+        self._tracks[source].play(_first_channel(data, channels), rate, at_s, self._gate.now_s)
 
     def silent(self, at_s: float) -> None:
         """The agent is silent from `at_s` on."""
-        for line in self._lines:
-            line.end_at(at_s)
+        self._tracks["voice"].end_at(at_s)
 
     def write(self, folder: Path) -> None:
         """Writes mic.wav and playback.wav, which begin and end together, decisions.csv and config.toml."""
@@ -59,11 +59,7 @@ class Recording:
         frame = rate // 100
         skipped = -self._start % frame  # so that frames are where they were
         mic = np.concatenate([*self._mic, np.empty(0, np.int16)])[skipped:]
-        playback = np.zeros(len(mic), np.int16)
-        for line in self._lines:
-            samples, at = line.resampled(rate), round(line.at_s * rate) - self._start - skipped
-            part = samples[max(-at, 0) : max(len(playback) - at, 0)]
-            playback[max(at, 0) : max(at, 0) + len(part)] = part
+        playback = _mixed([track.audio(rate, self._start + skipped, len(mic)) for track in self._tracks.values()])
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write_wav(folder / "mic.wav", mic, rate)
         _write_wav(folder / "playback.wav", playback, rate)
@@ -77,9 +73,40 @@ class Recording:
             self._start += len(self._mic.popleft())
         while self._decisions and self._decisions[0].frame.start * self._gate.sample_rate < self._start * SAMPLE_RATE:
             self._decisions.popleft()
-        for line in self._lines:
+        for track in self._tracks.values():
+            track.begin_at(at_s)
+
+
+class _Track:
+    """What one source played."""
+
+    def __init__(self) -> None:
+        self.lines: list[_Line] = []
+
+    def play(self, samples: Samples, rate: int, at_s: float | None, now_s: float) -> None:
+        line = self.lines[-1] if self.lines else None
+        if line is None or not line.goes_on(rate, at_s, now_s):
+            line = _Line(rate, now_s if at_s is None else at_s, bytearray())
+            self.lines.append(line)
+        line.audio += samples.tobytes()
+
+    def end_at(self, at_s: float) -> None:
+        for line in self.lines:
+            line.end_at(at_s)
+
+    def begin_at(self, at_s: float) -> None:
+        for line in self.lines:
             line.begin_at(at_s)
-        self._lines = [line for line in self._lines if line.end_s > at_s or line is self._lines[-1]]
+        self.lines = [line for line in self.lines if line.end_s > at_s or line is self.lines[-1]]
+
+    def audio(self, rate: int, start: int, length: int) -> Samples:
+        """The `length` sample frames from `start` on."""
+        audio = np.zeros(length, np.int16)
+        for line in self.lines:
+            samples, at = line.resampled(rate), round(line.at_s * rate) - start
+            part = samples[max(-at, 0) : max(length - at, 0)]
+            audio[max(at, 0) : max(at, 0) + len(part)] = part
+        return audio
 
 
 @dataclass
@@ -136,6 +163,11 @@ def _rows(decisions: list[Decision], start: int) -> Iterator[str]:
             "" if row.released is None else f"{(row.released - start) / 16:g}",
         ]
         yield ",".join(fields)
+
+
+def _mixed(sounds: list[Samples]) -> Samples:
+    total = np.sum(sounds, axis=0, dtype=np.int32)
+    return np.clip(total, -32_768, 32_767).astype(np.int16)
 
 
 def _first_channel(data: bytes | memoryview, channels: int) -> Samples:

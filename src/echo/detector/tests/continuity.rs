@@ -57,7 +57,7 @@ fn nothing_is_learnt_while_playback_may_yet_come() {
 fn a_pause_of_the_agent_is_no_playback_that_comes_late() {
     let (mut reference, mut noise) = (Reference::new(), Noise(1));
     let mut give = |reference: &mut Reference, frame: u64| {
-        reference.write(&noise.frame(), SampleIndex(frame * FRAME_LEN as u64));
+        reference.write(Source::Voice, &noise.frame(), SampleIndex(frame * FRAME_LEN as u64));
     };
     (0..40).for_each(|frame| {
         give(&mut reference, frame);
@@ -108,7 +108,7 @@ fn taking_back_all_of_a_long_call_touches_what_is_kept() {
     // An hour.
     for n in 0..360_000 {
         if n > 359_000 {
-            reference.write(&frame, SampleIndex(n * FRAME_LEN as u64));
+            reference.write(Source::Voice, &frame, SampleIndex(n * FRAME_LEN as u64));
         }
         reference.advance();
     }

@@ -18,6 +18,7 @@ A VAD with an `EchoReference` belongs to one session.
 """
 
 from ._analysis import decisions_of
+from ._background_reference import BackgroundReference
 from ._disconnect import disconnect_cause
 from ._echo_reference import EchoReference
 from ._frame_analyzer import FrameAnalyzer
@@ -28,6 +29,7 @@ from ._vad import VAD, VADStream
 
 __all__ = [
     "VAD",
+    "BackgroundReference",
     "CallStats",
     "EchoReference",
     "FrameAnalyzer",

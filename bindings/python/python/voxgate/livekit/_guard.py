@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from livekit import rtc
-from livekit.agents import Agent, AgentSession, ConversationItemAddedEvent, JobContext, UserInputTranscribedEvent, stt
+from livekit.agents import (
+    Agent,
+    AgentSession,
+    BackgroundAudioPlayer,
+    ConversationItemAddedEvent,
+    JobContext,
+    UserInputTranscribedEvent,
+    stt,
+)
 
 from .. import Config, MisuseError
 from ..guard import (
@@ -27,6 +35,7 @@ from ..guard import (
     Refusal,
     TrackGuard,
 )
+from ._background_reference import BackgroundReference
 from ._disconnect import disconnect_cause
 from ._echo_reference import EchoReference
 from ._gated_input import GatedInput
@@ -47,6 +56,7 @@ async def guard(
     config: Config | None = None,
     shadow: bool = False,
     keep_s: float | None = None,
+    background: BackgroundAudioPlayer | None = None,
     **options: Any,
 ) -> GuardedCall | Refusal:
     """Claims the job's room and makes its session, with everything of voxgate in its place.
@@ -74,6 +84,8 @@ async def guard(
             and the room is not claimed. For a first look at `GuardedCall.stats`.
         keep_s: Keep so many seconds of what was heard and decided, for `GuardedCall.dump`. Privacy: that is the voice
             of a person, in memory until the call ends, and on the disk from a dump until you delete it.
+        background: The player of background audio, if there is one: its echo is no speech either. `GuardedCall.start`
+            starts it, and the job's end closes it.
         options: What else `AgentSession` takes.
     """
     claim, presence = None, None
@@ -87,7 +99,7 @@ async def guard(
             ctx.shutdown(reason=found.kind)
             return found
         claim = found
-    return GuardedCall(ctx, stt, config, shadow, keep_s, options, claim, presence)
+    return GuardedCall(ctx, stt, config, shadow, keep_s, background, options, claim, presence)
 
 
 @dataclass(frozen=True)
@@ -114,6 +126,7 @@ class GuardedCall:
         config: Config | None,
         shadow: bool,
         keep_s: float | None,
+        background: BackgroundAudioPlayer | None,
         options: dict[str, Any],
         claim: Lease | None,
         presence: Presence | None,
@@ -122,6 +135,9 @@ class GuardedCall:
         self._claim, self._presence = claim, presence
         self._vad = VAD.load(config=config)
         self._vad._keep_s = keep_s
+        self._background = background
+        if background is not None:
+            self._background_reference = BackgroundReference(background, self._vad)
         self._gated: GatedSTT | None = None
         self._gated_input: GatedInput | None = None
         self._trips: list[str] = []
@@ -148,6 +164,8 @@ class GuardedCall:
         if self._is_realtime and not self._shadow and self.session.input.audio is not None:
             self._gated_input = GatedInput(self.session.input.audio, self._vad, config=self._config)
             self.session.input.audio = self._gated_input
+        if self._background is not None:
+            await self._background.start(room=self._ctx.room, agent_session=self.session)
 
     def stats(self) -> CallStats:
         """What the gate and the guards did so far."""
@@ -178,7 +196,9 @@ class GuardedCall:
         max(recordings, key=lambda recording: (round(recording.heard_at), recording.heard_s)).write(Path(folder))
 
     async def aclose(self) -> None:
-        """Gives the room back. The job's end does it by itself."""
+        """Ends the background audio and gives the room back. The job's end does it by itself."""
+        if self._background is not None:
+            await self._background.aclose()
         claim, self._claim = self._claim, None
         if claim is not None:
             await claim.release()

@@ -18,11 +18,12 @@ from livekit.agents.utils import is_given
 
 from .. import SAMPLE_RATE, Config, Decision, Gate, SpeechEnd, SpeechStart
 from .._ear import Ear
-from .._recording import Recording
+from .._recording import Recording, Source
 from ._analysis import Analysis, Note, noted, pcm_of
 from ._utterance import Utterance
 
 if TYPE_CHECKING:
+    from ._background_reference import BackgroundReference
     from ._echo_reference import EchoReference
 
 logger = logging.getLogger("voxgate.livekit")
@@ -89,7 +90,7 @@ class VAD(vad.VAD):
         self._apply(self._options)
         self._streams: weakref.WeakSet[VADStream] = weakref.WeakSet()
         self._ears: weakref.WeakSet[Ear] = weakref.WeakSet()
-        self._references: weakref.WeakSet[EchoReference] = weakref.WeakSet()
+        self._references: weakref.WeakSet[EchoReference | BackgroundReference] = weakref.WeakSet()
         self._clock = time.time  # that of LiveKit's playback events
         self._keep_s: float | None = None  # seconds of what is heard and decided that can be written
         self._recordings: deque[Recording] = deque(maxlen=4)  # they outlive their streams
@@ -225,10 +226,12 @@ class VAD(vad.VAD):
         for reference in self._references:
             reference._replay()
 
-    def _play(self, data: bytes | memoryview, rate: int, channels: int, wall_s: float | None) -> None:
-        """The agent's audio begins to play at `wall_s`, or goes on."""
+    def _play(
+        self, data: bytes | memoryview, rate: int, channels: int, wall_s: float | None, source: Source = "voice"
+    ) -> None:
+        """Audio begins to play at `wall_s`, or goes on."""
         for ear in self._ears:
-            ear.play(data, rate, channels, wall_s)
+            ear.play(data, rate, channels, wall_s, source)
 
     def _silence(self, wall_s: float) -> None:
         """The agent is silent from `wall_s` on."""
