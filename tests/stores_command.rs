@@ -1,8 +1,11 @@
 //! `voxgate usage`, `claims`, `why` and `release`, on the store that workers share.
 // Not as `required-features`: packages leave this file out, and Cargo.toml must not name what is not there.
-#![cfg(all(feature = "cli", feature = "redis", feature = "postgres", feature = "sqlite"))]
+#![cfg(all(feature = "cli", feature = "redis", feature = "postgres", feature = "sqlite", feature = "tls"))]
 #![allow(clippy::disallowed_methods, reason = "these tests wait for servers")]
 
+#[allow(dead_code, reason = "the stores' own tests need more of it")]
+#[path = "../crates/voxgate-guard/tests/stores/authority.rs"]
+mod authority;
 #[path = "../crates/voxgate-guard/tests/stores/requests.rs"]
 mod requests;
 #[allow(dead_code, reason = "the stores' own tests need more of it")]
@@ -51,11 +54,14 @@ fn what_is_no_store_is_refused_with_its_remedy() {
         (
             "http://host",
             2,
-            "`http://host` names no store; expected a file such as voxgate.db, redis://host[:port] or postgres://",
+            "`http://host` names no store; expected a file such as voxgate.db, redis[s]://host[:port] or postgres://",
         ),
         ("redis", 2, "`redis` names no store"),
         ("redis://127.0.0.1:99999", 2, "expected redis://[user:password@]host[:port]"),
-        ("rediss://me:secret@host", 2, "rediss://host is no address"),
+        ("rediss://me:secret@host?sslmode=prefer", 2, "rediss:// is always encrypted"),
+        ("rediss://me:secret@host?sslrootcert=/no.pem", 2, "/no.pem: cannot be read"),
+        ("postgres://me:secret@host/x?sslmode=verify-ca", 2, "name it by `sslrootcert`"),
+        ("rediss://me:secret@127.0.0.1:1?sslmode=require", 1, "Redis cannot be reached (Connection refused"),
         (
             "postgres://host:port/x",
             2,
@@ -86,6 +92,44 @@ async fn the_commands_tell_what_redis_knows() {
         &["it is a primary", "it is Redis ", "it keeps no append-only file", "appendonly yes", "its clock agrees"],
     );
     has(&told, &["have been held for longer than 0 s", "voxgate usage --explain"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_look_into_a_redis_over_tls() {
+    let authority = authority::Authority::new();
+    let (signed, ca, port) = (authority.sign("localhost"), authority.file(), server::free_port().to_string());
+    let [certificate, key, ca] = [&signed.certificate, &signed.key, &ca].map(|path| path.to_str().unwrap());
+    let files = ["--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-cert-file", ca];
+    let words = ["--save", "", "--tls-port", &port, "--tls-auth-clients", "no"];
+    let Some(redis) = server::Redis::start_with(&[&words[..], &files].concat()) else { return };
+    redis.end_the_grace().await;
+    let url = format!("rediss://localhost:{port}?sslrootcert={ca}");
+    let store = RedisStore::connect(&url, patient()).await.unwrap();
+    store.report(&worker("host-1", 2, WorkerState::Ready, long_term())).await.unwrap();
+    granted(store.claim_room(&room("call-7", "host-1", 1)).await.unwrap());
+    has(&voxgate(&["claims"], &url), &["call-7", "host-1", &format!("rediss://localhost:{port} · default")]);
+    has(&voxgate(&["doctor"], &url), &["the link to it is encrypted, and its certificate was checked"]);
+    let (code, out, err) = run(&["claims"], &format!("rediss://127.0.0.1:{port}?sslrootcert={ca}"));
+    assert_eq!((code, out.as_str()), (1, ""), "{err}");
+    has(&err, &["its certificate is for another host", "subjectAltName"]);
+}
+
+/// As for `psql`.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_environment_says_how_postgres_is_spoken_to() {
+    let Some(postgres) = server::Postgres::start() else { return };
+    let claims = |mode| {
+        let mut command = assert_cmd::cargo::cargo_bin_cmd!("voxgate");
+        let output = command.args(["claims", "--store", &postgres.url()]).env("PGSSLMODE", mode).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(claims("prefer"), (0, String::new()));
+    let (code, told) = claims("require");
+    assert_eq!(code, 1);
+    has(&told, &["no encrypted link to PostgreSQL", "set ssl = on there"]);
+    let (code, told) = claims("always");
+    assert_eq!(code, 2);
+    has(&told, &["in the environment variable PGSSLMODE"]);
 }
 
 /// A replica answers, and takes no claims.

@@ -23,9 +23,10 @@ use crate::command::paint::{UsageError, printable};
 #[derive(Args)]
 pub(crate) struct StoreArgs {
     /// The store that the workers share: a file (voxgate.db), redis://[user:password@]host[:port][/db] or
-    /// postgres://user[:password]@host[:port]/database. The list of processes shows it to other users of this
-    /// machine: give a password by --store-file or in the environment variable VOXGATE_STORE, which is read if
-    /// neither option is given.
+    /// postgres://user[:password]@host[:port]/database; encrypted, rediss://… and postgres://…?sslmode=verify-full, with
+    /// ?sslrootcert=FILE for an authority of your own. The list of processes shows it to other users of this machine:
+    /// give a password by --store-file or in the environment variable VOXGATE_STORE, which is read if neither option
+    /// is given.
     #[arg(long, value_name = "STORE")]
     store: Option<String>,
     /// A file whose first line is that address.
@@ -234,7 +235,7 @@ pub(crate) fn padded(row: &[String], widths: &[usize]) -> Vec<String> {
 
 /// The environment variable that names the store.
 const VARIABLE: &str = "VOXGATE_STORE";
-const EXPECTED: &str = "a file such as voxgate.db, redis://host[:port] or postgres://user@host/database";
+const EXPECTED: &str = "a file such as voxgate.db, redis[s]://host[:port] or postgres://user@host/database";
 const WIDEST: usize = 40;
 
 #[cfg(test)]

@@ -2,6 +2,9 @@
 #![cfg(unix)]
 #![allow(clippy::disallowed_methods, reason = "these tests wait for servers and for terms to end")]
 
+#[cfg(all(feature = "redis", feature = "postgres", feature = "tls"))]
+#[path = "stores/authority.rs"]
+mod authority;
 #[cfg(all(feature = "redis", feature = "postgres"))]
 #[path = "stores/calendar.rs"]
 mod calendar;
@@ -25,6 +28,9 @@ mod requests;
 #[cfg_attr(not(all(feature = "redis", feature = "postgres")), allow(dead_code, reason = "some tests need both"))]
 #[path = "stores/server.rs"]
 mod server;
+#[cfg(all(feature = "redis", feature = "postgres", feature = "tls"))]
+#[path = "stores/tls.rs"]
+mod tls;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -69,7 +69,8 @@ impl SqliteStore {
 ///
 /// RedisStore(url, *, namespace="default", timeout_s=1.0, longest_lease_s=30.0)
 ///
-/// url: redis://[user:password@]host[:port][/db] or redis+unix:///path.
+/// url: redis://[user:password@]host[:port][/db], rediss://… over TLS, or redis+unix:///path. TLS has options in the url:
+///     ?sslrootcert=FILE (an authority of your own), sslcert=FILE and sslkey=FILE (a client certificate).
 /// namespace: the project's part of the server: 1 to 64 of a-z A-Z 0-9 . _ -
 /// timeout_s: of a step, connecting included.
 /// longest_lease_s: the longest term that is granted; all workers of a project must agree on it.
@@ -99,7 +100,8 @@ impl RedisStore {
 ///
 /// PostgresStore(url, *, namespace="default", timeout_s=1.0, longest_lease_s=30.0)
 ///
-/// url: postgres://user[:password]@host[:port]/database; for TLS, put a tunnel between.
+/// url: postgres://user[:password]@host[:port]/database. TLS has libpq's options and environment variables:
+///     ?sslmode=verify-full&sslrootcert=FILE, and others.
 /// namespace, timeout_s, longest_lease_s: as for RedisStore. Every claim is written to disk before it is granted.
 ///
 /// Raises StoreError for an address that cannot be read, ConfigError for the rest.

@@ -26,6 +26,16 @@ pub enum StoreError {
         /// What the system said.
         cause: String,
     },
+    /// No encrypted link.
+    #[error("no encrypted link to {store}: {cause}; {remedy}")]
+    Tls {
+        /// Redis or PostgreSQL.
+        store: &'static str,
+        /// What is wrong.
+        cause: String,
+        /// What to do.
+        remedy: &'static str,
+    },
     /// A timeout. The step may still be done; a slot that it takes then expires with its term.
     #[error("{store} did not answer within {after:?}; look at its load, or allow more with `timeout`")]
     Late {
@@ -43,7 +53,7 @@ pub enum StoreError {
         /// What it said.
         cause: String,
     },
-    /// A file that cannot be used as a store.
+    /// A file that cannot be used: a store, or what an encrypted link needs.
     #[error("{path}: {cause}")]
     File {
         /// Which.
@@ -82,6 +92,6 @@ pub enum StoreError {
 impl StoreError {
     /// Whether no answer came, so that the step may or may not have been done, and its connection is of no more use.
     pub(super) const fn is_unanswered(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Late { .. })
+        matches!(self, Self::Unreachable { .. } | Self::Tls { .. } | Self::Late { .. })
     }
 }

@@ -13,6 +13,8 @@ mod error;
 #[cfg(feature = "tokio")]
 mod fallback;
 mod grant;
+#[cfg(any(feature = "redis", feature = "postgres"))]
+mod link;
 mod memory;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -42,6 +44,8 @@ pub use error::StoreError;
 #[cfg(feature = "tokio")]
 pub use fallback::{Fallback, OnStoreFailure};
 pub use grant::{Fence, Grant, HeldSlot, Holder, Origin, Slot, Token};
+#[cfg(all(feature = "tls", any(feature = "redis", feature = "postgres")))]
+pub use link::{ClientCertificate, ServerCheck, Tls, TrustRoots};
 pub use memory::MemoryStore;
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;

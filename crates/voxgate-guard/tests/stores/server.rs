@@ -48,7 +48,7 @@ fn wait_for_pong(port: u16) {
     }
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -123,7 +123,7 @@ pub(crate) struct Postgres {
     programs: PathBuf,
     dir: TempDir,
     port: u16,
-    extra: &'static [&'static str],
+    extra: Vec<String>,
 }
 
 impl Postgres {
@@ -131,7 +131,8 @@ impl Postgres {
         Self::start_with(&[])
     }
 
-    pub(crate) fn start_with(extra: &'static [&'static str]) -> Option<Self> {
+    pub(crate) fn start_with(extra: &[&str]) -> Option<Self> {
+        let extra: Vec<String> = extra.iter().map(|&argument| argument.to_owned()).collect();
         // Debian keeps these out of the PATH.
         let versions =
             std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().map(|entry| entry.unwrap().path());
@@ -139,18 +140,16 @@ impl Postgres {
         let initdb = program("initdb", &folders)?;
         let programs = initdb.canonicalize().unwrap().parent().unwrap().to_owned();
         let (dir, port) = (TempDir::new().unwrap(), free_port());
-        if is_root() {
-            assert!(Command::new("chown").arg("postgres").arg(dir.path()).status().unwrap().success());
-        }
+        give_to_postgres(dir.path());
         let mut initdb = unprivileged(&programs.join("initdb"));
         initdb.args(["--no-sync", "--auth=trust", "--username=voxgate", "--encoding=UTF8", "--locale=C", "-D"]);
         let output = initdb.arg(dir.path().join("data")).output().unwrap();
         assert!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
-        let child = Self::spawn(&programs, &dir, port, extra);
+        let child = Self::spawn(&programs, &dir, port, &extra);
         Some(Self { child, programs, dir, port, extra })
     }
 
-    fn spawn(programs: &Path, dir: &TempDir, port: u16, extra: &[&str]) -> Child {
+    fn spawn(programs: &Path, dir: &TempDir, port: u16, extra: &[String]) -> Child {
         let mut command = unprivileged(&programs.join("postgres"));
         command.arg("-D").arg(dir.path().join("data")).args([
             "-p",
@@ -176,6 +175,15 @@ impl Postgres {
         format!("postgres://voxgate@127.0.0.1:{}/postgres", self.port)
     }
 
+    /// The folder of its socket.
+    pub(crate) fn folder(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Ends at once, without writing anything down.
     pub(crate) fn kill(&mut self) {
         signal(self.child.id(), "QUIT");
@@ -183,7 +191,7 @@ impl Postgres {
     }
 
     pub(crate) fn restart(&mut self) {
-        self.child = Self::spawn(&self.programs, &self.dir, self.port, self.extra);
+        self.child = Self::spawn(&self.programs, &self.dir, self.port, &self.extra);
     }
 
     /// To the server and all processes that it has started, one for each connection.
@@ -216,6 +224,13 @@ pub(crate) fn signal(process: u32, name: &str) {
 
 fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
+}
+
+/// Files that it may read, as if it had made them.
+pub(crate) fn give_to_postgres(path: &Path) {
+    if is_root() {
+        assert!(Command::new("chown").args(["-R", "postgres"]).arg(path).status().unwrap().success());
+    }
 }
 
 /// PostgreSQL refuses to run as root.

@@ -1,17 +1,21 @@
 //! The store that many workers share through PostgreSQL: each step one function, by the server's clock.
 
 mod rows;
+mod server;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Config, NoTls, Row};
+use tokio_postgres::{Client, Row};
 
 use self::rows::{Columns, POSTGRES, unexpected};
-use super::address::without_secrets;
+use self::server::{Connected, Server, cause_of};
 use super::connection::{Connection, Reader};
+use super::link::Protection;
+#[cfg(feature = "tls")]
+use super::link::Tls;
 use super::memory::system_time;
 use super::shared::SharedConfig;
 use super::words::{Outcome, kind_of, kind_of_allowance};
@@ -30,7 +34,7 @@ use crate::Name;
 ///
 /// Grants and counts are durable: they outlast a restart, as far as the server's `synchronous_commit` holds.
 pub struct PostgresStore {
-    server: Config,
+    server: Server,
     config: SharedConfig,
     connection: Connection<Link>,
 }
@@ -42,13 +46,19 @@ type Argument<'a> = (&'a (dyn ToSql + Sync), Type);
 struct Link {
     client: Arc<Client>,
     _reader: Arc<Reader>,
+    is_encrypted: bool,
 }
 
 impl PostgresStore {
     /// Connects to `postgres://user[:password]@host[:port]/database` and installs the schema.
     ///
+    /// The link is encrypted as `sslmode` says, in libpq's words: `disable`, `prefer` (if the server can; the default),
+    /// `require`, `verify-ca`, `verify-full`. `sslrootcert`, `sslcert` and `sslkey` name files in PEM; without the first,
+    /// `verify-full` goes by the authorities that this machine trusts. What an address leaves out of these, `PGSSLMODE`,
+    /// `PGSSLROOTCERT`, `PGSSLCERT` and `PGSSLKEY` say. Without the feature `tls`, what `sslmode` requires is an error.
+    ///
     /// # Errors
-    /// An address that cannot be read, or a server that does not answer or lets this user create no schema.
+    /// An address or a file that cannot be read, or a server that does not answer or lets this user create no schema.
     pub async fn connect(address: &str, config: SharedConfig) -> Result<Self, StoreError> {
         let store = Self::new(address, config)?;
         store.connection.answer(store.config.timeout, store.link()).await?;
@@ -58,19 +68,22 @@ impl PostgresStore {
     /// Connects with the first step.
     ///
     /// # Errors
-    /// An address that cannot be read.
+    /// An address or a file that cannot be read.
     pub fn new(address: &str, config: SharedConfig) -> Result<Self, StoreError> {
-        let mut server: Config = address.parse().map_err(|error: tokio_postgres::Error| StoreError::Address {
-            given: without_secrets(address),
-            cause: without_its_words(&error),
-            expected: "postgres://user[:password]@host[:port]/database; for TLS, put a tunnel between",
-        })?;
-        // The server has the same timeout as this side, so that it does no step after the caller has given up.
-        let options = server.get_options().unwrap_or_default();
-        let milliseconds = config.timeout.as_millis().max(1);
-        let options = format!("{options} -c statement_timeout={milliseconds} -c lock_timeout={milliseconds}");
-        server.options(options.trim()).connect_timeout(config.timeout);
-        Ok(Self { server, config, connection: Connection::new(POSTGRES) })
+        Server::of(address).map(|server| Self::on(server, config))
+    }
+
+    /// As `new`, to an address that says nothing about TLS itself.
+    ///
+    /// # Errors
+    /// An address or a file that cannot be read.
+    #[cfg(feature = "tls")]
+    pub fn with_tls(address: &str, tls: Tls, config: SharedConfig) -> Result<Self, StoreError> {
+        Server::with_tls(address, tls).map(|server| Self::on(server, config))
+    }
+
+    fn on(server: Server, config: SharedConfig) -> Self {
+        Self { server: server.with_timeout(config.timeout), config, connection: Connection::new(POSTGRES) }
     }
 
     async fn link(&self) -> Result<Link, StoreError> {
@@ -78,14 +91,19 @@ impl PostgresStore {
     }
 
     async fn connect_anew(&self) -> Result<Link, StoreError> {
-        let unreachable =
-            |error: tokio_postgres::Error| StoreError::Unreachable { store: POSTGRES, cause: cause_of(&error) };
-        let (client, connection) = self.server.connect(NoTls).await.map_err(unreachable)?;
-        // The reader ends with an error when the connection breaks; the steps then report that.
-        let reader = Reader::new(async { _ = connection.await });
+        let Connected { client, reader, is_encrypted } = self.server.connect().await?;
         // A connection on which this fails is in a transaction that is aborted: it is dropped, and the next is new.
         install(&client).await.map_err(|error| self.error(&error))?;
-        Ok(Link { client: client.into(), _reader: reader.into() })
+        Ok(Link { client: client.into(), _reader: reader.into(), is_encrypted })
+    }
+
+    fn protection(&self, is_encrypted: bool, is_local: bool) -> Protection {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = self.server.tls().filter(|_| is_encrypted) {
+            return Protection::by(tls);
+        }
+        _ = is_encrypted;
+        if is_local { Protection::Local } else { Protection::Plain }
     }
 
     async fn step(&self, call: &str, arguments: &[Argument<'_>]) -> Result<Vec<Row>, StoreError> {
@@ -248,7 +266,7 @@ impl GuardStore for PostgresStore {
     }
 
     async fn checkup(&self) -> Result<Vec<Finding>, StoreError> {
-        self.link().await?;
+        let is_encrypted = self.link().await?.is_encrypted;
         let asked = Instant::now();
         let row = self.step_one(HEALTH, &[]).await?;
         let took = asked.elapsed();
@@ -269,6 +287,8 @@ impl GuardStore for PostgresStore {
                     "set fsync and synchronous_commit on: after a crash, rooms could be granted twice",
                 )
             },
+            self.protection(is_encrypted, row.flag("local")?)
+                .finding("say sslmode=verify-full, or put both into one private network"),
             Finding::of_round_trip(took),
             Finding::of_clocks(row.time("now")?, system_time()),
         ])
@@ -303,24 +323,6 @@ fn big(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// With the server's own words, which `Display` leaves out.
-fn cause_of(error: &tokio_postgres::Error) -> String {
-    let mut cause = error.to_string();
-    let mut next = std::error::Error::source(error);
-    while let Some(source) = next {
-        cause = format!("{cause}: {source}");
-        next = source.source();
-    }
-    cause
-}
-
-/// What is wrong with an address, without quoting it: what is taken for the name of an option may be a password.
-fn without_its_words(error: &tokio_postgres::Error) -> String {
-    let cause = cause_of(error);
-    let quotes_its_own = cause.contains("invalid value for option");
-    if quotes_its_own { cause } else { "it is neither a URL nor `key=value` pairs that PostgreSQL knows".to_owned() }
-}
-
 const SCHEMA: &str = include_str!("schema.sql");
 /// To be raised with every change of the schema.
 const SCHEMA_VERSION: u32 = 2;
@@ -334,6 +336,7 @@ const SPEND: &str = "select outcome, used, until_us from voxgate.spend($1, $2, $
 const REPORT: &str = "select build from voxgate.report($1, $2, $3, $4, $5, $6, $7, $8) as build";
 const HEALTH: &str = "select voxgate.now_us() as now, current_setting('server_version') as version, \
     pg_is_in_recovery() as replica, \
+    coalesce(inet_client_addr() <<= '127.0.0.0/8' or inet_client_addr() = '::1', true) as local, \
     current_setting('fsync') = 'on' and current_setting('synchronous_commit') <> 'off' as durable";
 const NOW: &str = "select voxgate.now_us() as now";
 const HOLDS: &str = "select * from voxgate.holds where ns = $1 and expires > voxgate.now_us()";

@@ -3,28 +3,27 @@
 mod bounded;
 mod checkup;
 mod reply;
+mod server;
 mod walk;
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use ::redis::aio::{AsyncStream, MultiplexedConnection};
-use ::redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, RedisError, Script, ScriptInvocation, ServerErrorKind,
-};
+use ::redis::{ErrorKind, RedisError, Script, ScriptInvocation, ServerErrorKind};
 
-use self::bounded::Bounded;
 use self::reply::{REDIS, Reply};
-use super::address::without_secrets;
-use super::connection::{Connection, Reader};
+use self::server::{Link, Server, cause_of, us};
+use super::connection::Connection;
+#[cfg(feature = "tls")]
+use super::link::Tls;
 use super::memory::system_time;
 use super::shared::SharedConfig;
 use super::words::{MONTHLY, Outcome, SLIDING, USAGE, kind_of, kind_of_allowance};
 use super::{
     Allowance, Finding, Grant, GuardStore, Holder, LeaseTerm, NotReady, Release, Renewal, Reported, RoomAnswer,
-    RoomClaim, SLICES, Slot, SlotAnswer, SlotRequest, Spend, Spent, StoreError, StoreTime, Survey, WorkerReport,
+    RoomClaim, SLICES, Slot, SlotAnswer, SlotRequest, Spend, Spent, StoreError, Survey, WorkerReport,
 };
 use crate::Name;
 
@@ -39,32 +38,21 @@ use crate::Name;
 /// conversation goes on, at the pace that the rate allows. Counts of a month are lost with the memory: let Redis
 /// persist, or keep quotas in PostgreSQL. A Redis that may evict keys is refused. `FLUSHALL` releases everything.
 pub struct RedisStore {
-    client: Client,
+    server: Server,
     config: SharedConfig,
     prefix: Box<str>,
     connection: Connection<Link>,
 }
 
-/// What a connection can be made over.
-trait Stream: AsyncStream + Send + Unpin {}
-impl<S: AsyncStream + Send + Unpin> Stream for S {}
-
-/// A connection and the server it leads to.
-#[derive(Clone)]
-struct Link {
-    connection: MultiplexedConnection,
-    _reader: Arc<Reader>,
-    /// The server's `run_id`, another one after a restart.
-    run: Arc<str>,
-    /// When the server started.
-    started: StoreTime,
-}
-
 impl RedisStore {
-    /// Connects to `redis://[user:password@]host[:port][/db]` or `redis+unix:///path`.
+    /// Connects to `redis://[user:password@]host[:port][/db]`, encrypted to `rediss://…`, or to `redis+unix:///path`.
+    ///
+    /// `rediss://` checks the server's certificate by the authorities that this machine trusts; `?sslrootcert=FILE`
+    /// names your own, `sslcert` and `sslkey` a client certificate, all in PEM. `sslmode=verify-ca` leaves the host name
+    /// out, `require` everything.
     ///
     /// # Errors
-    /// An address that cannot be read, or a Redis that does not answer or may evict keys.
+    /// An address or a file that cannot be read, or a Redis that does not answer or may evict keys.
     pub async fn connect(address: &str, config: SharedConfig) -> Result<Self, StoreError> {
         let store = Self::new(address, config)?;
         store.connection.answer(store.config.timeout, store.link()).await?;
@@ -74,46 +62,27 @@ impl RedisStore {
     /// Connects with the first step.
     ///
     /// # Errors
-    /// An address that cannot be read.
+    /// An address or a file that cannot be read.
     pub fn new(address: &str, config: SharedConfig) -> Result<Self, StoreError> {
-        let client = Client::open(address).map_err(|error| StoreError::Address {
-            given: without_secrets(address),
-            cause: cause_of(&error),
-            expected: "redis://[user:password@]host[:port][/db] or redis+unix:///path; for TLS, put a tunnel between",
-        })?;
+        Server::of(address).map(|server| Self::on(server, config))
+    }
+
+    /// As `new`, to a `rediss://` address that says nothing about TLS itself.
+    ///
+    /// # Errors
+    /// An address or a file that cannot be read.
+    #[cfg(feature = "tls")]
+    pub fn with_tls(address: &str, tls: Tls, config: SharedConfig) -> Result<Self, StoreError> {
+        Server::with_tls(address, tls).map(|server| Self::on(server, config))
+    }
+
+    fn on(server: Server, config: SharedConfig) -> Self {
         let prefix = format!("{{voxgate:{}}}:", config.namespace.as_str()).into();
-        Ok(Self { client, config, prefix, connection: Connection::new(REDIS) })
+        Self { server, config, prefix, connection: Connection::new(REDIS) }
     }
 
     async fn link(&self) -> Result<Link, StoreError> {
-        self.connection.get(|_| true, self.connect_anew()).await
-    }
-
-    async fn connect_anew(&self) -> Result<Link, StoreError> {
-        let unreachable = |error: RedisError| StoreError::Unreachable { store: REDIS, cause: cause_of(&error) };
-        let (mut connection, reader) = self.stream().await.map_err(unreachable)?;
-        let (info, time): (String, (u64, u64)) =
-            ::redis::pipe().cmd("INFO").cmd("TIME").query_async(&mut connection).await.map_err(unreachable)?;
-        Link::greeted(connection, reader, &info, reply::time(time)?)
-    }
-
-    /// A connection whose answers are bounded, and the task that reads them. The caller limits the time.
-    async fn stream(&self) -> Result<(MultiplexedConnection, Reader), RedisError> {
-        let server = self.client.get_connection_info();
-        let stream: Box<dyn Stream> = match server.addr() {
-            ConnectionAddr::Tcp(host, port) => {
-                let stream = tokio::net::TcpStream::connect((host.as_str(), *port)).await?;
-                stream.set_nodelay(true)?;
-                Box::new(stream)
-            }
-            #[cfg(unix)]
-            ConnectionAddr::Unix(path) => Box::new(tokio::net::UnixStream::connect(path).await?),
-            _ => return Err((ErrorKind::InvalidClientConfig, "neither TCP nor a socket of this machine").into()),
-        };
-        let config = AsyncConnectionConfig::new().set_response_timeout(Some(self.config.timeout));
-        let login = server.redis_settings();
-        let (connection, driver) = MultiplexedConnection::new_with_config(login, Bounded::new(stream), config).await?;
-        Ok((connection, Reader::new(driver)))
+        self.connection.get(|_| true, self.server.connect(self.config.timeout)).await
     }
 
     /// Runs a step, given the server's run and start.
@@ -295,28 +264,10 @@ impl GuardStore for RedisStore {
             let (info, time): (String, (u64, u64)) = answer.map_err(|error| self.error(&error))?;
             let beside =
                 [Finding::of_round_trip(asked.elapsed()), Finding::of_clocks(reply::time(time)?, system_time())];
-            Ok(checkup::findings(&info).into_iter().chain(beside).collect())
+            let protection = link.protection.finding("write rediss://, or put both into one private network");
+            Ok(checkup::findings(&info).into_iter().chain([protection]).chain(beside).collect())
         };
         self.connection.answer(self.config.timeout, step).await
-    }
-}
-
-impl Link {
-    /// What `INFO` says about a server that grants may be kept on.
-    fn greeted(
-        connection: MultiplexedConnection,
-        reader: Reader,
-        info: &str,
-        now: StoreTime,
-    ) -> Result<Self, StoreError> {
-        let field = |name: &str| checkup::field(info, name);
-        let policy = field("maxmemory_policy");
-        if field("maxmemory") != "0" && !matches!(policy, "noeviction" | "") {
-            return Err(StoreError::Evicts { policy: policy.to_owned() });
-        }
-        let uptime = Duration::from_secs(field("uptime_in_seconds").parse().unwrap_or(0));
-        let started = StoreTime(now.0.saturating_sub(us(uptime)));
-        Ok(Self { connection, _reader: reader.into(), run: field("run_id").into(), started })
     }
 }
 
@@ -324,14 +275,6 @@ impl std::fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RedisStore").field("config", &self.config).finish_non_exhaustive()
     }
-}
-
-fn us(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
-}
-
-fn cause_of(error: &RedisError) -> String {
-    error.to_string()
 }
 
 static TAKE: LazyLock<Script> = LazyLock::new(|| {
