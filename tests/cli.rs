@@ -31,6 +31,8 @@ mod onnx;
 mod readme;
 #[path = "cli/report.rs"]
 mod report;
+#[path = "cli/score.rs"]
+mod score;
 #[path = "cli/settings.rs"]
 mod settings;
 #[path = "cli/stores.rs"]

@@ -10,8 +10,11 @@ mod events;
 mod explain;
 mod files;
 mod first_try;
+mod frames_table;
 mod gate_command;
+mod gating;
 mod interrupt;
+mod labels;
 #[cfg(feature = "mic")]
 mod mic;
 mod model_command;
@@ -21,6 +24,8 @@ mod paint;
 mod playback;
 mod release_command;
 mod report;
+mod score;
+mod score_command;
 mod slot;
 mod source;
 mod speech_edge;
@@ -28,6 +33,7 @@ mod stdout;
 mod store_source;
 mod summary;
 mod target;
+mod truth;
 mod usage_command;
 mod usage_explained;
 mod why_command;
@@ -56,6 +62,8 @@ struct Cli {
 enum Command {
     /// Run the gate on a recording and see what speech-to-text would get.
     Gate(Box<gate_command::GateArgs>),
+    /// Compare what the gate sends of a recording with labels of what was said.
+    Score(Box<score_command::ScoreArgs>),
     /// Gate a live microphone and watch it decide.
     #[cfg(feature = "mic")]
     Mic(Box<mic::MicArgs>),
@@ -109,6 +117,7 @@ pub fn run(args: impl IntoIterator<Item = impl Into<OsString>>) -> u8 {
 fn obey(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Gate(args) => gate_command::run(&args),
+        Command::Score(args) => score_command::run(&args),
         #[cfg(feature = "mic")]
         Command::Mic(args) => mic::run(&args),
         Command::Config(args) => config_command::run(&args),

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::bail;
 
+use crate::command::labels::LabelFormat;
 use crate::command::paint::UsageError;
 
 /// What an output is written as.
@@ -13,10 +14,15 @@ pub(crate) enum Format {
     Csv,
     JsonLines,
     Html,
+    /// Of labels, in the format that the extension says.
+    Labels,
 }
 
 /// Refuses a name whose extension stands for another format. Unknown extensions are accepted.
 pub(crate) fn refuse_other_format(argument: &str, format: Format, path: &Path) -> anyhow::Result<()> {
+    if format == Format::Labels {
+        return refuse_other_than_labels(argument, path);
+    }
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default().to_lowercase();
     let Some((_, promised)) = KNOWN.iter().find(|(known, _)| known.contains(&extension.as_str())) else {
         return Ok(());
@@ -29,7 +35,7 @@ pub(crate) fn refuse_other_format(argument: &str, format: Format, path: &Path) -
         Format::Csv => ("CSV", path.with_extension("csv")),
         Format::JsonLines => ("JSON lines", path.with_extension("jsonl")),
         Format::Wav => ("WAV", path.with_extension("wav")),
-        Format::Html => ("HTML", path.with_extension("html")),
+        Format::Html | Format::Labels => ("HTML", path.with_extension("html")),
     };
     let right = right.display();
     let then = match (format, AUDIO.contains(&extension.as_str()), RAW.contains(&extension.as_str())) {
@@ -38,6 +44,18 @@ pub(crate) fn refuse_other_format(argument: &str, format: Format, path: &Path) -
         _ => String::new(),
     };
     bail!(UsageError(format!("{argument} writes {writes}, which {shown} does not promise; name it {right}{then}")))
+}
+
+/// Labels are written as the extension says; devices and pipes have none.
+fn refuse_other_than_labels(argument: &str, path: &Path) -> anyhow::Result<()> {
+    if path.extension().is_none() || LabelFormat::promised_by(path).is_some() {
+        return Ok(());
+    }
+    let (shown, right) = (path.display(), path.with_extension("txt"));
+    bail!(UsageError(format!(
+        "{argument} writes labels as .txt (Audacity), .rttm, .vtt, .TextGrid or .csv, and {shown} is none of them; name it {}",
+        right.display()
+    )))
 }
 
 /// Extensions and what they promise; `None` is a format that voxgate does not write.

@@ -7,15 +7,16 @@ use voxgate::{Edge, Frame, LedgerRow, SampleIndex, SttInput, Suppressed};
 
 use crate::command::events;
 use crate::command::files::Files;
+use crate::command::frames_table::FrameRow;
 use crate::command::named::{Format, refuse_other_format};
 use crate::command::report::{Facts, Report};
 use crate::command::slot::{Came, Slot, SlotState};
 use crate::command::stdout::is_stdout;
 use crate::command::summary::Summary;
-use crate::command::writers::{AudioOut, FramesCsv, Header, JsonLines};
+use crate::command::writers::{AudioOut, FramesCsv, Header, JsonLines, LabelsOut};
 
 /// What to write, and where.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(crate) struct OutputArgs {
     /// Write the audio that was forwarded, a WAV of 16 kHz mono (- for raw 16-bit samples on standard output).
     #[arg(long, value_name = "SPEECH.wav", help_heading = "Output")]
@@ -29,6 +30,10 @@ pub(crate) struct OutputArgs {
     /// Write what happened, one JSON object a line (- for standard output).
     #[arg(long, value_name = "EVENTS.jsonl", help_heading = "Output")]
     events: Option<PathBuf>,
+    /// Write where the user speaks as labels, to be corrected and given to `voxgate score`; the extension says the
+    /// format: .txt for Audacity, .rttm, .vtt, .TextGrid or .csv (- for Audacity's on standard output).
+    #[arg(long, value_name = "LABELS", help_heading = "Output")]
+    labels_out: Option<PathBuf>,
     /// Write a page that shows all decisions on a timeline and plays the audio, in one file (- for standard output).
     #[arg(long, value_name = "REPORT.html", help_heading = "Output")]
     report: Option<PathBuf>,
@@ -56,6 +61,7 @@ impl OutputArgs {
             ("--stt-out", Format::Wav, &self.stt_out),
             ("--frames", Format::Csv, &self.frames),
             ("--events", Format::JsonLines, &self.events),
+            ("--labels-out", Format::Labels, &self.labels_out),
             ("--report", Format::Html, &self.report),
         ];
         all.into_iter().filter_map(|(name, format, path)| path.as_deref().map(|path| (name, format, path)))
@@ -69,9 +75,20 @@ pub(crate) struct Outputs {
     events: Slot<JsonLines>,
     speech: Slot<AudioOut>,
     stt: Slot<AudioOut>,
+    labels: Slot<LabelsOut>,
     report: Slot<Report>,
     pub(crate) summary: Summary,
+    /// Settled rows, if they are kept.
+    rows: Option<Vec<FrameRow>>,
     failed: Option<anyhow::Error>,
+}
+
+/// What is left of a run in memory.
+pub(crate) struct Finished {
+    /// The totals, unless all their readers are gone.
+    pub(crate) summary: Option<Summary>,
+    /// Of [`Outputs::that_keep_rows`].
+    pub(crate) rows: Vec<FrameRow>,
 }
 
 impl Outputs {
@@ -86,16 +103,24 @@ impl Outputs {
             events: Slot::open(args.events.as_deref(), |sink, _| Ok(JsonLines::new(sink)))?,
             speech: Slot::open(args.out.as_deref(), audio)?,
             stt: Slot::open(args.stt_out.as_deref(), audio)?,
+            labels: Slot::open(args.labels_out.as_deref(), |sink, path| Ok(LabelsOut::new(sink, path)))?,
             report: Slot::open(args.report.as_deref(), |sink, _| Ok(Report::new(sink)))?,
             summary: Summary::default(),
+            rows: None,
             failed: None,
         };
         outputs.frames.begin();
         outputs.events.begin();
         outputs.speech.begin();
         outputs.stt.begin();
+        outputs.labels.begin();
         outputs.report.begin();
         Ok(outputs)
+    }
+
+    /// No files: the rows are handed out at the end.
+    pub(crate) fn that_keep_rows() -> anyhow::Result<Self> {
+        Ok(Self { rows: Some(Vec::new()), ..Self::open(&OutputArgs::default())? })
     }
 
     /// The next frame of the microphone.
@@ -131,6 +156,9 @@ impl Outputs {
     /// A row whose fate is settled, and the run of suppressed rows that it ended.
     pub(crate) fn settle(&mut self, row: &LedgerRow, ended: Option<Suppressed>) {
         self.summary.count(row);
+        if let Some(rows) = &mut self.rows {
+            rows.push(FrameRow::of(row));
+        }
         let done = self.frames.put(|frames| frames.write(row)).and(self.report.put(|report| {
             report.row(row);
             Ok(())
@@ -146,6 +174,11 @@ impl Outputs {
 
     pub(crate) fn end(&mut self, edge: &Edge, now: SampleIndex) {
         self.summary.note_end(edge);
+        let done = self.labels.put(|labels| {
+            labels.end(edge);
+            Ok(())
+        });
+        self.note(done);
         events::of_end(edge, now).iter().for_each(|event| self.event(event));
     }
 
@@ -157,10 +190,14 @@ impl Outputs {
         self.note(done);
     }
 
-    /// Writes the rest of the report.
-    pub(crate) fn close_report(&mut self, facts: &Facts<'_>) {
-        let done = self.report.put(|report| report.close(facts));
-        self.note(done);
+    /// Writes what can only be written at the end: labels, and the rest of the report.
+    pub(crate) fn close(&mut self, facts: &Facts<'_>) {
+        let length_ms = (self.summary.seconds() * 1e3).round() as u64;
+        let done = [
+            self.labels.put(|labels| labels.close(facts.recording, length_ms)),
+            self.report.put(|report| report.close(facts)),
+        ];
+        done.into_iter().for_each(|done| self.note(done));
     }
 
     fn note(&mut self, done: anyhow::Result<()>) {
@@ -171,25 +208,36 @@ impl Outputs {
 
     /// Flushes what was written, so that its readers need not wait; the first failure since the last call.
     pub(crate) fn flush(&mut self) -> anyhow::Result<()> {
-        let done =
-            [self.frames.flush(), self.events.flush(), self.speech.flush(), self.stt.flush(), self.report.flush()];
+        let done = [
+            self.frames.flush(),
+            self.events.flush(),
+            self.speech.flush(),
+            self.stt.flush(),
+            self.labels.flush(),
+            self.report.flush(),
+        ];
         done.into_iter().for_each(|done| self.note(done));
         self.failed.take().map_or(Ok(()), Err)
     }
 
     /// Whether output was asked for, and all its readers are gone (broken pipes).
     pub(crate) fn readers_are_gone(&self) -> bool {
-        let states =
-            [self.frames.state(), self.events.state(), self.speech.state(), self.stt.state(), self.report.state()];
+        let states = [
+            self.frames.state(),
+            self.events.state(),
+            self.speech.state(),
+            self.stt.state(),
+            self.labels.state(),
+            self.report.state(),
+        ];
         states.contains(&SlotState::BrokenPipe) && !states.contains(&SlotState::Open)
     }
 
-    /// Closes the files. Where nothing came, a file that was there before stays. The totals, unless all their readers
-    /// are gone.
+    /// Closes the files. Where nothing came, a file that was there before stays.
     ///
     /// # Errors
     /// The first failure; the other files are finished all the same.
-    pub(crate) fn finish(mut self, came: Came) -> anyhow::Result<Option<Summary>> {
+    pub(crate) fn finish(mut self, came: Came) -> anyhow::Result<Finished> {
         let last = self.flush();
         let unread = self.readers_are_gone();
         let done = [
@@ -197,9 +245,10 @@ impl Outputs {
             self.events.finish(came),
             self.speech.finish(came),
             self.stt.finish(came),
+            self.labels.finish(came),
             self.report.finish(came),
         ];
         [last].into_iter().chain(done).collect::<anyhow::Result<()>>()?;
-        Ok((!unread).then_some(self.summary))
+        Ok(Finished { summary: (!unread).then_some(self.summary), rows: self.rows.unwrap_or_default() })
     }
 }

@@ -1,12 +1,15 @@
-//! What a run writes: the frames table, events and audio.
+//! What a run writes: the frames table, events, labels and audio.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::path::Path;
 
 use serde_json::Value;
-use voxgate::echo::DelayQuality;
-use voxgate::{LedgerRow, SAMPLE_RATE, Verdict};
+use voxgate::{Edge, LedgerRow, Reason, SAMPLE_RATE, SampleIndex};
 
+use crate::command::frames_table::{COLUMNS, FrameRow};
+use crate::command::labels::{Label, LabelFormat, SPEECH};
+use crate::command::speech_edge::SpeechEnd;
 use crate::command::target::Sink;
 
 /// Something that fills a file.
@@ -21,32 +24,18 @@ pub(crate) struct FramesCsv(TextOut);
 impl FramesCsv {
     pub(crate) fn new(sink: Sink) -> std::io::Result<Self> {
         let mut out = text_out(sink);
-        writeln!(out, "t_ms,speech,echo,delay_ms,state,verdict,reason,forwarded,released_ms")?;
+        writeln!(out, "{}", COLUMNS.join(","))?;
         Ok(Self(out))
     }
 
     pub(crate) fn write(&mut self, row: &LedgerRow) -> std::io::Result<()> {
-        let decision = &row.decision;
-        let (verdict, reason) = match decision.verdict {
-            Verdict::Forward(_) => ("forward", ""),
-            Verdict::Hold(reason) => ("hold", reason.as_str()),
-            Verdict::Suppress(_) => ("suppress", row.reason.as_str()),
-        };
-        let (forwarded, released) = match row.released {
-            Some(at) => (1, at.as_ms().to_string()),
-            None => (0, String::new()),
-        };
-        let echo = decision.evidence.echo;
-        let sure = echo.filter(|echo| echo.quality == DelayQuality::Locked);
-        let delay = sure.and_then(|echo| echo.delay_ms()).map_or(String::new(), |ms| format!("{ms:.1}"));
-        writeln!(
-            self.0,
-            "{},{:.5},{:.5},{delay},{},{verdict},{reason},{forwarded},{released}",
-            decision.frame.start.as_ms(),
-            decision.evidence.speech.get(),
-            echo.map_or(0.0, |echo| echo.likelihood.get()),
-            decision.turn.as_str(),
-        )
+        let FrameRow { speech, echo, delay_ms, turn, verdict, reason, released_ms } = FrameRow::of(row);
+        let start_ms = row.decision.frame.start.as_ms();
+        let delay = delay_ms.map_or(String::new(), |ms| format!("{ms:.1}"));
+        let (turn, verdict, reason) = (turn.as_str(), verdict.as_str(), reason.map_or("", Reason::as_str));
+        let (forwarded, released) = (u8::from(released_ms.is_some()), released_ms.map(|ms| ms.to_string()));
+        let released = released.unwrap_or_default();
+        writeln!(self.0, "{start_ms},{speech:.5},{echo:.5},{delay},{turn},{verdict},{reason},{forwarded},{released}")
     }
 }
 
@@ -72,6 +61,37 @@ impl JsonLines {
 impl Writer for JsonLines {
     fn flush(&mut self) -> std::io::Result<()> {
         self.0.flush()
+    }
+}
+
+/// Where the user speaks: each turn from where its score rose to where it last was up.
+pub(crate) struct LabelsOut {
+    out: TextOut,
+    format: LabelFormat,
+    labels: Vec<Label>,
+}
+
+impl LabelsOut {
+    pub(crate) fn new(sink: Sink, path: &Path) -> Self {
+        let format = LabelFormat::promised_by(path).unwrap_or(LabelFormat::Audacity);
+        Self { out: text_out(sink), format, labels: Vec::new() }
+    }
+
+    pub(crate) fn end(&mut self, edge: &Edge) {
+        let Some(SpeechEnd { speech, .. }) = SpeechEnd::of(edge) else { return };
+        let ms = |at: SampleIndex| at.as_ms().round() as u64;
+        self.labels.push(Label::of(ms(speech.start), ms(speech.end), SPEECH));
+    }
+
+    /// Writes them all: what is between them matters to some formats.
+    pub(crate) fn close(&mut self, recording: &str, length_ms: u64) -> std::io::Result<()> {
+        self.out.write_all(self.format.write(&self.labels, recording, length_ms).as_bytes())
+    }
+}
+
+impl Writer for LabelsOut {
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.out.flush()
     }
 }
 

@@ -1,6 +1,8 @@
 // The report in a real browser: what is seen is what the table says, and it plays, on keys and on a phone.
 
 import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { PICTURES, gate, open, openBrowser, painted, voxgate } from "./support.mjs";
@@ -213,6 +215,89 @@ test("settings, money and misfires are told", async () => {
   assert.deepEqual(faults, []);
   await page.close();
 });
+
+test("marks are made, kept, taken back and saved as labels", async () => {
+  const mic = "samples/keyboard.wav";
+  const { report, rows, events } = gate(mic);
+  const { page, faults } = await open(browser, report);
+  const list = () => page.evaluate(() => window.report.marks.list);
+  for (const [extension, text] of Object.entries(await saved(page))) {
+    voxgate("gate", mic, "--quiet", "--labels-out", labelsFile(extension));
+    assert.equal(text, readFileSync(labelsFile(extension), "utf8"), extension);
+  }
+
+  await page.evaluate(() => scrollTo(0, 0));
+  const lane = await page.locator('[data-lane="speech"] .u-over').boundingBox();
+  const x = (seconds) => lane.x + (lane.width * seconds) / (rows.length / 100), y = lane.y + lane.height / 2;
+  await page.keyboard.down("Shift");
+  await page.mouse.move(x(2.5), y);
+  await page.mouse.down();
+  await page.mouse.move(x(3.4), y, { steps: 4 });
+  await page.mouse.up();
+  await page.keyboard.up("Shift");
+  assert.match(await page.locator("#selected").textContent(), /^2\.(49|50|51) to 3\.(39|40|41) s selected$/);
+  assert.equal(await page.locator("#play").getAttribute("aria-pressed"), "false", "a selection is no click");
+  await page.locator("#mark-pass").click();
+  await page.evaluate(() => window.report.timeline.point(620));
+  await page.locator("#lanes").focus();
+  await page.keyboard.press("[");
+  await page.evaluate(() => window.report.timeline.point(699));
+  await page.keyboard.press("]");
+  await page.keyboard.press("b");
+  const [pass, back] = await list();
+  assert.deepEqual(back, { start_ms: 6200, end_ms: 7000, verdict: "back" });
+  await page.evaluate(painted);
+  await page.screenshot({ path: join(PICTURES, "keyboard-marks.png"), fullPage: true });
+
+  const turns = events.filter(({ event }) => event === "speech_end").map(({ start_ms, end_ms }) => [start_ms, end_ms]);
+  const expected = [turns[0], [pass.start_ms, pass.end_ms], [Math.max(7000, turns[1][0]), turns[1][1]]];
+  for (const [extension, text] of Object.entries(await saved(page))) {
+    writeFileSync(labelsFile(extension), text);
+    const told = JSON.parse(voxgate("score", mic, "--labels", labelsFile(extension), "--json"));
+    assert.deepEqual(told.each_utterance.map(({ start_ms, end_ms }) => [start_ms, end_ms]), expected, extension);
+    assert.equal(told.utterances_lost, 1, "what should have passed did not");
+  }
+
+  await page.reload();
+  await page.waitForSelector("body[data-ready]");
+  assert.deepEqual(await list(), [pass, back], "they are there again");
+  assert.equal(await page.locator("#marks tbody tr").count(), 2);
+  await page.locator('[data-mark="1"] button', { hasText: "Remove" }).click();
+  assert.deepEqual(await list(), [pass]);
+  await page.evaluate(() => window.report.timeline.point(700));
+  await page.locator("#mark-back").click();
+  const { start_ms, end_ms } = await page.evaluate(() => window.report.segments.find(({ end_ms }) => end_ms > 7000));
+  assert.deepEqual((await list())[1], { start_ms, end_ms, verdict: "back" }, "nothing is selected: it is the segment's");
+  assert.deepEqual(faults, []);
+  await page.close();
+});
+
+test("where nothing can be kept, marks last as long as the page", async () => {
+  const { report } = gate("samples/short_words.wav");
+  const context = await browser.newContext();
+  await context.addInitScript(() => Object.defineProperty(window, "localStorage", { get() { throw new DOMException("blocked", "SecurityError"); } }));
+  const { page, faults } = await open(context, report);
+  await page.locator("#mark-back").click();
+  assert.equal(await page.locator("#marks tbody tr").count(), 1);
+  assert.deepEqual(faults, []);
+  await context.close();
+});
+
+const FOLDER = mkdtempSync(join(tmpdir(), "voxgate-labels-"));
+const labelsFile = (extension) => join(FOLDER, `keyboard.${extension}`);
+
+/** The text of every file that the page saves, by its extension. */
+async function saved(page) {
+  const texts = {};
+  for (const button of await page.locator("[data-labels]").all()) {
+    const [download] = await Promise.all([page.waitForEvent("download"), button.click()]);
+    const extension = await button.getAttribute("data-labels");
+    assert.equal(download.suggestedFilename(), `keyboard.${extension}`);
+    texts[extension] = readFileSync(await download.path(), "utf8");
+  }
+  assert.equal(Object.keys(texts).length, 4);
+  return texts;
+}
 
 for (const [name, options] of Object.entries({
   dark: { colorScheme: "dark" },

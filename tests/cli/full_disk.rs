@@ -78,6 +78,8 @@ const COMMANDS: &[(&[&str], Prints)] = &[
     (&["gate", "samples/short_words.wav", "-q", "--explain", "100"], Prints::Always),
     (&["gate", "samples/short_words.wav", "--frames", "-"], Prints::Always),
     (&["gate", "samples/short_words.wav", "-q", "--out", "-"], Prints::Always),
+    (&["score", "samples/short_words.wav", "--labels", "samples/short_words.labels.csv"], Prints::Always),
+    (&["score", "samples/short_words.wav", "--labels", "samples/short_words.labels.csv", "--json"], Prints::Always),
     (&["config"], Prints::Always),
     (&["config", "--preset", "telephony"], Prints::Always),
     (&["cost", "prices"], Prints::Always),

@@ -11,6 +11,8 @@ use crate::command::words::WORDS;
 pub(crate) struct Facts<'a> {
     /// The line above the summary.
     pub(crate) title: &'a str,
+    /// What labels call it.
+    pub(crate) recording: &'a str,
     pub(crate) config: &'a GateConfig,
     /// What it costs, where that is known.
     pub(crate) bill: Option<Value>,
@@ -21,6 +23,7 @@ impl Facts<'_> {
         let (turn, echo) = (&self.config.turn, &self.config.echo);
         json!({
             "title": self.title,
+            "recording": self.recording,
             "version": env!("CARGO_PKG_VERSION"),
             "thresholds": {
                 "start": turn.activation_threshold, "sure": turn.sure_threshold, "continue": turn.deactivation_threshold,

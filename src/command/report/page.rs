@@ -27,7 +27,7 @@ const UPLOT: &str = include_str!("vendor/uPlot.iife.min.js");
 const UPLOT_STYLES: &str = include_str!("vendor/uPlot.min.css");
 const UPLOT_LICENCE: &str = include_str!("vendor/LICENSE-uPlot");
 /// In the order in which they build on each other.
-const PROGRAM: [&str; 9] = [
+const PROGRAM: [&str; 11] = [
     include_str!("page/data.js"),
     include_str!("page/levels.js"),
     include_str!("page/words.js"),
@@ -36,6 +36,8 @@ const PROGRAM: [&str; 9] = [
     include_str!("page/lanes.js"),
     include_str!("page/timeline.js"),
     include_str!("page/tables.js"),
+    include_str!("page/labels.js"),
+    include_str!("page/marks.js"),
     include_str!("page/main.js"),
 ];
 

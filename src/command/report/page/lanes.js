@@ -1,7 +1,7 @@
 "use strict";
 // The lanes: charts by uPlot that share the time, one above the other.
 
-function makeLanes(host, columns, facts, run) {
+function makeLanes(host, columns, facts, run, marks) {
   const right = columns.hasEcho ? SIDE : 12;
   const make = (name, height, build) => {
     const { title, note, options, data } = build;
@@ -22,7 +22,7 @@ function makeLanes(host, columns, facts, run) {
   }
   lanes.push(make("speech", 104, speech(columns, facts.thresholds)));
   if (columns.hasEcho) lanes.push(make("echo", 104, echo(columns, facts)));
-  lanes.push(make("decisions", null, decisions(columns, facts, run)));
+  lanes.push(make("decisions", null, decisions(columns, facts, run, marks)));
   return lanes;
 }
 
@@ -101,15 +101,15 @@ function echo(columns, facts) {
   };
 }
 
-// Rows: the turn, what became of the audio, and events if there are any.
-function decisions(columns, facts, run) {
-  const marks = run.events.flatMap(mark);
-  const rows = [["turn", turnsOf(columns, facts.codes)], ["audio", run.segments.map(bar)]];
-  if (marks.length) rows.push(["events", marks]);
-  const draw = (plot) => rows.forEach(([name, bars], row) => drawRow(plot, bars, name, row, rows.length));
+// Rows: the turn, what became of the audio, events if there are any, and the listener's marks, which change.
+function decisions(columns, facts, run, marks) {
+  const [turns, audio, events] = [turnsOf(columns, facts.codes), run.segments.map(bar), run.events.flatMap(barOfEvent)];
+  const rows = [["turn", () => turns], ["audio", () => audio], ["marks", () => marks.bars()]];
+  if (events.length) rows.splice(2, 0, ["events", () => events]);
+  const draw = (plot) => rows.forEach(([name, bars], row) => drawRow(plot, bars(), name, row, rows.length));
   return {
     title: "Decisions",
-    note: `the turn; what was sent and what was kept out, and why${marks.length ? "; misfires and other events" : ""}`,
+    note: `the turn; what was sent and what was kept out, and why${events.length ? "; misfires and other events" : ""}; your marks`,
     height: 42 + 27 * rows.length,
     options: { series: [], hooks: { draw: [draw] }, scales: { y: { range: [0, 1] } }, axes: [{ splits: () => [] }], ticks: true },
     data: (from, to) => [[from * FRAME_S, to * FRAME_S]],
@@ -119,7 +119,7 @@ function decisions(columns, facts, run) {
 const bar = ({ start_ms, end_ms, reason }) =>
   ({ from: start_ms / 1000, to: end_ms / 1000, fate: reason || "forward", text: reason || "sent" });
 
-function mark(event) {
+function barOfEvent(event) {
   const at = { from: event.start_ms / 1000, to: event.end_ms / 1000, least: 3 };
   if (event.event === "misfire") return [{ ...at, fate: "breaker", text: "misfire" }];
   if (event.event === "gap" || event.event === "repeat") return [{ ...at, fate: "silence", text: event.event }];

@@ -1,5 +1,5 @@
 "use strict";
-// Reads the data, and joins timeline, player and tables.
+// Reads the data, and joins timeline, player, tables and marks.
 
 async function main() {
   const [columns, run] = await Promise.all([readColumns(), jsonOf("run")]);
@@ -16,15 +16,17 @@ async function main() {
   const spans = segments.map(({ end_ms }) => ({ to: end_ms / 1000 }));
   const misfires = events.filter(({ event }) => event === "misfire");
   const told = events.filter(({ event }) => ["misfire", "gap", "repeat", "storm"].includes(event));
+  let timeline = null;
   const player = new Player(
     (seconds) => timeline.point(seconds / FRAME_S),
     () => setPlaying(false),
   );
   const table = new SegmentTable(segments, misfires, jump, playSegment);
-  const lanes = makeLanes(by("lanes"), columns, facts, run);
+  const marks = new Marks(facts, events, columns, () => timeline?.repaint(), (start_ms, end_ms) => see(start_ms, end_ms));
+  const lanes = makeLanes(by("lanes"), columns, facts, run, marks);
   by("lanes").setAttribute("aria-label", `Timeline of ${clock(columns.frames * FRAME_S)}`);
   let shown = null;
-  const timeline = new Timeline(by("lanes"), by("position"), lanes, columns, (frame) => {
+  timeline = new Timeline(by("lanes"), by("position"), lanes, columns, (frame) => {
     if (frame === shown) return;
     shown = frame;
     by("evidence").textContent = textOf(frame);
@@ -32,7 +34,7 @@ async function main() {
   }, (frame) => {
     timeline.point(frame);
     playSegment(segmentAt(frame));
-  });
+  }, (from, to) => marks.select(from, to));
   drawLegend();
 
   function drawLegend() {
@@ -48,7 +50,10 @@ async function main() {
   }
 
   function jump(index) {
-    const { start_ms, end_ms } = segments[index];
+    see(segments[index].start_ms, segments[index].end_ms);
+  }
+
+  function see(start_ms, end_ms) {
     const [from, to] = [start_ms / 1000, end_ms / 1000], length = timeline.to - timeline.from;
     if (to - from > length) timeline.see(from - 0.1 * (to - from), to + 0.1 * (to - from));
     else if (from < timeline.from || to > timeline.to) timeline.see((from + to - length) / 2, (from + to + length) / 2);
@@ -86,7 +91,21 @@ async function main() {
     jump(index);
   }
 
+  const mark = (verdict) => marks.add(verdict, segments[segmentAt(timeline.cursor)]);
+
+  // From the frame at the cursor, or up to it; the other end is where it was, or that of the segment.
+  function select(end) {
+    const { start_ms, end_ms } = marks.selected ?? segments[segmentAt(timeline.cursor)];
+    const at = timeline.cursor;
+    if (end === "from") marks.select(at, Math.max(end_ms / 10, at + 1)); else marks.select(Math.min(start_ms / 10, at), at + 1);
+  }
+
   const keys = {
+    p: () => mark("pass"),
+    b: () => mark("back"),
+    "[": () => select("from"),
+    "]": () => select("to"),
+    Escape: () => marks.unselect(),
     ArrowLeft: (event) => timeline.point(timeline.cursor - (event.shiftKey ? 100 : 1)),
     ArrowRight: (event) => timeline.point(timeline.cursor + (event.shiftKey ? 100 : 1)),
     ArrowUp: () => step(-1),
@@ -98,12 +117,17 @@ async function main() {
     Home: () => timeline.see(0, timeline.total),
   };
   document.addEventListener("keydown", (event) => {
-    const key = keys[event.key];
+    const key = keys[event.key] ?? keys[event.key.toLowerCase()];
     if (!key || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, button")) return;
     event.preventDefault();
     key(event);
   });
   by("play").addEventListener("click", toggle);
+  by("mark-pass").addEventListener("click", () => mark("pass"));
+  by("mark-back").addEventListener("click", () => mark("back"));
+  by("select-from").addEventListener("click", () => select("from"));
+  by("select-to").addEventListener("click", () => select("to"));
+  by("unselect").addEventListener("click", () => marks.unselect());
   by("zoom-in").addEventListener("click", () => timeline.zoom(0.5));
   by("zoom-out").addEventListener("click", () => timeline.zoom(2));
   by("zoom-all").addEventListener("click", () => timeline.see(0, timeline.total));
@@ -113,7 +137,7 @@ async function main() {
     timeline.refresh();
     drawLegend();
   });
-  window.report = { timeline, player, columns, facts, segments, events, textOf };
+  window.report = { timeline, player, marks, columns, facts, segments, events, textOf };
   document.body.dataset.ready = "true";
 }
 

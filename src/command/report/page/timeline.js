@@ -2,8 +2,8 @@
 // What part of the recording is seen, and the frame that is pointed at.
 
 class Timeline {
-  constructor(host, position, lanes, columns, onCursor, onClick) {
-    Object.assign(this, { host, position, lanes, columns, onCursor, onClick });
+  constructor(host, position, lanes, columns, onCursor, onClick, onSelect) {
+    Object.assign(this, { host, position, lanes, columns, onCursor, onClick, onSelect });
     this.total = columns.frames * FRAME_S;
     this.from = 0;
     this.to = this.total;
@@ -75,6 +75,11 @@ class Timeline {
   // Draws all again, in the size and the colours of now.
   refresh() {
     for (const { plot } of this.lanes) plot.setSize({ width: this.host.clientWidth, height: plot.height });
+    this.repaint();
+  }
+
+  // Draws all again, where something else than the view has changed.
+  repaint() {
     this.drawnFrom = null;
     this.redraw();
   }
@@ -87,7 +92,7 @@ class Timeline {
   listen() {
     const { host, position } = this;
     const held = new Map();
-    let moved = false;
+    let moved = false, selectFrom = null;
     host.addEventListener("wheel", (event) => {
       event.preventDefault();
       const sideways = event.shiftKey ? event.deltaY || event.deltaX : event.deltaX;
@@ -101,6 +106,7 @@ class Timeline {
     host.addEventListener("pointerdown", (event) => {
       held.set(event.pointerId, event.clientX);
       moved = held.size > 1;
+      selectFrom = event.shiftKey ? this.timeAt(event.clientX) / FRAME_S : null;
     });
     host.addEventListener("pointermove", (event) => {
       if (!held.has(event.pointerId)) return this.point(this.timeAt(event.clientX) / FRAME_S);
@@ -109,6 +115,7 @@ class Timeline {
       if (!moved) host.setPointerCapture(event.pointerId);
       moved = true;
       held.set(event.pointerId, event.clientX);
+      if (selectFrom !== null) return this.onSelect(selectFrom, this.timeAt(event.clientX) / FRAME_S);
       this.drag(before, [...held.values()]);
     });
     const release = (event) => {
