@@ -2,6 +2,8 @@
 //! library by its public names only.
 
 mod claims_command;
+mod compare_command;
+mod comparison;
 mod config_command;
 mod cost_command;
 mod deployment;
@@ -64,6 +66,8 @@ enum Command {
     Gate(Box<gate_command::GateArgs>),
     /// Compare what the gate sends of a recording with labels of what was said.
     Score(Box<score_command::ScoreArgs>),
+    /// Compare two runs on the same recording: what each sent, when, and why not.
+    Compare(compare_command::CompareArgs),
     /// Gate a live microphone and watch it decide.
     #[cfg(feature = "mic")]
     Mic(Box<mic::MicArgs>),
@@ -118,6 +122,7 @@ fn obey(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Gate(args) => gate_command::run(&args),
         Command::Score(args) => score_command::run(&args),
+        Command::Compare(args) => compare_command::run(&args),
         #[cfg(feature = "mic")]
         Command::Mic(args) => mic::run(&args),
         Command::Config(args) => config_command::run(&args),

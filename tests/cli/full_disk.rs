@@ -80,6 +80,7 @@ const COMMANDS: &[(&[&str], Prints)] = &[
     (&["gate", "samples/short_words.wav", "-q", "--out", "-"], Prints::Always),
     (&["score", "samples/short_words.wav", "--labels", "samples/short_words.labels.csv"], Prints::Always),
     (&["score", "samples/short_words.wav", "--labels", "samples/short_words.labels.csv", "--json"], Prints::Always),
+    (&["compare", "absent.csv", "absent.csv"], Prints::IfThereIs("two tables")),
     (&["config"], Prints::Always),
     (&["config", "--preset", "telephony"], Prints::Always),
     (&["cost", "prices"], Prints::Always),
