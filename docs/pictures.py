@@ -39,6 +39,7 @@ def main():
         "echo": echo(),
         "bursts": bursts(),
         "policies": policies("keyboard"),
+        "plot": plot("echo_mic", "echo_playback"),
     }
     stale = [name for name, svg in pictures.items() if not alike(svg, PICTURES / f"{name}.svg")]
     if check:
@@ -61,6 +62,18 @@ def terminal(sample):
     prompt = f"$ voxgate gate {sample}\n"
     screenshot = [sys.executable, str(ROOT / "docs/screenshot.py")]
     return subprocess.run(screenshot, input=prompt + text, check=True, capture_output=True, text=True).stdout
+
+
+def plot(mic, playback):
+    """What `voxgate plot` draws."""
+    voxgate = [str(Path(VOXGATE).resolve())]
+    paths = [str(ROOT / "samples" / f"{name}.wav") for name in (mic, playback)]
+    with tempfile.TemporaryDirectory() as folder:
+        table = f"{mic}.csv"
+        gate = ["gate", paths[0], "--playback", paths[1], "--quiet", "--frames", table]
+        subprocess.run(voxgate + gate, cwd=folder, check=True)
+        picture = voxgate + ["plot", table, "--out", "-"]
+        return subprocess.run(picture, cwd=folder, check=True, capture_output=True, text=True).stdout
 
 
 def overview(sample):

@@ -14,6 +14,8 @@ mod explain;
 mod files;
 #[path = "cli/first_tries.rs"]
 mod first_tries;
+#[path = "cli/folder.rs"]
+mod folder;
 #[path = "cli/formats.rs"]
 mod formats;
 #[path = "cli/full_disk.rs"]
@@ -29,6 +31,8 @@ mod model;
 #[cfg(feature = "onnx")]
 #[path = "cli/onnx.rs"]
 mod onnx;
+#[path = "cli/plot.rs"]
+mod plot;
 #[path = "cli/readme.rs"]
 mod readme;
 #[path = "cli/report.rs"]

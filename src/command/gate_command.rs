@@ -1,27 +1,29 @@
 //! `voxgate gate`: a recording in, only the user's speech out, every decision explained.
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::bail;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use voxgate::GateConfig;
 
 use crate::command::explain::{Explainer, parse_instant_ms};
 use crate::command::files::Files;
+use crate::command::folder::{self, Told};
 use crate::command::gating::{Gated, Gating, GatingArgs};
 use crate::command::interrupt::Interrupt;
 use crate::command::outputs::{OutputArgs, Outputs};
-use crate::command::paint::warn;
+use crate::command::paint::{UsageError, warn};
 use crate::command::stdout::say;
 
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct GateArgs {
     /// The microphone: WAV, FLAC, MP3, Ogg Vorbis, M4A or AAC of 8 to 192 kHz and 1 to 8 channels, or raw samples;
-    /// - for standard input, where what has no header is raw.
-    #[arg(value_name = "MIC.wav")]
-    mic: PathBuf,
+    /// - for standard input, where what has no header is raw. Several with --report-dir.
+    #[arg(value_name = "MIC.wav", required = true)]
+    mics: Vec<PathBuf>,
     #[command(flatten)]
     gating: GatingArgs,
     #[command(flatten)]
@@ -29,6 +31,10 @@ pub(crate) struct GateArgs {
     /// Print why the frames at these instants were decided as they were: milliseconds, or times such as 6.9s.
     #[arg(long, value_name = "MS,…", value_delimiter = ',', value_parser = parse_instant_ms, help_heading = "Output")]
     explain: Vec<u64>,
+    /// Write a report for each recording into this folder, and index.html, with those first that went wrong; all cores
+    /// work on it.
+    #[arg(long, value_name = "FOLDER", help_heading = "Output", conflicts_with_all = OF_ONE)]
+    report_dir: Option<PathBuf>,
     /// Print no summary and no progress.
     #[arg(long, short, help_heading = "Output")]
     quiet: bool,
@@ -36,10 +42,18 @@ pub(crate) struct GateArgs {
 
 /// Reads, gates and writes; what was read before an error or a signal is gated and written all the same.
 pub(crate) fn run(args: &GateArgs) -> anyhow::Result<()> {
+    if let Some(folder) = &args.report_dir {
+        let told = if args.quiet { Told::OnlyWarnings } else { Told::All };
+        return folder::run(&args.mics, &args.gating, folder, told);
+    }
+    let [mic] = &args.mics[..] else {
+        let count = args.mics.len();
+        bail!(UsageError(format!("{count} recordings were given; --report-dir FOLDER gates them all, else give one")));
+    };
     let config = args.gating.config()?;
-    refuse_wrong_files(args, &config)?;
+    refuse_wrong_files(args, mic, &config)?;
     let interrupt = Interrupt::default();
-    let gating = Gating::open(&args.mic, &args.gating, &config, &interrupt)?;
+    let gating = Gating::open(mic, &args.gating, &config, &interrupt)?;
     let outputs = Outputs::open(&args.output)?;
     interrupt.catch(&[])?;
     let progress = progress_bar(args.quiet, gating.length());
@@ -55,9 +69,9 @@ pub(crate) fn run(args: &GateArgs) -> anyhow::Result<()> {
 }
 
 /// What is read must not be written, and nothing under a wrong name.
-fn refuse_wrong_files(args: &GateArgs, config: &GateConfig) -> anyhow::Result<()> {
+fn refuse_wrong_files(args: &GateArgs, mic: &Path, config: &GateConfig) -> anyhow::Result<()> {
     let mut files = Files::default();
-    args.gating.list(&args.mic, config, &mut files);
+    args.gating.list(mic, config, &mut files);
     args.output.list(&mut files);
     files.refuse_clashes()?;
     args.output.refuse_other_formats()
@@ -92,6 +106,7 @@ Examples:
   voxgate gate call.wav --playback agent.wav --explain 6900
                                                           why the frame at 6.9 s was decided so
   voxgate gate call.wav --report report.html              see and hear it in a browser
+  voxgate gate calls/*.wav --report-dir reports           the same for each of many, and an index
   voxgate gate call.wav --preset telephony --set turn.hangover_duration=200ms
   ffmpeg -v error -i call.webm -f wav - | voxgate gate -  what is not read here, through a pipe
   arecord -f S16_LE -r 16000 -t raw | voxgate gate - --out - | aplay -f S16_LE -r 16000
@@ -102,5 +117,7 @@ the run is refused, gets no audio, or cannot write, it stays as it was, with wha
 
 Exit codes: 0 done; 1 audio or files could not be read or written (what was read is still gated and written); \
 2 wrong arguments or settings; 130 and 143 ended by ctrl-c and SIGTERM (all files are whole).";
+/// What is written of one recording.
+const OF_ONE: [&str; 8] = ["playback", "out", "stt_out", "frames", "events", "labels_out", "report", "explain"];
 /// Longer input than this gets a progress bar.
 const LONG_S: u64 = 120;

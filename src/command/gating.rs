@@ -26,7 +26,7 @@ use crate::command::source::{RawArgs, Source};
 use crate::command::summary;
 
 /// What belongs to a microphone's recording, and the settings.
-#[derive(Args)]
+#[derive(Args, Clone, Default)]
 pub(crate) struct GatingArgs {
     /// What the agent played, on the same clock: same rate and length as the microphone.
     #[arg(long, value_name = "PLAYBACK.wav")]
@@ -41,6 +41,11 @@ pub(crate) struct GatingArgs {
 }
 
 impl GatingArgs {
+    /// The same for a recording with another playback.
+    pub(crate) fn with_playback(&self, playback: Option<PathBuf>) -> Self {
+        Self { playback, ..self.clone() }
+    }
+
     pub(crate) fn config(&self) -> anyhow::Result<GateConfig> {
         self.config.read()
     }

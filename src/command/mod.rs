@@ -12,6 +12,8 @@ mod events;
 mod explain;
 mod files;
 mod first_try;
+mod folder;
+mod folder_page;
 mod frames_table;
 mod gate_command;
 mod gating;
@@ -24,6 +26,8 @@ mod named;
 mod outputs;
 mod paint;
 mod playback;
+mod plot;
+mod plot_command;
 mod release_command;
 mod report;
 mod score;
@@ -40,6 +44,7 @@ mod usage_command;
 mod usage_explained;
 mod why_command;
 mod words;
+mod workers;
 mod write_error;
 mod writers;
 
@@ -68,6 +73,8 @@ enum Command {
     Score(Box<score_command::ScoreArgs>),
     /// Compare two runs on the same recording: what each sent, when, and why not.
     Compare(compare_command::CompareArgs),
+    /// Draw a run as a still picture.
+    Plot(plot_command::PlotArgs),
     /// Gate a live microphone and watch it decide.
     #[cfg(feature = "mic")]
     Mic(Box<mic::MicArgs>),
@@ -123,6 +130,7 @@ fn obey(cli: Cli) -> anyhow::Result<()> {
         Command::Gate(args) => gate_command::run(&args),
         Command::Score(args) => score_command::run(&args),
         Command::Compare(args) => compare_command::run(&args),
+        Command::Plot(args) => plot_command::run(&args),
         #[cfg(feature = "mic")]
         Command::Mic(args) => mic::run(&args),
         Command::Config(args) => config_command::run(&args),

@@ -14,6 +14,7 @@ pub(crate) enum Format {
     Csv,
     JsonLines,
     Html,
+    Svg,
     /// Of labels, in the format that the extension says.
     Labels,
 }
@@ -35,11 +36,13 @@ pub(crate) fn refuse_other_format(argument: &str, format: Format, path: &Path) -
         Format::Csv => ("CSV", path.with_extension("csv")),
         Format::JsonLines => ("JSON lines", path.with_extension("jsonl")),
         Format::Wav => ("WAV", path.with_extension("wav")),
+        Format::Svg => ("SVG", path.with_extension("svg")),
         Format::Html | Format::Labels => ("HTML", path.with_extension("html")),
     };
     let right = right.display();
     let then = match (format, AUDIO.contains(&extension.as_str()), RAW.contains(&extension.as_str())) {
         (Format::Wav, true, _) => format!(", then convert it with `ffmpeg -i {right} {shown}`"),
+        (Format::Svg, ..) if extension == "png" => format!(", then convert it with `rsvg-convert {right} -o {shown}`"),
         (Format::Wav, _, true) => format!(", or give - for raw samples, as in `{argument} - > {shown}`"),
         _ => String::new(),
     };
@@ -59,14 +62,21 @@ fn refuse_other_than_labels(argument: &str, path: &Path) -> anyhow::Result<()> {
 }
 
 /// Extensions and what they promise; `None` is a format that voxgate does not write.
-const KNOWN: [(&[&str], Option<Format>); 7] = [
+const KNOWN: [(&[&str], Option<Format>); 8] = [
     (&["wav", "wave"], Some(Format::Wav)),
     (&["csv"], Some(Format::Csv)),
     (&["jsonl", "ndjson", "json"], Some(Format::JsonLines)),
     (&["html", "htm"], Some(Format::Html)),
+    (&["svg"], Some(Format::Svg)),
     (AUDIO, None),
     (RAW, None),
-    (&["tsv", "xls", "xlsx", "ods", "parquet", "md", "pdf", "toml", "xml", "yaml", "yml", "zip", "gz"], None),
+    (
+        &[
+            "png", "jpg", "jpeg", "gif", "webp", "tsv", "xls", "xlsx", "ods", "parquet", "md", "pdf", "toml", "xml",
+            "yaml", "yml", "zip", "gz",
+        ],
+        None,
+    ),
 ];
 const AUDIO: &[&str] = &[
     "mp3", "flac", "ogg", "oga", "opus", "m4a", "mp4", "aac", "wma", "webm", "mka", "aif", "aiff", "aifc", "au", "caf",

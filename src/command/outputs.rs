@@ -123,6 +123,11 @@ impl Outputs {
         Ok(Self { rows: Some(Vec::new()), ..Self::open(&OutputArgs::default())? })
     }
 
+    /// Only a report.
+    pub(crate) fn that_report_to(report: &Path) -> anyhow::Result<Self> {
+        Self::open(&OutputArgs { report: Some(report.to_owned()), ..OutputArgs::default() })
+    }
+
     /// The next frame of the microphone.
     pub(crate) fn mic(&mut self, frame: &Frame) {
         let done = self.report.put(|report| report.mic(frame));

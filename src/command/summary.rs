@@ -22,6 +22,8 @@ pub(crate) struct Summary {
     suppressed: PerReason<u64>,
     pub(crate) openings: u64,
     misfires: u64,
+    /// Runs that would have opened the gate, and were doubted.
+    doubted: u64,
     /// 16 kHz samples that the policy would send, zeros included.
     pub(crate) stt_samples: u64,
     turns: Vec<Turn>,
@@ -29,6 +31,16 @@ pub(crate) struct Summary {
     timeline: Timeline,
     /// The end of the last audible frame of playback.
     agent_until: SampleIndex,
+}
+
+/// What makes a call worth a look.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Trouble {
+    pub(crate) misfires: u64,
+    /// Candidates that the score alone would have let through.
+    pub(crate) doubted: u64,
+    /// Seconds that were kept out as echo.
+    pub(crate) echo_s: f64,
 }
 
 /// One turn of the user.
@@ -54,6 +66,7 @@ impl Summary {
     }
 
     pub(crate) fn note_run(&mut self, run: Suppressed) {
+        self.doubted += u64::from(run.doubt.is_some());
         if run.reason != Reason::Silence && self.bursts.len() < MOST_LISTED {
             self.bursts.push(run);
         }
@@ -107,6 +120,10 @@ impl Summary {
     /// Seconds that did not, by reason.
     pub(crate) fn suppressed_s(&self) -> PerReason<f64> {
         self.suppressed.map(seconds)
+    }
+
+    pub(crate) fn trouble(&self) -> Trouble {
+        Trouble { misfires: self.misfires, doubted: self.doubted, echo_s: self.suppressed_s()[Reason::Echo] }
     }
 
     /// Whole seconds and shares, for machines.

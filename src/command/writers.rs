@@ -10,7 +10,7 @@ use voxgate::{Edge, LedgerRow, Reason, SAMPLE_RATE, SampleIndex};
 use crate::command::frames_table::{COLUMNS, FrameRow};
 use crate::command::labels::{Label, LabelFormat, SPEECH};
 use crate::command::speech_edge::SpeechEnd;
-use crate::command::target::Sink;
+use crate::command::target::{Sink, Target};
 
 /// Something that fills a file.
 pub(crate) trait Writer {
@@ -165,6 +165,19 @@ pub(crate) fn text_out(sink: Sink) -> TextOut {
         Sink::Stream(stream) => stream,
         Sink::File(file) => Box::new(file),
     })
+}
+
+/// Writes a whole file at once.
+///
+/// # Errors
+/// If it cannot be written; a file that was there before then stays.
+pub(crate) fn write_text(path: &Path, text: &str) -> anyhow::Result<()> {
+    let (mut target, sink) = Target::open(path)?;
+    target.begin();
+    let mut out = text_out(sink);
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| target.abandon(error))?;
+    drop(out); // closes the file
+    target.finish()
 }
 
 /// The system's error in hound's.

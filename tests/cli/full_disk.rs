@@ -81,6 +81,7 @@ const COMMANDS: &[(&[&str], Prints)] = &[
     (&["score", "samples/short_words.wav", "--labels", "samples/short_words.labels.csv"], Prints::Always),
     (&["score", "samples/short_words.wav", "--labels", "samples/short_words.labels.csv", "--json"], Prints::Always),
     (&["compare", "absent.csv", "absent.csv"], Prints::IfThereIs("two tables")),
+    (&["plot", "absent.csv", "--out", "-"], Prints::IfThereIs("a table")),
     (&["config"], Prints::Always),
     (&["config", "--preset", "telephony"], Prints::Always),
     (&["cost", "prices"], Prints::Always),
