@@ -43,7 +43,7 @@ fn the_user_goes_through_and_the_agent_does_not() {
 
 fn user_over_agent(room: &Room, folder: &Path) -> Lines {
     let agent = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/echo_playback.wav");
-    let mut mic = room.voxgate(&["--for", "12s", "--play", agent, "--record", folder.to_str().unwrap()]);
+    let mut mic = room.voxgate(&["--for", "12s", "--play", agent, "--report", "--record", folder.to_str().unwrap()]);
     mic.wait_for("listening");
     std::thread::sleep(Duration::from_secs_f64(USER_S));
     room.say(&sentence());
@@ -62,6 +62,11 @@ fn replays_the_same(folder: &Path) {
     gate.args(["--quiet", "--frames"]).arg(&again).assert().success();
     let (live, again) = (std::fs::read(file("-frames.csv")).unwrap(), std::fs::read(again).unwrap());
     assert!(live.len() > 50_000 && live == again, "the replay differs");
+    let page = folder.join("again.html");
+    let mut gate = assert_cmd::cargo::cargo_bin_cmd!("voxgate");
+    gate.arg("gate").arg(file("-mic.wav")).arg("--playback").arg(file("-playback.wav"));
+    gate.args(["--quiet", "--report"]).arg(&page).assert().success();
+    assert!(std::fs::read(file("-report.html")).unwrap() == std::fs::read(page).unwrap(), "the report differs");
 }
 
 /// Through ALSA's own plugin, as on a system without a sound server of that kind; with speech-to-text.

@@ -10,7 +10,7 @@ use crate::command::files::Files;
 use crate::command::stdout::say;
 
 /// Settings that several commands share.
-#[derive(Args)]
+#[derive(Args, Clone, Default)]
 pub(crate) struct ConfigSource {
     /// Settings from a TOML file (`voxgate config` prints one to start from).
     #[arg(long, value_name = "FILE.toml", conflicts_with = "preset")]

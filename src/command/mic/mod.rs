@@ -39,12 +39,17 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::Args;
+use indicatif::ProgressBar;
 use voxgate::GateConfig;
 
 use crate::command::config_command::ConfigSource;
+use crate::command::explain::Explainer;
+use crate::command::gating::{Gating, GatingArgs};
+use crate::command::interrupt::Interrupt;
 use crate::command::mic::command::WorkerCommand;
 use crate::command::mic::device_supervisor::{DeviceSupervisor, supervise};
 use crate::command::mic::price::MicPrice;
+use crate::command::mic::recorder::Recorded;
 use crate::command::mic::report::{EventKind, MOST_REPORTS, Reporter, RunTotals};
 use crate::command::mic::session::Session;
 use crate::command::mic::side::Side;
@@ -52,6 +57,7 @@ use crate::command::mic::stop_condition::StopCondition;
 use crate::command::mic::stt::Transcriber;
 use crate::command::mic::voice::AgentVoice;
 use crate::command::mic::worker::{Finished, Worker};
+use crate::command::outputs::Outputs;
 use crate::command::stdout::say;
 use crate::command::summary;
 
@@ -90,6 +96,10 @@ pub(crate) struct MicArgs {
     /// Record microphone, playback and decisions into this folder, from the start.
     #[arg(long, value_name = "FOLDER", help_heading = "Output")]
     record: Option<PathBuf>,
+    /// Record from the start, and write a report beside each recording when the run is over: a page that shows all decisions
+    /// on a timeline and plays the audio.
+    #[arg(long, help_heading = "Output")]
+    report: bool,
     /// Print a line for each thing that happens instead of drawing; so it is without a terminal.
     #[arg(long, help_heading = "Output")]
     plain: bool,
@@ -112,7 +122,7 @@ pub(crate) fn run(args: &MicArgs) -> anyhow::Result<()> {
     let mut worker = Worker::new(obeyed, Reporter::new(reported), Session::new(&config)?, price, folder);
     let transcriber = transcriber(args, &mut worker, &commands)?;
     let supervisors = open_devices(args, &mut worker, &commands)?;
-    if args.record.is_some() {
+    if args.record.is_some() || args.report {
         worker.begin_recording();
     }
     let worker = std::thread::Builder::new().name("gate".into()).spawn(|| worker.run())?;
@@ -132,7 +142,20 @@ pub(crate) fn run(args: &MicArgs) -> anyhow::Result<()> {
     let finished = drain_transcripts(finished, transcriber);
     plain::rest(&reports, &stop)?;
     shown?;
-    say(text_of(&finished, &config))
+    say(text_of(&finished, &config))?;
+    if args.report {
+        finished.recordings.iter().try_for_each(|recorded| report_on(recorded, &config))?;
+    }
+    Ok(())
+}
+
+/// The same page as that of `voxgate gate`, which decides the recording again to the same decisions.
+fn report_on(recorded: &Recorded, config: &GateConfig) -> anyhow::Result<()> {
+    let Recorded { mic, playback, report, .. } = recorded;
+    let (files, interrupt) = (GatingArgs::default().with_playback(playback.clone()), Interrupt::default());
+    let gating = Gating::open(mic, &files, config, &interrupt)?;
+    gating.run(Explainer::default(), Outputs::that_report_to(report)?, &ProgressBar::hidden())?.outcome?;
+    say(format!("  report: {}\n", report.display()))
 }
 
 fn transcriber(
@@ -198,8 +221,8 @@ fn text_of(finished: &Finished, config: &GateConfig) -> String {
         &format!("  from callback to decision: {p50:.2} ms at the median, {p99:.2} ms at p99, {worst:.1} at most\n");
     text += &format!("  audio lost: {xruns} overruns in the audio system, {overflows} blocks in voxgate\n");
     text += &finished.session.rulings.text().unwrap_or_default();
-    for replay in &finished.replays {
-        text += &format!("  replay: {replay}\n");
+    for recorded in &finished.recordings {
+        text += &format!("  replay: {}\n", recorded.replay);
     }
     if *unshown > 0 {
         text += &format!("  {unshown} reports were not shown: the terminal was too slow\n");
@@ -214,6 +237,7 @@ Examples:
   voxgate mic --device usb --preset open_office      another microphone, other settings
   voxgate mic --play agent.wav                       the echo demo: speak while the agent speaks
   voxgate mic --stt 'python3 examples/mic_whisper.py'   and what speech-to-text makes of it
+  voxgate mic --report                               see and hear it afterwards, in a browser
   voxgate mic --plain --for 30s --record calls/      30 s as lines, recorded for `voxgate gate` to decide again
 
 Keys: q quits, space pauses, r records into --record's folder (or here).

@@ -23,11 +23,16 @@ pub(crate) struct Recorder {
     frames: Slot<FramesCsv>,
     ledger: Ledger,
     samples: u64,
-    replay: String,
+    recorded: Recorded,
 }
 
 /// A recording that is done.
+#[derive(Clone, Debug)]
 pub(crate) struct Recorded {
+    pub(crate) mic: PathBuf,
+    /// Where a report on it goes.
+    pub(crate) report: PathBuf,
+    pub(crate) playback: Option<PathBuf>,
     /// The command that decides it again.
     pub(crate) replay: String,
     pub(crate) seconds: f64,
@@ -56,7 +61,13 @@ impl Recorder {
             frames: Slot::open(Some(&frames), |sink, _| FramesCsv::new(sink))?,
             ledger: Ledger::new(),
             samples: 0,
-            replay,
+            recorded: Recorded {
+                mic: mic.clone(),
+                report: path("report.html"),
+                playback: has_playback.then(|| playback.clone()),
+                replay,
+                seconds: 0.0,
+            },
         };
         recorder.mic.begin();
         recorder.playback.begin();
@@ -104,7 +115,7 @@ impl Recorder {
         self.frames.finish(Came::Something)?;
         self.mic.finish(Came::Something)?;
         self.playback.finish(Came::Something)?;
-        Ok(Recorded { replay: self.replay, seconds: self.samples as f64 / f64::from(SAMPLE_RATE) })
+        Ok(Recorded { seconds: self.samples as f64 / f64::from(SAMPLE_RATE), ..self.recorded })
     }
 }
 

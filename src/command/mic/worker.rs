@@ -14,7 +14,7 @@ use crate::command::mic::latency::LatencyHistogram;
 use crate::command::mic::mic_input::MicInput;
 use crate::command::mic::playback_aligner::PlaybackAligner;
 use crate::command::mic::price::MicPrice;
-use crate::command::mic::recorder::Recorder;
+use crate::command::mic::recorder::{Recorded, Recorder};
 use crate::command::mic::report::{EventKind, Report, Reporter, RunTotals};
 use crate::command::mic::session::Session;
 use crate::command::mic::side::Side;
@@ -34,7 +34,7 @@ pub(crate) struct Worker {
     mic: MicInput,
     playback: Option<PlaybackAligner>,
     recorder: Option<Recorder>,
-    replays: Vec<String>,
+    recordings: Vec<Recorded>,
     latency: LatencyHistogram,
     activity: Activity,
     frames: Vec<Frame>,
@@ -73,7 +73,7 @@ impl Worker {
             mic: MicInput::new(),
             playback: None,
             recorder: None,
-            replays: Vec::new(),
+            recordings: Vec::new(),
             latency: LatencyHistogram::new(),
             activity: Activity::Listening,
             frames: Vec::with_capacity(MOST_FRAMES),
@@ -250,7 +250,7 @@ impl Worker {
     fn end_recording(&mut self, recorder: Recorder, why: Option<String>) {
         let told = match recorder.finish() {
             Ok(done) => {
-                self.replays.push(done.replay.clone());
+                self.recordings.push(done.clone());
                 EventKind::Recorded { replay: done.replay, seconds: done.seconds, why }
             }
             Err(error) => EventKind::RecordFailed { why: format!("{error:#}") },
@@ -273,7 +273,7 @@ impl Worker {
             session: self.session,
             totals,
             recorded,
-            replays: self.replays,
+            recordings: self.recordings,
             commands: self.commands,
             reporter: self.reporter,
         }
@@ -306,8 +306,7 @@ pub(crate) struct Finished {
     pub(crate) totals: RunTotals,
     /// Whether its last stream was recorded.
     pub(crate) recorded: bool,
-    /// The commands that decide the recordings again.
-    pub(crate) replays: Vec<String>,
+    pub(crate) recordings: Vec<Recorded>,
     pub(crate) commands: Receiver<WorkerCommand>,
     pub(crate) reporter: Reporter,
 }

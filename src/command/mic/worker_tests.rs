@@ -108,7 +108,7 @@ fn sample(name: &str) -> Vec<f32> {
 fn assert_replays(finished: &Finished) {
     let folder = TempDir::new().unwrap();
     let again = folder.path().join("again.csv");
-    let [replay] = &finished.replays[..] else { panic!("{:?}", finished.replays) };
+    let [Recorded { replay, .. }] = &finished.recordings[..] else { panic!("{:?}", finished.recordings) };
     let arguments = format!("{replay} --quiet --frames {}", again.display());
     crate::command::obey(crate::command::Cli::parse_from(arguments.split(' '))).unwrap();
     let mic = replay.split(' ').find(|word| word.ends_with("-mic.wav")).unwrap();
