@@ -18,7 +18,7 @@ fn an_address_that_names_no_store() {
     refused(
         "localhost:6379",
         2,
-        &["`localhost:6379` names no store", "expected a file such as voxgate.db, redis://host"],
+        &["`localhost:6379` names no store", "expected a file such as voxgate.db, redis[s]://host"],
     );
     refused("http://me:secret@host", 2, &["`http://host", "postgres://user@host/database"]);
 }

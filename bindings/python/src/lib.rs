@@ -29,7 +29,7 @@ mod module {
     #[pymodule_export]
     use super::budget::{
         Bill, BillLine, CallCost, Charged, Concurrent, ConcurrentEach, Counted, Estimate, EstimateLine, Failover,
-        Limits, Meter, Picked, PlanLimits, Price, PriceBook, ProviderRefusal, Quota, Rate, Standing, estimate,
+        Limits, Meter, Metered, Picked, PlanLimits, Price, PriceBook, ProviderRefusal, Quota, Rate, Standing, estimate,
         plan_limits, plans, read_refusal,
     };
     #[pymodule_export]
@@ -46,9 +46,9 @@ mod module {
     use super::gate::Gate;
     #[pymodule_export]
     use super::guard::{
-        Cycle, DispatchGuard, EmptyRoomGuard, Heard, Lease, LoopDetector, MemoryStore, MisfireGuard, Obstacle,
-        PostgresStore, Presence, Reconnect, ReconnectGuard, RedisStore, Refusal, SqliteStore, TrackGuard, TrackRuling,
-        why,
+        Cycle, DispatchGuard, DispatchWatchdog, EmptyRoomGuard, Heard, Lease, LoopDetector, MemoryStore, MisfireGuard,
+        Obstacle, PostgresStore, Presence, Reconnect, ReconnectGuard, RedisStore, Refusal, SqliteStore, Suspicion,
+        TimeLimit, TrackGuard, TrackRuling, suspicions, why,
     };
     #[pymodule_export]
     use super::ledger::{Ledger, LedgerRow};

@@ -19,6 +19,7 @@ from stores import Store, run
 from voxgate.budget import Concurrent, Counted, Limits, Rate
 from voxgate.guard import (
     DispatchGuard,
+    DispatchWatchdog,
     EmptyRoomGuard,
     Lease,
     LoopDetector,
@@ -31,6 +32,7 @@ from voxgate.guard import (
     RedisStore,
     Refusal,
     SqliteStore,
+    TimeLimit,
     TrackGuard,
     why,
 )
@@ -341,6 +343,36 @@ def test_an_agent_alone_leaves() -> None:
     assert room.leave_after_s(at_s=10.0) == 50.0
     assert room.people(1, at_s=12.0) is None and room.leave_after_s(at_s=500.0) is None
     assert room.people(0, at_s=600.0) == 20.0 and room.leave_after_s(at_s=630.0) == 0.0
+
+
+def test_what_lasts_too_long_is_told_before_it_is_cut_off() -> None:
+    limit = TimeLimit(at_s=100.0, longest="60s", warn_before="10s")
+    assert limit.due_s == 150.0 and limit.poll(at_s=149.0) is None
+    assert [limit.poll(at_s=at) for at in (151.0, 152.0, 160.0)] == ["ending", None, "over"]
+    with pytest.raises(voxgate.ConfigError, match="longest"):
+        TimeLimit(longest="3 hours or so")
+
+
+def test_a_person_who_waits_for_no_agent_is_told_of_once() -> None:
+    room = DispatchWatchdog(patience="30s")
+    assert room.due_s is None
+    room.people(1, at_s=5.0)
+    assert room.due_s == 35.0 and room.poll(at_s=34.0) is None
+    unattended = room.poll(at_s=36.0)
+    assert unattended is not None and not unattended and unattended.kind == "unattended"
+    assert "has waited for an agent for 31 s" in str(unattended) and room.poll(at_s=40.0) is None
+    room.agents(1, at_s=41.0)
+    assert room.due_s is None
+
+
+def test_what_no_store_sees_is_ranked() -> None:
+    found = suspicions("lobby", plan="build", agents=["hosted", "self_hosted"], room_names="fixed", waited="40s")
+    likely = [suspicion.cause for suspicion in found if suspicion.likelihood == "likely"]
+    assert likely[:2] == ["unnamed_agents", "room_name_in_use"]
+    assert found[1].because == "the same name is used for every call"
+    assert "lobby" in found[1].check and found[1].remedy and "room_name_in_use" in repr(found[1])
+    with pytest.raises(voxgate.ConfigError, match="plan"):
+        suspicions("lobby", plan="gold")  # type: ignore[arg-type]
 
 
 def test_results_without_words_open_the_breaker() -> None:

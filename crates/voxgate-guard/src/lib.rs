@@ -21,6 +21,7 @@ mod loop_detector;
 mod name;
 mod reconnect;
 pub mod store;
+mod time_limit;
 mod track;
 mod watchdog;
 mod why;
@@ -34,6 +35,7 @@ pub use lease::{Lease, LeaseState, Loss};
 pub use loop_detector::{Cycle, LoopDetector, LoopPolicy};
 pub use name::{Name, NameError};
 pub use reconnect::{DisconnectCause, ReconnectGuard, ReconnectPolicy, ReconnectRuling, ReconnectStop};
+pub use time_limit::{TimeLeft, TimeLimit, TimeLimitPolicy};
 pub use track::{SessionId, TrackGuard, TrackPolicy, TrackRuling};
 pub use watchdog::{DispatchWatchdog, Unattended, WatchdogPolicy};
 pub use why::suspicion::{

@@ -60,6 +60,7 @@ __all__ = [
     "Cycle",
     "Decision",
     "DispatchGuard",
+    "DispatchWatchdog",
     "Echo",
     "EmptyRoomGuard",
     "Estimate",
@@ -79,6 +80,7 @@ __all__ = [
     "LoopDetector",
     "MemoryStore",
     "Meter",
+    "Metered",
     "MisfireGuard",
     "Obstacle",
     "Open",
@@ -557,6 +559,34 @@ def why(store: _Store, room: str, *, agent: str | None = None) -> asyncio.Future
     """What stands between a room and an agent."""
 
 @final
+class Suspicion:
+    """A cause that may keep an agent out of a room, as far as it can be told from what is known."""
+
+    @property
+    def cause(self) -> str: ...
+    @property
+    def likelihood(self) -> str: ...
+    @property
+    def because(self) -> str: ...
+    @property
+    def check(self) -> str: ...
+    @property
+    def remedy(self) -> str: ...
+
+def suspicions(
+    room: str,
+    *,
+    plan: Literal["build", "ship", "scale", "self_hosted"] = ...,
+    agents: list[str] = ...,
+    dispatch: Literal["automatic", "explicit"] = ...,
+    room_names: Literal["fixed", "per_call"] = ...,
+    avatar_slots: int = ...,
+    calls: int = ...,
+    waited: str | float = ...,
+) -> list[Suspicion]:
+    """All that may keep an agent out of the room and that no store sees, the likeliest first."""
+
+@final
 class ReconnectGuard:
     """Lets an application reconnect to one room with backoff and jitter, and refuses reconnects in a loop."""
 
@@ -599,6 +629,26 @@ class EmptyRoomGuard:
     def __new__(cls, *, at_s: float | None = None, **policy: _Value) -> EmptyRoomGuard: ...
     def people(self, count: int, *, at_s: float | None = None) -> float | None: ...
     def leave_after_s(self, *, at_s: float | None = None) -> float | None: ...
+
+@final
+class TimeLimit:
+    """Times one thing that a provider cuts off: warns once, and says when the time is up."""
+
+    def __new__(cls, *, at_s: float | None = None, **policy: _Value) -> TimeLimit: ...
+    @property
+    def due_s(self) -> float: ...
+    def poll(self, *, at_s: float | None = None) -> Literal["ending", "over"] | None: ...
+
+@final
+class DispatchWatchdog:
+    """Tells once that a person has waited for an agent for longer than a cold start takes."""
+
+    def __new__(cls, **policy: _Value) -> DispatchWatchdog: ...
+    def people(self, count: int, *, at_s: float | None = None) -> None: ...
+    def agents(self, count: int, *, at_s: float | None = None) -> None: ...
+    @property
+    def due_s(self) -> float | None: ...
+    def poll(self, *, at_s: float | None = None) -> Refusal | None: ...
 
 @final
 class TrackGuard:
@@ -680,6 +730,19 @@ class Rate:
     def per_s(self) -> float: ...
 
 @final
+class Metered:
+    """An allowance of a paid plan: what goes beyond it is billed, not refused."""
+
+    def __new__(cls, resource: str, included: int, *, usd_beyond: float) -> Metered: ...
+    @property
+    def resource(self) -> str: ...
+    @property
+    def included(self) -> int: ...
+    @property
+    def usd_beyond(self) -> float: ...
+    def billed_usd(self, used: int, amount: int) -> float: ...
+
+@final
 class Quota:
     """A quota: so much in a calendar month, UTC."""
 
@@ -698,7 +761,7 @@ class Limits:
     def acquire_first(
         self, providers: Failover, limits: Sequence[Concurrent], *, at_s: float | None = None
     ) -> asyncio.Future[Picked | Refusal]: ...
-    def spend(self, limit: Rate | Quota, amount: int = 1) -> asyncio.Future[Counted | Refusal]: ...
+    def spend(self, limit: Rate | Quota | Metered, amount: int = 1) -> asyncio.Future[Counted | Refusal]: ...
 
 @final
 class Counted:

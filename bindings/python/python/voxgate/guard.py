@@ -8,12 +8,13 @@
 ...     print(claim)  # why, and what to do
 
 A guard's yes is an object of its own class, its no a `Refusal`, which is false. Guards fail closed: in doubt, a guard
-stops further spending. `why(store, room)` says why no agent comes.
+stops further spending. `why(store, room)` says why no agent comes, `suspicions(room, …)` what no store can see.
 """
 
 from ._voxgate import (
     Cycle,
     DispatchGuard,
+    DispatchWatchdog,
     EmptyRoomGuard,
     Heard,
     Lease,
@@ -28,14 +29,18 @@ from ._voxgate import (
     RedisStore,
     Refusal,
     SqliteStore,
+    Suspicion,
+    TimeLimit,
     TrackGuard,
     TrackRuling,
+    suspicions,
     why,
 )
 
 __all__ = [
     "Cycle",
     "DispatchGuard",
+    "DispatchWatchdog",
     "EmptyRoomGuard",
     "Heard",
     "Lease",
@@ -50,7 +55,10 @@ __all__ = [
     "RedisStore",
     "Refusal",
     "SqliteStore",
+    "Suspicion",
+    "TimeLimit",
     "TrackGuard",
     "TrackRuling",
+    "suspicions",
     "why",
 ]

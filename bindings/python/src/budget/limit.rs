@@ -43,6 +43,16 @@ pub(crate) struct Rate(pub(crate) budget::Rate);
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Quota(pub(crate) budget::Quota);
 
+/// An allowance of a paid plan: so much in a calendar month (UTC) is included, and what goes beyond is billed, not
+/// refused.
+///
+/// Metered(resource, included, *, usd_beyond)
+///
+/// usd_beyond: the price of each one beyond.
+#[pyclass(module = "voxgate.budget", frozen, eq)]
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Metered(pub(crate) budget::Metered);
+
 #[pymethods]
 impl Concurrent {
     #[new]
@@ -151,6 +161,44 @@ impl Quota {
 
     fn __repr__(&self) -> String {
         format!("Quota({:?}, {})", self.resource(), self.n())
+    }
+}
+
+#[pymethods]
+impl Metered {
+    #[new]
+    #[pyo3(signature = (resource, included, *, usd_beyond))]
+    fn new(resource: &str, included: u64, usd_beyond: f64) -> PyResult<Self> {
+        let beyond = budget::Usd::try_from(usd_beyond);
+        let beyond = beyond.map_err(|error| ConfigError::new_err(format!("usd_beyond: {error}")))?;
+        Ok(Self(budget::Metered { resource: name(resource)?, included, beyond }))
+    }
+
+    /// What is counted.
+    #[getter]
+    fn resource(&self) -> &str {
+        self.0.resource.as_str()
+    }
+
+    /// How much is included in a month.
+    #[getter]
+    fn included(&self) -> u64 {
+        self.0.included
+    }
+
+    /// The price of each one beyond, in dollars.
+    #[getter]
+    fn usd_beyond(&self) -> f64 {
+        self.0.beyond.dollars()
+    }
+
+    /// What is billed, in dollars, of the last `amount` that was counted, `used` with it.
+    fn billed_usd(&self, used: u64, amount: u64) -> f64 {
+        self.0.billed(used, amount).dollars()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Metered({:?}, {}, usd_beyond={})", self.resource(), self.included(), self.usd_beyond())
     }
 }
 

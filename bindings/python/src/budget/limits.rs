@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use voxgate_guard::budget::{self, Acquired, Spending};
 
 use super::failover::Failover;
-use super::limit::{Concurrent, Quota, Rate};
+use super::limit::{Concurrent, Metered, Quota, Rate};
 use crate::error::ConfigError;
 use crate::guard::any_store::AnyStore;
 use crate::guard::lease::Lease;
@@ -123,6 +123,7 @@ impl Limits {
             match limit {
                 Spendable::Rate(rate) => limits.spend(&rate, amount).await,
                 Spendable::Quota(quota) => limits.spend(&quota, amount).await,
+                Spendable::Metered(metered) => limits.spend(&metered, amount).await,
             }
         };
         self.opened.promise(py, work, |py, spending| match spending {
@@ -170,6 +171,7 @@ impl Picked {
 enum Spendable {
     Rate(budget::Rate),
     Quota(budget::Quota),
+    Metered(budget::Metered),
 }
 
 impl Spendable {
@@ -180,8 +182,13 @@ impl Spendable {
         if let Ok(quota) = limit.cast::<Quota>() {
             return Ok(Self::Quota(quota.get().0.clone()));
         }
+        if let Ok(metered) = limit.cast::<Metered>() {
+            return Ok(Self::Metered(metered.get().0.clone()));
+        }
         let name = limit.get_type().name()?;
-        Err(PyTypeError::new_err(format!("limit is a {name}, expected a Rate or a Quota; a Concurrent is acquired")))
+        Err(PyTypeError::new_err(format!(
+            "limit is a {name}, expected a Rate, a Quota or a Metered; a Concurrent is acquired"
+        )))
     }
 }
 

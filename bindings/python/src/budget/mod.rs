@@ -12,7 +12,7 @@ mod usage;
 
 pub(crate) use cost_estimate::{Estimate, EstimateLine, estimate};
 pub(crate) use failover::{Failover, Standing};
-pub(crate) use limit::{Concurrent, ConcurrentEach, Quota, Rate};
+pub(crate) use limit::{Concurrent, ConcurrentEach, Metered, Quota, Rate};
 pub(crate) use limits::{Counted, Limits, Picked};
 pub(crate) use meter::{Bill, BillLine, CallCost, Charged, Meter};
 pub(crate) use plan::{PlanLimits, plan_limits, plans};

@@ -12,7 +12,10 @@ mod promise;
 mod reconnect;
 pub(crate) mod refusal;
 pub(crate) mod store;
+mod suspicion;
+mod time_limit;
 mod track;
+mod watchdog;
 
 pub(crate) use dispatch::{DispatchGuard, Presence};
 pub(crate) use empty_room::EmptyRoomGuard;
@@ -24,4 +27,7 @@ pub(crate) use promise::stop_telling_at_exit;
 pub(crate) use reconnect::{Reconnect, ReconnectGuard};
 pub(crate) use refusal::Refusal;
 pub(crate) use store::{MemoryStore, PostgresStore, RedisStore, SqliteStore};
+pub(crate) use suspicion::{Suspicion, suspicions};
+pub(crate) use time_limit::TimeLimit;
 pub(crate) use track::{TrackGuard, TrackRuling};
+pub(crate) use watchdog::DispatchWatchdog;

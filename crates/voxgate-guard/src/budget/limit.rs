@@ -3,6 +3,7 @@
 
 use std::num::{NonZeroU32, NonZeroU64};
 
+use super::Usd;
 use crate::store::{Allowance, RateWindow};
 use crate::{Name, NameError};
 
@@ -65,6 +66,53 @@ pub struct Quota {
     /// How much can be spent in a month.
     pub n: NonZeroU64,
 }
+
+/// An allowance of a paid plan: so much in a calendar month (UTC) is included, and what goes beyond is billed, not
+/// refused. No public page has LiveKit's figures for its paid plans: they are on the project's dashboard.
+///
+/// ```
+/// use voxgate_guard::budget::{Metered, Usd};
+/// use voxgate_guard::Name;
+///
+/// let minutes = Metered {
+///     resource: Name::new("livekit/agent session minutes")?,
+///     included: 5_000,
+///     beyond: Usd::try_from(0.01)?, // a minute
+/// };
+/// // `Limits::spend(&minutes, 3)` answered Counted { used: 5_002 }: two of the three are billed.
+/// assert_eq!(minutes.billed(5_002, 3).dollars(), 0.02);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metered {
+    /// What is counted: minutes, megabytes.
+    pub resource: Name,
+    /// How much is included in a month.
+    pub included: u64,
+    /// The price of each one beyond.
+    pub beyond: Usd,
+}
+
+impl Metered {
+    /// What is billed of the last `amount` that was counted, `used` with it.
+    pub fn billed(&self, used: u64, amount: u64) -> Usd {
+        self.beyond.times(u128::from(used.saturating_sub(self.included).min(amount)), 1)
+    }
+}
+
+impl Spendable for Metered {
+    fn resource(&self) -> &Name {
+        &self.resource
+    }
+
+    /// All that a store can count.
+    fn allowance(&self) -> Allowance {
+        Allowance::Monthly { n: COUNTABLE }
+    }
+}
+
+/// 2^53 - 1: Lua, in Redis, counts in floats of 64 bits.
+const COUNTABLE: NonZeroU64 = NonZeroU64::new((1 << 53) - 1).unwrap();
 
 /// Anything that is spent rather than held.
 pub trait Spendable {

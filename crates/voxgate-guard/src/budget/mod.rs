@@ -18,7 +18,7 @@ pub use estimate::{
     TrackCascade, Work,
 };
 pub use failover::{Failover, Standing};
-pub use limit::{Concurrent, ConcurrentEach, Quota, Rate, Spendable};
+pub use limit::{Concurrent, ConcurrentEach, Metered, Quota, Rate, Spendable};
 #[cfg(feature = "tokio")]
 pub use limits::{Acquired, Denied, DeniedBy, Limits, Picked, Spending};
 pub use meter::{CallCost, Ceiling, Ceilings, Charge, ForeignItem, Item, Meter};

@@ -125,6 +125,11 @@ impl PlanLimits {
         self.rates.iter().find(|limit| limit.resource.as_str() == resource)
     }
 
+    /// How long one thing may last, by its name: for a [`TimeLimit`](crate::TimeLimit).
+    pub fn longest(&self, resource: &str) -> Option<Duration> {
+        self.longest.iter().find(|(name, _)| name.as_str() == resource).map(|(_, longest)| *longest)
+    }
+
     /// What can be spent of a resource in a month, by its name.
     pub fn quota(&self, resource: &str) -> Option<&Quota> {
         self.quotas.iter().find(|limit| limit.resource.as_str() == resource)

@@ -4,15 +4,16 @@
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
-use serde::Serialize;
-use voxgate_base::duration_text::to_the_second;
+use serde::{Deserialize, Serialize};
+use voxgate_base::duration_text::{self, to_the_second};
 
 use super::EXPECTED_COLD_START;
 use crate::Name;
 use crate::store::{Survey, WorkerState};
 
 /// What a person knows about a deployment on LiveKit, as far as they know it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[expect(clippy::exhaustive_structs, reason = "callers make it")]
 pub struct Deployment {
     /// The plan of LiveKit Cloud.
@@ -28,11 +29,12 @@ pub struct Deployment {
     /// Calls at once, this one included.
     pub calls: Option<u32>,
     /// How long the room has waited.
+    #[serde(with = "duration_text::or_off")]
     pub waited: Option<Duration>,
 }
 
 /// A plan of LiveKit Cloud.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CloudPlan {
@@ -47,7 +49,7 @@ pub enum CloudPlan {
 }
 
 /// Where agents run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(clippy::exhaustive_enums, reason = "there are these two")]
 pub enum Hosting {
@@ -58,7 +60,7 @@ pub enum Hosting {
 }
 
 /// How agents get their rooms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(clippy::exhaustive_enums, reason = "there are these two")]
 pub enum Dispatch {
@@ -69,7 +71,7 @@ pub enum Dispatch {
 }
 
 /// Where the names of rooms come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(clippy::exhaustive_enums, reason = "there are these two")]
 pub enum RoomNames {
