@@ -34,6 +34,7 @@ from voxgate.guard import (
     SqliteStore,
     TimeLimit,
     TrackGuard,
+    suspicions,
     why,
 )
 
