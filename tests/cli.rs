@@ -47,3 +47,5 @@ mod stores;
 mod streams;
 #[path = "cli/support.rs"]
 mod support;
+#[path = "cli/tune.rs"]
+mod tune;

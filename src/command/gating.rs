@@ -41,6 +41,11 @@ pub(crate) struct GatingArgs {
 }
 
 impl GatingArgs {
+    /// How the audio of a recording is read.
+    pub(crate) fn audio(&self) -> String {
+        format!("{:?} {:?}", self.channels, self.raw)
+    }
+
     /// The same for a recording with another playback.
     pub(crate) fn with_playback(&self, playback: Option<PathBuf>) -> Self {
         Self { playback, ..self.clone() }

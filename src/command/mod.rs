@@ -40,6 +40,7 @@ mod store_source;
 mod summary;
 mod target;
 mod truth;
+mod tune;
 mod usage_command;
 mod usage_explained;
 mod why_command;
@@ -75,6 +76,8 @@ enum Command {
     Compare(compare_command::CompareArgs),
     /// Draw a run as a still picture.
     Plot(plot_command::PlotArgs),
+    /// Search better settings on labelled recordings, and tell what they are worth on others.
+    Tune(Box<tune::TuneArgs>),
     /// Gate a live microphone and watch it decide.
     #[cfg(feature = "mic")]
     Mic(Box<mic::MicArgs>),
@@ -131,6 +134,7 @@ fn obey(cli: Cli) -> anyhow::Result<()> {
         Command::Score(args) => score_command::run(&args),
         Command::Compare(args) => compare_command::run(&args),
         Command::Plot(args) => plot_command::run(&args),
+        Command::Tune(args) => tune::run(&args),
         #[cfg(feature = "mic")]
         Command::Mic(args) => mic::run(&args),
         Command::Config(args) => config_command::run(&args),

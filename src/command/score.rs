@@ -81,10 +81,7 @@ impl Score {
 
     /// That share of the utterances which were heard begins at most so late; `None` if none was.
     pub(crate) fn latency_ms(&self, share: f64) -> Option<u64> {
-        let mut all: Vec<u64> = self.utterances.iter().filter_map(|heard| heard.latency_ms).collect();
-        all.sort_unstable();
-        let rank = (share * all.len() as f64).ceil() as usize;
-        all.get(rank.saturating_sub(1)).copied()
+        within(self.utterances.iter().filter_map(|heard| heard.latency_ms).collect(), share)
     }
 
     pub(crate) fn minutes(&self) -> f64 {
@@ -136,6 +133,13 @@ fn runs(all: usize, is_in: impl Fn(usize) -> bool) -> impl Iterator<Item = Range
         next = (start..all).find(|n| !is_in(*n)).unwrap_or(all);
         Some(start..next)
     })
+}
+
+/// What that share of the values does not exceed (quantile by nearest rank); `None` if there are none.
+pub(crate) fn within(mut values: Vec<u64>, share: f64) -> Option<u64> {
+    values.sort_unstable();
+    let rank = (share * values.len() as f64).ceil() as usize;
+    values.get(rank.saturating_sub(1)).copied()
 }
 
 pub(crate) fn percent(part: u64, whole: u64) -> Option<f64> {

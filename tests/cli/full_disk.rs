@@ -82,6 +82,7 @@ const COMMANDS: &[(&[&str], Prints)] = &[
     (&["score", "samples/short_words.wav", "--labels", "samples/short_words.labels.csv", "--json"], Prints::Always),
     (&["compare", "absent.csv", "absent.csv"], Prints::IfThereIs("two tables")),
     (&["plot", "absent.csv", "--out", "-"], Prints::IfThereIs("a table")),
+    (&["tune", "absent"], Prints::IfThereIs("a folder of recordings")),
     (&["config"], Prints::Always),
     (&["config", "--preset", "telephony"], Prints::Always),
     (&["cost", "prices"], Prints::Always),
