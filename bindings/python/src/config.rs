@@ -2,7 +2,7 @@
 
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDelta, PyDict, PyFloat, PyInt, PyString};
+use pyo3::types::{PyBool, PyDelta, PyDict, PyFloat, PyInt, PyList, PyString};
 use toml::{Table, Value};
 use voxgate::{GateConfig, Preset};
 use voxgate_base::duration_text;
@@ -160,6 +160,9 @@ pub(crate) fn value_of(key: &str, value: &Bound<'_, PyAny>) -> PyResult<Value> {
     }
     if value.hasattr("__fspath__")? {
         return Ok(Value::String(value.str()?.to_string()));
+    }
+    if let Ok(list) = value.cast::<PyList>() {
+        return Ok(Value::Array(list.iter().map(|value| value_of(key, &value)).collect::<PyResult<_>>()?));
     }
     let name = value.get_type().name()?;
     Err(ConfigError::new_err(format!(

@@ -31,6 +31,8 @@ mod server;
 #[cfg(all(feature = "redis", feature = "postgres", feature = "tls"))]
 #[path = "stores/tls.rs"]
 mod tls;
+#[path = "stores/versions.rs"]
+mod versions;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

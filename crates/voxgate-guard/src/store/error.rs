@@ -53,6 +53,19 @@ pub enum StoreError {
         /// What it said.
         cause: String,
     },
+    /// What lies in the store is of a later voxgate.
+    #[error(
+        "{store} holds claims of a later voxgate (version {found} of its layout; this one knows {known}); update this \
+         worker, or give it another namespace"
+    )]
+    Later {
+        /// Redis or PostgreSQL.
+        store: &'static str,
+        /// The version of what lies there.
+        found: u32,
+        /// The latest that is known.
+        known: u32,
+    },
     /// A file that cannot be used: a store, or what an encrypted link needs.
     #[error("{path}: {cause}")]
     File {

@@ -97,6 +97,9 @@ fn answer(mut socket: TcpStream, seconds: &str, evil: Evil) -> std::io::Result<(
             let time = format!("*2\r\n${}\r\n{seconds}\r\n$1\r\n9\r\n", seconds.len());
             socket.write_all(format!("${}\r\n{info}\r\n{time}", info.len()).as_bytes())?;
         }
+        if asked.contains("$3\r\nGET") {
+            socket.write_all(b"$1\r\n1\r\n")?; // the version of its layout
+        }
         if asked.contains("EVALSHA") {
             harm(&mut socket, evil)?;
         }

@@ -93,7 +93,9 @@ impl PostgresStore {
     async fn connect_anew(&self) -> Result<Link, StoreError> {
         let Connected { client, reader, is_encrypted } = self.server.connect().await?;
         // A connection on which this fails is in a transaction that is aborted: it is dropped, and the next is new.
-        install(&client).await.map_err(|error| self.error(&error))?;
+        if let Some(found) = install(&client).await.map_err(|error| self.error(&error))? {
+            return Err(StoreError::Later { store: POSTGRES, found, known: SCHEMA_VERSION });
+        }
         Ok(Link { client: client.into(), _reader: reader.into(), is_encrypted })
     }
 
@@ -295,17 +297,18 @@ impl GuardStore for PostgresStore {
     }
 }
 
-/// Installs this version of the schema, unless it is there. One worker at a time.
-async fn install(client: &Client) -> Result<(), tokio_postgres::Error> {
-    let version = format!("voxgate schema {SCHEMA_VERSION}");
+/// Installs this version of the schema, unless it is there; one worker at a time. Returns a later version that is there.
+async fn install(client: &Client) -> Result<Option<u32>, tokio_postgres::Error> {
     let comment = "select obj_description(to_regnamespace('voxgate')) as comment";
     let there: Option<String> = client.query_typed(comment, &[]).await?.first().and_then(|row| row.get(0));
-    if there.as_deref() == Some(&version) {
-        return Ok(());
+    let there: Option<u32> = there.and_then(|text| text.strip_prefix(SCHEMA_MARK)?.parse().ok());
+    if let Some(version) = there.filter(|version| *version >= SCHEMA_VERSION) {
+        return Ok((version > SCHEMA_VERSION).then_some(version));
     }
     let lock = format!("select pg_advisory_xact_lock({INSTALL_LOCK});");
-    let mark = format!("comment on schema voxgate is '{version}';");
-    client.batch_execute(&format!("begin; {lock} {SCHEMA} {mark} commit;")).await
+    let mark = format!("comment on schema voxgate is '{SCHEMA_MARK}{SCHEMA_VERSION}';");
+    client.batch_execute(&format!("begin; {lock} {SCHEMA} {mark} commit;")).await?;
+    Ok(None)
 }
 
 impl std::fmt::Debug for PostgresStore {
@@ -324,6 +327,8 @@ fn big(number: u64) -> i64 {
 }
 
 const SCHEMA: &str = include_str!("schema.sql");
+/// The comment on the schema, before its version.
+const SCHEMA_MARK: &str = "voxgate schema ";
 /// To be raised with every change of the schema.
 const SCHEMA_VERSION: u32 = 2;
 /// Any number that others are not likely to lock: `voxg` in ASCII.

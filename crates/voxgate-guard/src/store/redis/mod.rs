@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use ::redis::{ErrorKind, RedisError, Script, ScriptInvocation, ServerErrorKind};
+use ::redis::{ErrorKind, RedisError, Script, ScriptInvocation, ServerErrorKind, cmd};
 
 use self::reply::{REDIS, Reply};
 use self::server::{Link, Server, cause_of, us};
@@ -82,7 +82,25 @@ impl RedisStore {
     }
 
     async fn link(&self) -> Result<Link, StoreError> {
-        self.connection.get(|_| true, self.server.connect(self.config.timeout)).await
+        self.connection.get(|_| true, self.connect_anew()).await
+    }
+
+    async fn connect_anew(&self) -> Result<Link, StoreError> {
+        let mut link = self.server.connect(self.config.timeout).await?;
+        let key = self.key("version", "");
+        let there: Option<String> =
+            cmd("GET").arg(&key).query_async(&mut link.connection).await.map_err(|error| self.error(&error))?;
+        match there.as_deref().map(str::parse::<u32>) {
+            Some(Ok(found)) if found > LAYOUT => Err(StoreError::Later { store: REDIS, found, known: LAYOUT }),
+            Some(Ok(_)) => Ok(link),
+            Some(Err(_)) => Err(reply::unexpected(&format!("{there:?}"))),
+            None => {
+                // A replica, or a user who may only read, cannot mark it, and need not.
+                let marked = cmd("SET").arg(&key).arg(LAYOUT).arg("NX").query_async(&mut link.connection).await;
+                marked.unwrap_or(());
+                Ok(link)
+            }
+        }
     }
 
     /// Runs a step, given the server's run and start.
@@ -276,6 +294,10 @@ impl std::fmt::Debug for RedisStore {
         f.debug_struct("RedisStore").field("config", &self.config).finish_non_exhaustive()
     }
 }
+
+/// The version of the layout of keys and values, to be raised with every change that an earlier voxgate cannot read. It
+/// lies under the key `version:` of the namespace; where there is none, it is 1.
+const LAYOUT: u32 = 1;
 
 static TAKE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(concat!(include_str!("prelude.lua"), include_str!("hold.lua"), include_str!("take.lua")))
