@@ -24,9 +24,9 @@ use crate::command::paint::{UsageError, printable};
 pub(crate) struct StoreArgs {
     /// The store that the workers share: a file (voxgate.db), redis://[user:password@]host[:port][/db] or
     /// postgres://user[:password]@host[:port]/database; encrypted, rediss://… and postgres://…?sslmode=verify-full, with
-    /// ?sslrootcert=FILE for an authority of your own. The list of processes shows it to other users of this machine:
-    /// give a password by --store-file or in the environment variable VOXGATE_STORE, which is read if neither option
-    /// is given.
+    /// ?sslrootcert=FILE for an authority of your own; behind Sentinels, redis+sentinel://host[,host…]/primary. The list
+    /// of processes shows it to other users of this machine: give a password by --store-file or in the environment
+    /// variable VOXGATE_STORE, which is read if neither option is given.
     #[arg(long, value_name = "STORE")]
     store: Option<String>,
     /// A file whose first line is that address.
@@ -104,7 +104,9 @@ impl Store {
 
     fn open<L: Look>(&self, look: L) -> anyhow::Result<L::Seen> {
         match self.url.split_once("://") {
-            Some(("redis" | "rediss" | "redis+unix" | "unix", _)) => self.redis(look),
+            Some(("redis" | "rediss" | "redis+sentinel" | "rediss+sentinel" | "redis+unix" | "unix", _)) => {
+                self.redis(look)
+            }
             Some(("postgres" | "postgresql", _)) => self.postgres(look),
             None if is_file(&self.url) => self.file(look),
             _ => bail!(UsageError(format!("`{}` names no store; expected {EXPECTED}", without_secrets(&self.url)))),

@@ -10,6 +10,9 @@ mod authority;
 mod calendar;
 #[path = "stores/contract.rs"]
 mod contract;
+#[cfg(feature = "redis")]
+#[path = "stores/failover.rs"]
+mod failover;
 #[cfg(all(feature = "redis", feature = "postgres"))]
 #[path = "stores/faults.rs"]
 mod faults;

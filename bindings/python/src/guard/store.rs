@@ -69,8 +69,9 @@ impl SqliteStore {
 ///
 /// RedisStore(url, *, namespace="default", timeout_s=1.0, longest_lease_s=30.0)
 ///
-/// url: redis://[user:password@]host[:port][/db], rediss://… over TLS, or redis+unix:///path. TLS has options in the url:
-///     ?sslrootcert=FILE (an authority of your own), sslcert=FILE and sslkey=FILE (a client certificate).
+/// url: redis://[user:password@]host[:port][/db], rediss://… over TLS, redis+sentinel://host[:port][,host…]/primary[/db] behind
+///     Sentinels, or redis+unix:///path. TLS has options in the url: ?sslrootcert=FILE (an authority of your own),
+///     sslcert=FILE and sslkey=FILE (a client certificate).
 /// namespace: the project's part of the server: 1 to 64 of a-z A-Z 0-9 . _ -
 /// timeout_s: of a step, connecting included.
 /// longest_lease_s: the longest term that is granted; all workers of a project must agree on it.

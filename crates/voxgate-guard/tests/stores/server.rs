@@ -86,6 +86,10 @@ impl Redis {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// As if it had started long ago: else it grants nothing for the longest lease.
     #[cfg(feature = "redis")]
     pub(crate) async fn end_the_grace(&self) {
@@ -115,6 +119,24 @@ impl Drop for Redis {
     fn drop(&mut self) {
         _ = self.child.kill();
         _ = self.child.wait();
+    }
+}
+
+/// A Redis that watches others, as its configuration says.
+pub(crate) struct Sentinel(Child);
+
+impl Sentinel {
+    pub(crate) fn start(configuration: &Path) -> Self {
+        let mut command = Command::new(program("redis-server", &[]).unwrap());
+        command.arg(configuration).arg("--sentinel").stdout(Stdio::null()).stderr(Stdio::null());
+        Self(command.spawn().unwrap())
+    }
+}
+
+impl Drop for Sentinel {
+    fn drop(&mut self) {
+        _ = self.0.kill();
+        _ = self.0.wait();
     }
 }
 

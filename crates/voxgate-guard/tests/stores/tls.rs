@@ -11,7 +11,7 @@ use voxgate_guard::store::{
 
 use crate::authority::{Authority, Signed};
 use crate::contract::{Really, keeps_its_promises};
-use crate::server::{self, Postgres, Redis, give_to_postgres, patient};
+use crate::server::{self, Postgres, Redis, Sentinel, give_to_postgres, patient};
 
 /// A Redis that has a port for TLS beside its own, and that port.
 fn sealed_redis(authority: &Authority, server: &Signed, extra: &[&str]) -> Option<(Redis, u16)> {
@@ -285,6 +285,37 @@ async fn a_postgres_that_wants_a_certificate_says_so() {
     refused("another's certificate", strange, &["refuses the certificate of this side", "which the server trusts"]);
     let expired = connect(format!("verify-full&sslrootcert={}{}", word(&authority.file()), files(&client))).await;
     refused("expired", expired, &["has expired", "renew it"]);
+}
+
+/// The links to the Sentinels are encrypted too.
+#[tokio::test(flavor = "multi_thread")]
+async fn sentinels_and_their_primary_are_spoken_to_over_tls() {
+    let _quiet = crate::BUSY.read().await;
+    let authority = Authority::new();
+    let (server, ca, port) = (authority.sign("127.0.0.1"), authority.file(), server::free_port());
+    let Some((_redis, primary)) = sealed_redis(&authority, &server, &ANY_CLIENT) else { return };
+    let file = authority.folder().join("sentinel.conf");
+    let words = [
+        format!("port 0\ntls-port {port}\ntls-replication yes\ntls-auth-clients no\nbind 127.0.0.1"),
+        format!("tls-cert-file {}\ntls-key-file {}", word(&server.certificate), word(&server.key)),
+        format!("tls-ca-cert-file {}\nsentinel monitor calls 127.0.0.1 {primary} 1", word(&ca)),
+    ];
+    std::fs::write(&file, words.join("\n")).unwrap();
+    let _sentinel = Sentinel::start(&file);
+    let url = format!("rediss+sentinel://127.0.0.1:{port}/calls");
+    let connect = async |ca: &Path| RedisStore::connect(&format!("{url}?sslrootcert={}", word(ca)), patient()).await;
+    let begin = std::time::Instant::now();
+    let store = loop {
+        match connect(&ca).await {
+            Ok(store) => break store,
+            // It has just been started.
+            Err(error) => assert!(begin.elapsed() < std::time::Duration::from_secs(20), "{error}"),
+        }
+    };
+    told_by(&store, Health::Good, "is encrypted, and its certificate was checked").await;
+    let other = Authority::new();
+    let wrong = connect(&other.file()).await;
+    refused("a Sentinel of another authority", wrong, &["not signed by an authority", "sslrootcert=FILE"]);
 }
 
 /// A server gets a certificate of another authority, and the file that names it is another: no worker is restarted.

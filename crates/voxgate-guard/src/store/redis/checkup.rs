@@ -12,6 +12,22 @@ pub(super) fn field<'a>(info: &'a str, name: &str) -> &'a str {
     info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim).unwrap_or_default()
 }
 
+/// Whether a replica can take over, and what it would lack: asked of a Redis with replicas or Sentinels.
+pub(super) fn standby(info: &str, has_sentinels: bool) -> Option<Finding> {
+    let replicas: u32 = field(info, "connected_slaves").parse().unwrap_or_default();
+    // It is told only where `min-replicas-to-write` is set.
+    let waits_for_replicas = !field(info, "min_slaves_good_slaves").is_empty();
+    match (replicas, waits_for_replicas) {
+        (0, _) if has_sentinels => Some(Finding::warning("it has no replica that could take over", "start one")),
+        (0, _) => None,
+        (_, true) => Some(Finding::good(format!("it takes claims only while replicas follow; {replicas} do"))),
+        (_, false) => Some(Finding::warning(
+            "cut off from its replicas it goes on taking claims, beside the one that takes over",
+            "set min-replicas-to-write 1 and min-replicas-max-lag 10",
+        )),
+    }
+}
+
 fn role(role: &str) -> Finding {
     match role {
         "slave" | "replica" => Finding::bad(
@@ -64,6 +80,19 @@ const OLDEST: u32 = 5;
 mod tests {
     use super::*;
     use crate::store::Health;
+
+    #[test]
+    fn a_replica_that_can_take_over_is_worth_a_word() {
+        let told = |info, has_sentinels| standby(info, has_sentinels).map(|found| (found.health, found.to_string()));
+        assert_eq!(told("connected_slaves:0", false), None);
+        assert_eq!(told("connected_slaves:2\r\nmin_slaves_good_slaves:2", true).unwrap().0, Health::Good);
+        for (info, has_sentinels, word) in
+            [("connected_slaves:0", true, "start one"), ("connected_slaves:1", false, "min-replicas-to-write 1")]
+        {
+            let (health, text) = told(info, has_sentinels).unwrap();
+            assert!(health == Health::Warning && text.contains(word), "{text}");
+        }
+    }
 
     #[test]
     fn each_field_that_is_not_well_has_a_remedy() {

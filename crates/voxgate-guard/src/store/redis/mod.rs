@@ -2,7 +2,9 @@
 
 mod bounded;
 mod checkup;
+mod dial;
 mod reply;
+mod sentinel;
 mod server;
 mod walk;
 
@@ -13,8 +15,9 @@ use tokio::time::Instant;
 
 use ::redis::{ErrorKind, RedisError, Script, ScriptInvocation, ServerErrorKind, cmd};
 
+use self::dial::cause_of;
 use self::reply::{REDIS, Reply};
-use self::server::{Link, Server, cause_of, us};
+use self::server::{Link, Server, us};
 use super::connection::Connection;
 #[cfg(feature = "tls")]
 use super::link::Tls;
@@ -46,6 +49,9 @@ pub struct RedisStore {
 
 impl RedisStore {
     /// Connects to `redis://[user:password@]host[:port][/db]`, encrypted to `rediss://…`, or to `redis+unix:///path`.
+    /// `redis+sentinel://[user:password@]host[:port][,host…]/primary[/db]` asks Sentinels where the primary is, with
+    /// every connection; `rediss+sentinel://` encrypts the links to them too, and `sentinel_username` and
+    /// `sentinel_password` log in there.
     ///
     /// `rediss://` checks the server's certificate by the authorities that this machine trusts; `?sslrootcert=FILE`
     /// names your own, `sslcert` and `sslkey` a client certificate, all in PEM. `sslmode=verify-ca` leaves the host name
@@ -125,8 +131,13 @@ impl RedisStore {
             error if error.is_io_error() || error.is_unrecoverable_error() => {
                 StoreError::Unreachable { store: REDIS, cause }
             }
-            // It has just started, and will answer soon.
-            error if error.kind() == ErrorKind::Server(ServerErrorKind::BusyLoading) => {
+            // It has just started, and will answer soon; or another one is the primary now, and is to be looked for.
+            error
+                if matches!(
+                    error.kind(),
+                    ErrorKind::Server(ServerErrorKind::BusyLoading | ServerErrorKind::ReadOnly)
+                ) =>
+            {
                 StoreError::Unreachable { store: REDIS, cause }
             }
             _ => StoreError::Refused { store: REDIS, cause },
@@ -283,7 +294,8 @@ impl GuardStore for RedisStore {
             let beside =
                 [Finding::of_round_trip(asked.elapsed()), Finding::of_clocks(reply::time(time)?, system_time())];
             let protection = link.protection.finding("write rediss://, or put both into one private network");
-            Ok(checkup::findings(&info).into_iter().chain([protection]).chain(beside).collect())
+            let standby = checkup::standby(&info, self.server.has_sentinels());
+            Ok(checkup::findings(&info).into_iter().chain(standby).chain([protection]).chain(beside).collect())
         };
         self.connection.answer(self.config.timeout, step).await
     }

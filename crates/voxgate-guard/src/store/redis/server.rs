@@ -3,24 +3,30 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::redis::aio::{AsyncStream, MultiplexedConnection};
-use ::redis::{AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError};
-use tokio::net::TcpStream;
+use ::redis::aio::MultiplexedConnection;
+use ::redis::{ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo};
 
-use super::bounded::Bounded;
 use super::checkup;
+use super::dial::{Line, cause_of};
 use super::reply::{self, REDIS};
+use super::sentinel::Sentinels;
 use crate::store::address::without_secrets;
 use crate::store::connection::Reader;
 use crate::store::link::{Encryption, Protection, Words};
 #[cfg(feature = "tls")]
-use crate::store::link::{Failure, Seen, Tls, connector, seal};
+use crate::store::link::{Tls, connector};
 use crate::store::{StoreError, StoreTime};
 
 /// Where a Redis is, how this side logs in, and whether the link is encrypted.
 pub(super) struct Server {
-    info: ConnectionInfo,
+    place: Place,
+    login: RedisConnectionInfo,
     encryption: Encryption,
+}
+
+enum Place {
+    At(ConnectionAddr),
+    Behind(Sentinels),
 }
 
 /// A connection and the server it leads to.
@@ -30,37 +36,33 @@ pub(super) struct Link {
     _reader: Arc<Reader>,
     /// The server's `run_id`, another one after a restart.
     pub(super) run: Arc<str>,
-    /// When the server started.
+    /// When the server started, or took over.
     pub(super) started: StoreTime,
+    is_primary: bool,
     pub(super) protection: Protection,
-}
-
-/// What a connection can be made over.
-trait Stream: AsyncStream + Send + Unpin {}
-impl<S: AsyncStream + Send + Unpin> Stream for S {}
-
-/// A stream that nothing has been said on.
-struct Opened {
-    stream: Box<dyn Stream>,
-    protection: Protection,
-    #[cfg(feature = "tls")]
-    seen: Arc<Seen>,
 }
 
 impl Server {
     pub(super) fn of(address: &str) -> Result<Self, StoreError> {
         let refused = |cause| StoreError::Address { given: without_secrets(address), cause, expected: EXPECTED };
         let (plain, words) = Words::of_url(address, 0).map_err(refused)?;
-        let (plain, encryption) = match encrypted_place(&plain) {
-            Some(rest) if rest.contains('#') => {
+        let (scheme, rest) = plain.split_once("://").unwrap_or(("", &plain));
+        let encryption = match encrypted(scheme) {
+            Some(_) if rest.contains('#') => {
                 return Err(refused("its `#` is no option; a link without checks is sslmode=require".to_owned()));
             }
-            Some(rest) => (format!("redis://{rest}"), words.of_rediss().map_err(refused)?),
-            None if words.are_none() => (plain, Encryption::Never),
+            Some(_) => words.of_rediss().map_err(refused)?,
+            None if words.are_none() => Encryption::Never,
             None => return Err(refused("sslmode, sslrootcert, sslcert and sslkey go with rediss://".to_owned())),
         };
+        let (sentinels, plain) = match encrypted(scheme).unwrap_or(scheme) {
+            "redis+sentinel" => Sentinels::of(rest).map(|(behind, redis)| (Some(behind), redis)).map_err(refused)?,
+            "" => (None, plain.clone()),
+            scheme => (None, format!("{scheme}://{rest}")),
+        };
         let info = plain.as_str().into_connection_info().map_err(|error| refused(cause_of(&error)))?;
-        Self { info, encryption }.with_files_that_can_be_read()
+        let place = sentinels.map_or_else(|| Place::At(info.addr().clone()), Place::Behind);
+        Self { place, login: info.redis_settings().clone(), encryption }.with_files_that_can_be_read()
     }
 
     /// As the address says, but encrypted in this way.
@@ -71,7 +73,8 @@ impl Server {
             StoreError::Address { given, cause, expected: EXPECTED }
         };
         let (_, words) = Words::of_url(address, 0).map_err(|cause| refused(&cause))?;
-        if encrypted_place(address).is_none() || !words.are_none() {
+        let is_encrypted = address.split_once("://").is_some_and(|(scheme, _)| encrypted(scheme).is_some());
+        if !is_encrypted || !words.are_none() {
             return Err(refused("with a Tls it is rediss:// without words of its own"));
         }
         Self { encryption: Encryption::Always(tls), ..Self::of(address)? }.with_files_that_can_be_read()
@@ -88,119 +91,74 @@ impl Server {
 
     /// A connection to it, on which it has answered. The caller limits the time.
     pub(super) async fn connect(&self, timeout: Duration) -> Result<Link, StoreError> {
-        let opened = self.open(timeout).await?;
-        #[cfg(feature = "tls")]
-        let seen = opened.seen.clone();
-        let greeted = self.greet(opened, timeout).await;
-        greeted.map_err(|error| {
-            #[cfg(feature = "tls")]
-            if let Some(failure) = seen.failure() {
-                return failure.to(REDIS);
-            }
-            let mut cause = cause_of(&error);
-            let no_answer_of_a_redis = error.is_io_error() || error.kind() == ErrorKind::Parse;
-            if self.encryption == Encryption::Never && no_answer_of_a_redis {
-                cause += "; if this is its TLS port, write rediss://";
-            }
-            StoreError::Unreachable { store: REDIS, cause }
-        })?
-    }
-
-    async fn open(&self, timeout: Duration) -> Result<Opened, StoreError> {
-        let unreachable = |error: std::io::Error| StoreError::Unreachable { store: REDIS, cause: error.to_string() };
-        match self.info.addr() {
-            ConnectionAddr::Tcp(host, port) => {
-                let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(unreachable)?;
-                stream.set_nodelay(true).map_err(unreachable)?;
-                self.protect(stream, host, timeout).await
-            }
-            #[cfg(unix)]
-            ConnectionAddr::Unix(path) => {
-                let stream = tokio::net::UnixStream::connect(path).await.map_err(unreachable)?;
-                Ok(Opened::plain(stream, Protection::Local))
-            }
-            _ => Err(unreachable(std::io::Error::other("it is neither TCP nor a socket of this machine"))),
+        match &self.place {
+            Place::At(address) => self.greet(address, timeout).await,
+            Place::Behind(sentinels) => self.follow(sentinels, timeout).await,
         }
     }
 
-    #[cfg(feature = "tls")]
-    async fn protect(&self, stream: TcpStream, host: &str, timeout: Duration) -> Result<Opened, StoreError> {
-        let Some(tls) = self.encryption.tls() else { return Ok(Opened::unprotected(stream)) };
-        let seen = Arc::new(Seen::default());
-        // A Redis without TLS takes the handshake for the first half of a command, and waits for the rest.
-        let patience = timeout * 4 / 5;
-        let sealed = tokio::time::timeout(patience, seal(&connector(tls)?, host, stream, seen.clone())).await;
-        let failed = |error: std::io::Error| Failure::of(&error).to(REDIS);
-        let stream = sealed.map_err(|_| Failure::silent().to(REDIS))?.map_err(failed)?;
-        Ok(Opened { stream: Box::new(stream), protection: Protection::by(tls), seen })
+    pub(super) const fn has_sentinels(&self) -> bool {
+        matches!(self.place, Place::Behind(_))
     }
 
-    #[cfg(not(feature = "tls"))]
-    async fn protect(&self, stream: TcpStream, _: &str, _: Duration) -> Result<Opened, StoreError> {
-        Ok(Opened::unprotected(stream))
+    /// To whom the Sentinels take for the primary, if it says the same of itself.
+    async fn follow(&self, sentinels: &Sentinels, timeout: Duration) -> Result<Link, StoreError> {
+        let primary = sentinels.primary(&self.encryption, timeout).await?;
+        let link = self.greet(&primary, timeout).await?;
+        if link.is_primary {
+            return Ok(link);
+        }
+        let cause = format!("the Sentinels name {primary}, which is a replica; is a failover under way?");
+        Err(StoreError::Unreachable { store: REDIS, cause })
     }
 
-    /// Logs in, and asks for what a store needs to know. Answers are bounded.
-    async fn greet(&self, opened: Opened, timeout: Duration) -> Result<Result<Link, StoreError>, RedisError> {
-        let config = AsyncConnectionConfig::new().set_response_timeout(Some(timeout));
-        let stream = Bounded::new(opened.stream);
-        let (mut connection, driver) =
-            MultiplexedConnection::new_with_config(self.info.redis_settings(), stream, config).await?;
-        let reader = Reader::new(driver);
-        let (info, time): (String, (u64, u64)) =
-            ::redis::pipe().cmd("INFO").cmd("TIME").query_async(&mut connection).await?;
-        Ok(reply::time(time).and_then(|now| Link::greeted(connection, reader, &info, now, opened.protection)))
+    /// Asks for what a store needs to know.
+    async fn greet(&self, address: &ConnectionAddr, timeout: Duration) -> Result<Link, StoreError> {
+        let mut line = Line::dial(address, &self.login, &self.encryption, timeout).await?;
+        let mut questions = ::redis::pipe();
+        questions.cmd("INFO").cmd("TIME");
+        let answer = questions.query_async(&mut line.connection).await;
+        let (info, time): (String, (u64, u64)) = answer.map_err(|error| line.explain(&error))?;
+        Link::greeted(line, &info, reply::time(time)?, self.has_sentinels())
     }
 }
 
 impl Link {
     /// What `INFO` says about a server that grants may be kept on.
-    fn greeted(
-        connection: MultiplexedConnection,
-        reader: Reader,
-        info: &str,
-        now: StoreTime,
-        protection: Protection,
-    ) -> Result<Self, StoreError> {
+    fn greeted(line: Line, info: &str, now: StoreTime, has_sentinels: bool) -> Result<Self, StoreError> {
         let field = |name: &str| checkup::field(info, name);
         let policy = field("maxmemory_policy");
         if field("maxmemory") != "0" && !matches!(policy, "noeviction" | "") {
             return Err(StoreError::Evicts { policy: policy.to_owned() });
         }
         let uptime = Duration::from_secs(field("uptime_in_seconds").parse().unwrap_or(0));
-        let started = StoreTime(now.0.saturating_sub(us(uptime)));
-        Ok(Self { connection, _reader: reader.into(), run: field("run_id").into(), started, protection })
+        // What a Redis lacks that took over, or may have, its primary knew: how long it has run proves nothing.
+        let another_may_know = has_sentinels || !matches!(field("second_repl_offset"), "-1" | "");
+        let started = if another_may_know { now } else { StoreTime(now.0.saturating_sub(us(uptime))) };
+        Ok(Self {
+            connection: line.connection,
+            _reader: line.reader.into(),
+            run: field("run_id").into(),
+            started,
+            is_primary: field("role") == "master",
+            protection: line.protection,
+        })
     }
 }
 
-impl Opened {
-    fn plain(stream: impl Stream + 'static, protection: Protection) -> Self {
-        Self {
-            stream: Box::new(stream),
-            protection,
-            #[cfg(feature = "tls")]
-            seen: Arc::default(),
-        }
+/// The scheme without encryption, if this is one with it.
+fn encrypted(scheme: &str) -> Option<&str> {
+    match scheme {
+        "rediss" => Some("redis"),
+        "valkeys" => Some("valkey"),
+        "rediss+sentinel" => Some("redis+sentinel"),
+        _ => None,
     }
-
-    fn unprotected(stream: TcpStream) -> Self {
-        let local = stream.peer_addr().is_ok_and(|server| server.ip().is_loopback());
-        Self::plain(stream, if local { Protection::Local } else { Protection::Plain })
-    }
-}
-
-/// What follows the scheme of an encrypted link.
-fn encrypted_place(address: &str) -> Option<&str> {
-    ["rediss://", "valkeys://"].iter().find_map(|scheme| address.strip_prefix(scheme))
 }
 
 pub(super) fn us(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
-pub(super) fn cause_of(error: &RedisError) -> String {
-    error.to_string()
-}
-
 const EXPECTED: &str = "redis://[user:password@]host[:port][/db], rediss://… for TLS (with ?sslrootcert=FILE for an authority of \
-                        your own) or redis+unix:///path";
+                        your own), redis+sentinel://host[:port][,host…]/primary[/db] or redis+unix:///path";
