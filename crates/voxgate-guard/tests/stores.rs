@@ -8,6 +8,9 @@ mod authority;
 #[cfg(all(feature = "redis", feature = "postgres"))]
 #[path = "stores/calendar.rs"]
 mod calendar;
+#[cfg(feature = "redis")]
+#[path = "stores/cluster.rs"]
+mod cluster;
 #[path = "stores/contract.rs"]
 mod contract;
 #[cfg(feature = "redis")]

@@ -115,7 +115,7 @@ impl Oracle {
 }
 
 /// What a server answers, as texts.
-async fn ask(port: u16, words: &[&str]) -> Option<Vec<String>> {
+pub(crate) async fn ask(port: u16, words: &[&str]) -> Option<Vec<String>> {
     let client = redis::Client::open(format!("redis://127.0.0.1:{port}")).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.ok()?;
     let mut command = redis::cmd(words[0]);
@@ -124,7 +124,7 @@ async fn ask(port: u16, words: &[&str]) -> Option<Vec<String>> {
 }
 
 /// What becomes so before long.
-async fn until<T>(what: &str, mut so: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn until<T>(what: &str, mut so: impl AsyncFnMut() -> Option<T>) -> T {
     let begin = Instant::now();
     loop {
         if let Some(there) = so().await {
@@ -153,7 +153,7 @@ async fn promote(replica: &Redis) {
 }
 
 /// Until it is known there: replication is asynchronous.
-async fn is_replicated(replica: &Redis, key: &str) {
+pub(crate) async fn is_replicated(replica: &Redis, key: &str) {
     until("it is replicated", async || {
         let keys = ask(replica.port(), &["KEYS", "*"]).await?;
         keys.iter().any(|there| there.contains(key)).then_some(())

@@ -33,7 +33,8 @@ use crate::Name;
 /// Redis 5 or later, or a server with its protocol and scripts.
 ///
 /// Every step is one script and one round trip over one multiplexed connection, made again when it breaks.
-/// All keys share a hash tag, so a cluster keeps them on one node; all of them expire.
+/// All keys of a namespace share a hash tag, so a cluster keeps them on one node, which the store finds from any other;
+/// all of them expire.
 ///
 /// **A Redis that restarts, or a replica that takes over (failover), may have lost claims.** Its changed `run_id`
 /// shows that. A grace period of `longest_lease` follows, in which nothing is granted and former holders take up what
@@ -83,8 +84,8 @@ impl RedisStore {
     }
 
     fn on(server: Server, config: SharedConfig) -> Self {
-        let prefix = format!("{{voxgate:{}}}:", config.namespace.as_str()).into();
-        Self { server, config, prefix, connection: Connection::new(REDIS) }
+        let prefix: Box<str> = format!("{{voxgate:{}}}:", config.namespace.as_str()).into();
+        Self { server: server.holding(&prefix), config, prefix, connection: Connection::new(REDIS) }
     }
 
     async fn link(&self) -> Result<Link, StoreError> {
@@ -131,15 +132,7 @@ impl RedisStore {
             error if error.is_io_error() || error.is_unrecoverable_error() => {
                 StoreError::Unreachable { store: REDIS, cause }
             }
-            // It has just started, and will answer soon; or another one is the primary now, and is to be looked for.
-            error
-                if matches!(
-                    error.kind(),
-                    ErrorKind::Server(ServerErrorKind::BusyLoading | ServerErrorKind::ReadOnly)
-                ) =>
-            {
-                StoreError::Unreachable { store: REDIS, cause }
-            }
+            error if is_elsewhere_or_soon(error.kind()) => StoreError::Unreachable { store: REDIS, cause },
             _ => StoreError::Refused { store: REDIS, cause },
         }
     }
@@ -299,6 +292,14 @@ impl GuardStore for RedisStore {
         };
         self.connection.answer(self.config.timeout, step).await
     }
+}
+
+/// It has just started, and will answer soon; or another one is the primary or has the namespace now, and is to be
+/// looked for.
+fn is_elsewhere_or_soon(kind: ErrorKind) -> bool {
+    use ServerErrorKind::{Ask, BusyLoading, ClusterDown, MasterDown, Moved, ReadOnly, TryAgain};
+    let ErrorKind::Server(kind) = kind else { return false };
+    matches!(kind, Ask | BusyLoading | ClusterDown | MasterDown | Moved | ReadOnly | TryAgain)
 }
 
 impl std::fmt::Debug for RedisStore {

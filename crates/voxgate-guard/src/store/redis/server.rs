@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
-use ::redis::{ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo};
+use ::redis::{ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo, RedisResult};
 
 use super::checkup;
 use super::dial::{Line, cause_of};
@@ -22,6 +22,8 @@ pub(super) struct Server {
     place: Place,
     login: RedisConnectionInfo,
     encryption: Encryption,
+    /// A key of the namespace, by whose hash tag a cluster tells which node has them all.
+    key: String,
 }
 
 enum Place {
@@ -39,6 +41,7 @@ pub(super) struct Link {
     /// When the server started, or took over.
     pub(super) started: StoreTime,
     is_primary: bool,
+    is_of_a_cluster: bool,
     pub(super) protection: Protection,
 }
 
@@ -62,7 +65,8 @@ impl Server {
         };
         let info = plain.as_str().into_connection_info().map_err(|error| refused(cause_of(&error)))?;
         let place = sentinels.map_or_else(|| Place::At(info.addr().clone()), Place::Behind);
-        Self { place, login: info.redis_settings().clone(), encryption }.with_files_that_can_be_read()
+        let login = info.redis_settings().clone();
+        Self { place, login, encryption, key: String::new() }.with_files_that_can_be_read()
     }
 
     /// As the address says, but encrypted in this way.
@@ -80,6 +84,11 @@ impl Server {
         Self { encryption: Encryption::Always(tls), ..Self::of(address)? }.with_files_that_can_be_read()
     }
 
+    /// For the keys that begin so.
+    pub(super) fn holding(self, prefix: &str) -> Self {
+        Self { key: format!("{prefix}memory:"), ..self }
+    }
+
     /// They are read again with every connection; whoever sets a worker up hears of a wrong one at once.
     fn with_files_that_can_be_read(self) -> Result<Self, StoreError> {
         #[cfg(feature = "tls")]
@@ -92,13 +101,40 @@ impl Server {
     /// A connection to it, on which it has answered. The caller limits the time.
     pub(super) async fn connect(&self, timeout: Duration) -> Result<Link, StoreError> {
         match &self.place {
-            Place::At(address) => self.greet(address, timeout).await,
+            Place::At(address) => self.find(address, timeout).await,
             Place::Behind(sentinels) => self.follow(sentinels, timeout).await,
         }
     }
 
     pub(super) const fn has_sentinels(&self) -> bool {
         matches!(self.place, Place::Behind(_))
+    }
+
+    /// To this Redis; in a cluster, to the node that has the namespace.
+    async fn find(&self, address: &ConnectionAddr, timeout: Duration) -> Result<Link, StoreError> {
+        let mut link = self.greet(address, timeout).await?;
+        for _ in 0..MOST_MOVES {
+            let Some(owner) = self.owner(&mut link, address).await? else { return Ok(link) };
+            link = self.greet(&owner, timeout).await?;
+        }
+        Err(unreachable("the nodes of the cluster do not agree on who has the namespace; is it changing?".to_owned()))
+    }
+
+    /// The node of the cluster that has the namespace, if it is another one.
+    async fn owner(&self, link: &mut Link, asked: &ConnectionAddr) -> Result<Option<ConnectionAddr>, StoreError> {
+        if !link.is_of_a_cluster {
+            return Ok(None);
+        }
+        let there: RedisResult<bool> = ::redis::cmd("EXISTS").arg(&self.key).query_async(&mut link.connection).await;
+        let Err(error) = there else { return Ok(None) };
+        let unknown = || unreachable(cause_of(&error));
+        let (host, port) = error.redirect_node().and_then(|(node, _)| node.rsplit_once(':')).ok_or_else(unknown)?;
+        let port = port.parse().map_err(|_| unknown())?;
+        Ok(Some(match asked {
+            // A node that does not know its own address means the one that was asked.
+            ConnectionAddr::Tcp(same, _) if host.is_empty() => ConnectionAddr::Tcp(same.clone(), port),
+            _ => ConnectionAddr::Tcp(host.to_owned(), port),
+        }))
     }
 
     /// To whom the Sentinels take for the primary, if it says the same of itself.
@@ -108,8 +144,7 @@ impl Server {
         if link.is_primary {
             return Ok(link);
         }
-        let cause = format!("the Sentinels name {primary}, which is a replica; is a failover under way?");
-        Err(StoreError::Unreachable { store: REDIS, cause })
+        Err(unreachable(format!("the Sentinels name {primary}, which is a replica; is a failover under way?")))
     }
 
     /// Asks for what a store needs to know.
@@ -133,7 +168,8 @@ impl Link {
         }
         let uptime = Duration::from_secs(field("uptime_in_seconds").parse().unwrap_or(0));
         // What a Redis lacks that took over, or may have, its primary knew: how long it has run proves nothing.
-        let another_may_know = has_sentinels || !matches!(field("second_repl_offset"), "-1" | "");
+        let is_of_a_cluster = field("cluster_enabled") == "1";
+        let another_may_know = has_sentinels || is_of_a_cluster || !matches!(field("second_repl_offset"), "-1" | "");
         let started = if another_may_know { now } else { StoreTime(now.0.saturating_sub(us(uptime))) };
         Ok(Self {
             connection: line.connection,
@@ -141,6 +177,7 @@ impl Link {
             run: field("run_id").into(),
             started,
             is_primary: field("role") == "master",
+            is_of_a_cluster,
             protection: line.protection,
         })
     }
@@ -156,9 +193,15 @@ fn encrypted(scheme: &str) -> Option<&str> {
     }
 }
 
+fn unreachable(cause: String) -> StoreError {
+    StoreError::Unreachable { store: REDIS, cause }
+}
+
 pub(super) fn us(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
+/// A node knows the owner, unless the cluster is just changing.
+const MOST_MOVES: u32 = 3;
 const EXPECTED: &str = "redis://[user:password@]host[:port][/db], rediss://… for TLS (with ?sslrootcert=FILE for an authority of \
                         your own), redis+sentinel://host[:port][,host…]/primary[/db] or redis+unix:///path";
