@@ -1,5 +1,6 @@
 //! Where the user speaks in a recording, by labels.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::bail;
@@ -41,7 +42,8 @@ impl Truth {
         let mut counted: Vec<&Label> = labels.iter().filter(|label| counts(label, labels, speech)).collect();
         counted.sort_by_key(|label| (label.start_ms, label.line));
         let mut truth = Self::default();
-        for label in &counted {
+        let mut latest = BTreeMap::<&str, &Label>::new();
+        for label in counted {
             if label.start_ms >= length_ms {
                 bail!(
                     "line {}: the label begins at {} s, and the recording ends at {} s: the labels are of another \
@@ -59,7 +61,13 @@ impl Truth {
                     seconds(length_ms)
                 ));
             }
-            truth.warnings.extend(overlap(label, &counted));
+            let last = latest.entry(&label.speaker).or_insert(label);
+            if last.end_ms > label.start_ms && last.line != label.line {
+                truth.warnings.push(overlap(label, last));
+            }
+            if label.end_ms > last.end_ms {
+                *last = label;
+            }
             truth.push(Utterance { start_ms: label.start_ms, end_ms: label.end_ms.min(length_ms) });
         }
         if truth.utterances.is_empty() {
@@ -87,20 +95,15 @@ fn counts(label: &Label, labels: &[Label], speech: &[String]) -> bool {
 }
 
 /// Two labels on one tier or of one speaker at the same time are a slip of the hand.
-fn overlap(label: &Label, labels: &[&Label]) -> Option<String> {
-    let is_over = |other: &&&Label| {
-        let is_before = (other.start_ms, other.line) < (label.start_ms, label.line);
-        is_before && other.speaker == label.speaker && other.end_ms > label.start_ms
-    };
-    let other = labels.iter().find(is_over)?;
+fn overlap(label: &Label, before: &Label) -> String {
     let whose = if label.speaker.is_empty() { String::new() } else { format!(" of {}", printable(&label.speaker)) };
-    Some(format!(
+    format!(
         "line {}: the label{whose} begins at {} s, before that of line {} ends at {} s; they count as one",
         label.line,
         seconds(label.start_ms),
-        other.line,
-        seconds(other.end_ms)
-    ))
+        before.line,
+        seconds(before.end_ms)
+    )
 }
 
 /// The names that there are, for messages.

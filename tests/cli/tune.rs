@@ -77,6 +77,11 @@ fn what_is_too_little_or_not_ours_is_refused() {
     std::fs::write(dir.path().join(format!("{}.rttm", SIX[0])), "").unwrap();
     let (_, told, code) = tune(dir.path(), &[]);
     assert!(code == 1 && told.contains("has two files of labels"), "{told}");
+    std::fs::remove_file(dir.path().join(format!("{}.csv", SIX[0]))).unwrap();
+    std::fs::write(dir.path().join(format!("{}.rttm", SIX[0])), "SPEAKER a 1 0.1").unwrap();
+    let (_, told, code) = tune(dir.path(), &[]);
+    assert!(code == 1 && told.contains(".rttm, line 1: expected ten fields"), "{told}");
+    assert!(!dir.path().join("voxgate-tune.jsonl").exists(), "before anything is gated");
     let (_, told, code) = tune(Path::new("absent"), &[]);
     assert!(code == 1 && told.contains("cannot read the folder absent"), "{told}");
 }

@@ -9,6 +9,7 @@ mod text;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -36,7 +37,7 @@ use tally::Tally;
 pub(crate) struct TuneArgs {
     /// Recordings, each with its labels beside it: call.wav with call.txt, .rttm, .vtt, .TextGrid or .csv, and if the agent
     /// is heard in it, what was played as call-playback.wav, or, of call-mic.wav, as call-playback.wav.
-    #[arg(value_name = "FOLDER")]
+    #[arg(value_name = "FOLDER", conflicts_with = "playback")]
     folder: PathBuf,
     /// How much of the speech may be lost, in percent, if that is more than the present settings lose.
     #[arg(long, value_name = "PERCENT", default_value_t = 1.0)]
@@ -75,6 +76,7 @@ pub(crate) fn run(args: &TuneArgs) -> anyhow::Result<()> {
             recordings.len()
         );
     }
+    check_labels(&recordings, &args.speech)?;
     let candidates = candidates(&config)?;
     let path = args.results.clone().unwrap_or_else(|| args.folder.join("voxgate-tune.jsonl"));
     let mut results = Results::open(&path)?;
@@ -87,13 +89,22 @@ pub(crate) fn run(args: &TuneArgs) -> anyhow::Result<()> {
     say(told(&choice, recordings.len(), &candidates))
 }
 
+/// Tells what is wrong with labels before anything is gated.
+fn check_labels(recordings: &[Recording], speech: &[String]) -> anyhow::Result<()> {
+    for Recording { labels, .. } in recordings {
+        let truth = Truth::read(labels, speech, LONGEST_MS)?;
+        truth.warnings.iter().for_each(|told| warn(format_args!("{}, {told}", labels.display())));
+    }
+    Ok(())
+}
+
 /// All that a result depends on but the recording and the candidate.
 fn how_measured(args: &TuneArgs, config: &GateConfig) -> String {
     let (version, audio) = (env!("CARGO_PKG_VERSION"), args.gating.audio());
     format!("{version} {audio} {:?} {:?} {}", args.speech, args.margin, config.to_toml())
 }
 
-/// The tally of each recording with each candidate; those that the results have are not gated again.
+/// The tally of each recording with each candidate; those that the results have are not gated again. The first failure ends it.
 fn gate_all(
     args: &TuneArgs,
     recordings: &[Recording],
@@ -106,15 +117,15 @@ fn gate_all(
     let interrupt = Interrupt::default();
     interrupt.catch(&[])?;
     let progress = progress_bar(jobs.len(), args.json);
-    let mut failed = Ok(());
+    let (mut failed, has_failed) = (Ok(()), AtomicBool::new(false));
     let gate = |(r, c): &Job| {
-        let tally = || tally_of(&recordings[*r], &candidates[*c].config, args, &interrupt);
-        interrupt.signal().is_none().then(|| ((*r, *c), tally()))
+        let goes_on = interrupt.signal().is_none() && !has_failed.load(Ordering::Relaxed);
+        goes_on.then(|| ((*r, *c), tally_of(&recordings[*r], &candidates[*c].config, args, &interrupt)))
     };
     work_on(&jobs, gate, |((r, c), tally)| {
         progress.inc(1);
         let kept = tally.and_then(|tally| results.put(&keys[r], &candidates[c].name, tally));
-        if failed.is_ok() {
+        if kept.is_err() && !has_failed.swap(true, Ordering::Relaxed) {
             failed = kept.with_context(|| recordings[r].mic.display().to_string());
         }
     });
@@ -151,6 +162,8 @@ fn progress_bar(jobs: usize, quiet: bool) -> ProgressBar {
     ProgressBar::new(jobs as u64).with_style(style.unwrap_or(ProgressStyle::default_bar()))
 }
 
+/// A day, for labels of a recording whose length is not known yet.
+const LONGEST_MS: u64 = 86_400_000;
 /// With fewer, a fold has nothing to choose on.
 const LEAST_RECORDINGS: usize = 4;
 const METHOD: &str = "\
