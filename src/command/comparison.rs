@@ -1,5 +1,6 @@
 //! What two runs on the same audio decided differently.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 use voxgate::{PerReason, Reason};
 
@@ -62,6 +63,28 @@ impl OpeningPair {
     pub(crate) fn later_ms(&self) -> i64 {
         self.opened_ms[1] as i64 - self.opened_ms[0] as i64
     }
+}
+
+/// Neighbouring frames that met one fate.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct FateRun {
+    pub(crate) start_ms: u64,
+    pub(crate) end_ms: u64,
+    /// `sent`, or the reason why not.
+    pub(crate) fate: &'static str,
+}
+
+/// What became of all frames of a run.
+pub(crate) fn fates(rows: &[FrameRow]) -> Vec<FateRun> {
+    let mut runs: Vec<FateRun> = Vec::new();
+    for (n, row) in rows.iter().enumerate() {
+        let (start_ms, fate) = (10 * n as u64, Fate::of(row).as_str());
+        match runs.last_mut() {
+            Some(last) if last.fate == fate => last.end_ms += 10,
+            _ => runs.push(FateRun { start_ms, end_ms: start_ms + 10, fate }),
+        }
+    }
+    runs
 }
 
 impl Comparison {

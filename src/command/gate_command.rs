@@ -106,6 +106,8 @@ Examples:
   voxgate gate call.wav --playback agent.wav --explain 6900
                                                           why the frame at 6.9 s was decided so
   voxgate gate call.wav --report report.html              see and hear it in a browser
+  voxgate gate call.wav --report r.html --before old.csv --set turn.sure_threshold=0.7
+                                                          and see what other settings change
   voxgate gate calls/*.wav --report-dir reports           the same for each of many, and an index
   voxgate gate call.wav --preset telephony --set turn.hangover_duration=200ms
   ffmpeg -v error -i call.webm -f wav - | voxgate gate -  what is not read here, through a pipe
@@ -118,6 +120,7 @@ the run is refused, gets no audio, or cannot write, it stays as it was, with wha
 Exit codes: 0 done; 1 audio or files could not be read or written (what was read is still gated and written); \
 2 wrong arguments or settings; 130 and 143 ended by ctrl-c and SIGTERM (all files are whole).";
 /// What is written of one recording.
-const OF_ONE: [&str; 8] = ["playback", "out", "stt_out", "frames", "events", "labels_out", "report", "explain"];
+const OF_ONE: [&str; 9] =
+    ["before", "playback", "out", "stt_out", "frames", "events", "labels_out", "report", "explain"];
 /// Longer input than this gets a progress bar.
 const LONG_S: u64 = 120;

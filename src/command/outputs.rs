@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::bail;
 use clap::Args;
 use voxgate::{Edge, Frame, LedgerRow, SampleIndex, SttInput, Suppressed};
 
+use crate::command::comparison::{FateRun, fates};
 use crate::command::events;
 use crate::command::files::Files;
-use crate::command::frames_table::FrameRow;
+use crate::command::frames_table::{FrameRow, read_frames};
 use crate::command::named::{Format, refuse_other_format};
 use crate::command::report::{Facts, Report};
 use crate::command::slot::{Came, Slot, SlotState};
@@ -37,6 +39,9 @@ pub(crate) struct OutputArgs {
     /// Write a page that shows all decisions on a timeline and plays the audio, in one file (- for standard output).
     #[arg(long, value_name = "REPORT.html", help_heading = "Output")]
     report: Option<PathBuf>,
+    /// Show in the report, too, what an earlier run made of the same recording: its --frames.
+    #[arg(long, value_name = "FRAMES.csv", help_heading = "Output", requires = "report")]
+    before: Option<PathBuf>,
 }
 
 impl OutputArgs {
@@ -44,8 +49,9 @@ impl OutputArgs {
         self.named().any(|(_, _, path)| is_stdout(path))
     }
 
-    /// Adds what is written to `files`.
+    /// Adds what is read and written to `files`.
     pub(crate) fn list<'a>(&'a self, files: &mut Files<'a>) {
+        self.before.iter().for_each(|path| files.read("the frames", path));
         self.named().for_each(|(argument, _, path)| files.write(argument, path));
     }
 
@@ -68,6 +74,18 @@ impl OutputArgs {
     }
 }
 
+/// A table of another recording cannot be compared.
+fn refuse_other_length(before_ms: u64, length_ms: u64) -> anyhow::Result<()> {
+    let [before, length] = [before_ms, length_ms].map(|ms| ms as f64 / 1e3);
+    if before_ms != length_ms {
+        bail!(
+            "the table of --before is of {before} s, the recording of {length} s: they are not of the same recording, or one was cut \
+             off; the report is written without it"
+        );
+    }
+    Ok(())
+}
+
 /// The files that were asked for, and the totals. The first failure is kept until `check`; what it befell is
 /// written no more, the other files go on.
 pub(crate) struct Outputs {
@@ -78,6 +96,8 @@ pub(crate) struct Outputs {
     labels: Slot<LabelsOut>,
     report: Slot<Report>,
     pub(crate) summary: Summary,
+    /// What an earlier run decided.
+    before: Vec<FateRun>,
     /// Settled rows, if they are kept.
     rows: Option<Vec<FrameRow>>,
     failed: Option<anyhow::Error>,
@@ -98,6 +118,7 @@ impl Outputs {
             let raw = path.as_os_str() == "-";
             AudioOut::new(sink, if raw { Header::None } else { Header::UnknownLength })
         };
+        let before = args.before.as_deref().map(read_frames).transpose()?;
         let mut outputs = Self {
             frames: Slot::open(args.frames.as_deref(), |sink, _| FramesCsv::new(sink))?,
             events: Slot::open(args.events.as_deref(), |sink, _| Ok(JsonLines::new(sink)))?,
@@ -106,6 +127,7 @@ impl Outputs {
             labels: Slot::open(args.labels_out.as_deref(), |sink, path| Ok(LabelsOut::new(sink, path)))?,
             report: Slot::open(args.report.as_deref(), |sink, _| Ok(Report::new(sink)))?,
             summary: Summary::default(),
+            before: before.map_or(Vec::new(), |rows| fates(&rows)),
             rows: None,
             failed: None,
         };
@@ -198,9 +220,12 @@ impl Outputs {
     /// Writes what can only be written at the end: labels, and the rest of the report.
     pub(crate) fn close(&mut self, facts: &Facts<'_>) {
         let length_ms = (self.summary.seconds() * 1e3).round() as u64;
+        let before_ms = self.before.last().map_or(length_ms, |run| run.end_ms);
+        let before = if before_ms == length_ms { &self.before[..] } else { &[] };
         let done = [
             self.labels.put(|labels| labels.close(facts.recording, length_ms)),
-            self.report.put(|report| report.close(facts)),
+            self.report.put(|report| report.close(facts, before)),
+            refuse_other_length(before_ms, length_ms),
         ];
         done.into_iter().for_each(|done| self.note(done));
     }

@@ -216,6 +216,26 @@ test("settings, money and misfires are told", async () => {
   await page.close();
 });
 
+test("an earlier run is shown beside this one", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "voxgate-before-"));
+  const table = join(dir, "before.csv");
+  voxgate("gate", "samples/short_words.wav", "--quiet", "--set", "turn.sure_threshold=0.9", "--set", "burst=off", "--frames", table);
+  const before = readFileSync(table, "utf8").trim().split("\n").slice(1).map((line) => line.split(","));
+  const { report, rows } = gate("samples/short_words.wav", "--before", table);
+  const { page, faults } = await open(browser, report);
+  const texts = await page.evaluate((frames) => Array.from({ length: frames }, (_, frame) => window.report.textOf(frame)), rows.length);
+  let changed = 0;
+  for (const [frame, text] of texts.entries()) {
+    const [, , , , , , reason, sent] = before[frame];
+    assert.ok(text.includes(`\nbefore: ${sent === "1" ? "sent" : `not sent: ${reason}`}`), `frame ${frame}: ${reason} in\n${text}`);
+    if (sent !== rows[frame].forwarded) changed++;
+  }
+  assert.ok(changed > 10, `${changed} frames changed`);
+  await page.screenshot({ path: join(PICTURES, "short_words-before.png"), fullPage: true });
+  assert.deepEqual(faults, []);
+  await page.close();
+});
+
 test("marks are made, kept, taken back and saved as labels", async () => {
   const mic = "samples/keyboard.wav";
   const { report, rows, events } = gate(mic);

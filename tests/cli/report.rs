@@ -104,6 +104,23 @@ fn a_report_that_cannot_be_written_is_an_error() {
     assert!(error.contains("--report writes HTML, which report.csv does not promise; name it report.html"), "{error}");
 }
 
+#[test]
+fn a_table_of_another_recording_is_not_shown_beside_it() {
+    let dir = TempDir::new().unwrap();
+    let (table, report) = (dir.path().join("phone.csv"), dir.path().join("r.html"));
+    let gated = voxgate().arg("gate").arg(sample("phone")).arg("--frames").arg(&table).output().unwrap();
+    assert!(gated.status.success());
+    let (code, error) = gate_to(report.to_str().unwrap(), &["--before", table.to_str().unwrap()]);
+    assert_eq!(code, 1);
+    assert!(error.contains("the table of --before is of 10.6 s, the recording of 9.2 s"), "{error}");
+    assert_eq!(Page::read(&report).run["before"].as_array().unwrap().len(), 0);
+    std::fs::write(&table, "name,age\n").unwrap();
+    let (code, error) =
+        gate_to(dir.path().join("other.html").to_str().unwrap(), &["--before", table.to_str().unwrap()]);
+    assert!(code == 1 && error.contains("it is no table of frames of voxgate"), "{error}");
+    assert!(!dir.path().join("other.html").exists(), "refused before anything is written");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_loses_nothing_that_was_decided() {

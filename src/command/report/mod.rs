@@ -10,6 +10,7 @@ mod track;
 use serde_json::{Value, json};
 use voxgate::{Frame, LedgerRow, SampleIndex};
 
+use crate::command::comparison::FateRun;
 use crate::command::report::columns::Columns;
 pub(crate) use crate::command::report::facts::Facts;
 use crate::command::report::segments::Segments;
@@ -72,7 +73,8 @@ impl Report {
     }
 
     /// Writes what is left of the audio, then the data, then the program of the page.
-    pub(crate) fn close(&mut self, facts: &Facts<'_>) -> std::io::Result<()> {
+    /// `before` is what an earlier run decided.
+    pub(crate) fn close(&mut self, facts: &Facts<'_>, before: &[FateRun]) -> std::io::Result<()> {
         self.begin()?;
         let out = &mut self.out;
         let tracks = std::iter::once(&mut self.mic).chain(self.playback.iter_mut().flat_map(|(a, b)| [a, b]));
@@ -80,7 +82,8 @@ impl Report {
             track.finish(out)?;
         }
         self.columns.write(out)?;
-        let run = json!({ "facts": facts.json(), "segments": self.segments.finish(), "events": self.events });
+        let segments = self.segments.finish();
+        let run = json!({ "facts": facts.json(), "segments": segments, "events": self.events, "before": before });
         packed::write_json("run", &run, out)?;
         page::write_end(out)
     }

@@ -105,11 +105,14 @@ function echo(columns, facts) {
 function decisions(columns, facts, run, marks) {
   const [turns, audio, events] = [turnsOf(columns, facts.codes), run.segments.map(bar), run.events.flatMap(barOfEvent)];
   const rows = [["turn", () => turns], ["audio", () => audio], ["marks", () => marks.bars()]];
-  if (events.length) rows.splice(2, 0, ["events", () => events]);
+  const before = run.before.map(({ start_ms, end_ms, fate }) =>
+    ({ from: start_ms / 1000, to: end_ms / 1000, fate: fate === "sent" ? "forward" : fate, text: fate }));
+  if (before.length) rows.splice(2, 0, ["before", () => before]);
+  if (events.length) rows.splice(rows.length - 1, 0, ["events", () => events]);
   const draw = (plot) => rows.forEach(([name, bars], row) => drawRow(plot, bars(), name, row, rows.length));
   return {
     title: "Decisions",
-    note: `the turn; what was sent and what was kept out, and why${events.length ? "; misfires and other events" : ""}; your marks`,
+    note: `the turn; what was sent and what was kept out, and why${before.length ? "; what it was before" : ""}${events.length ? "; misfires and other events" : ""}; your marks`,
     height: 42 + 27 * rows.length,
     options: { series: [], hooks: { draw: [draw] }, scales: { y: { range: [0, 1] } }, axes: [{ splits: () => [] }], ticks: true },
     data: (from, to) => [[from * FRAME_S, to * FRAME_S]],

@@ -14,6 +14,7 @@ async function main() {
 
   const segmentAt = (frame) => Math.min(segments.length - 1, firstAfter(spans, frame * FRAME_S + 1e-6));
   const spans = segments.map(({ end_ms }) => ({ to: end_ms / 1000 }));
+  const before = run.before.map(({ end_ms, fate }) => ({ to: end_ms / 1000, fate }));
   const misfires = events.filter(({ event }) => event === "misfire");
   const told = events.filter(({ event }) => ["misfire", "gap", "repeat", "storm"].includes(event));
   let timeline = null;
@@ -45,8 +46,10 @@ async function main() {
     const { text, fate } = evidenceOf(columns, facts, frame);
     const at = frame * 10;
     const here = told.filter(({ t_ms, start_ms = t_ms - 10, end_ms = t_ms }) => start_ms < at + 10 && end_ms > at);
+    const then = before[firstAfter(before, frame * FRAME_S + 1e-6)];
+    const was = then ? [`before: ${then.fate === "sent" ? "sent" : `not sent: ${then.fate}`}`] : [];
     const lines = here.map(({ event, ...rest }) => [event, ...Object.entries(rest).map((pair) => pair.join(" "))].join(" · "));
-    return [text, "", fate, ...lines].join("\n");
+    return [text, "", fate, ...was, ...lines].join("\n");
   }
 
   function jump(index) {
