@@ -74,6 +74,38 @@ fn the_settings_chapter_has_every_key_with_its_default() {
 }
 
 /// A row of the chapter: key and default.
+/// Each row of the chapter on faults is a test, and there is one of that name.
+#[test]
+fn every_fault_has_the_test_that_its_row_names() {
+    let mut sources = Vec::new();
+    for folder in ["tests", "src", "crates"] {
+        gather(&root().join(folder), &mut sources);
+    }
+    let text: String = sources.iter().map(|path| read(path)).collect();
+    let chapter = read(&book().join("faults.md"));
+    let rows: Vec<&str> = chapter.lines().filter(|line| line.starts_with("| ") && line.contains('`')).collect();
+    assert!(rows.len() >= 30, "{} rows", rows.len());
+    for row in rows {
+        let last = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        let names: Vec<&str> = last.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "no test in: {row}");
+        for name in names {
+            assert!(text.contains(&format!("fn {name}(")), "no test is called {name}: {row}");
+        }
+    }
+}
+
+/// The sources of Rust below a folder.
+fn gather(folder: &Path, sources: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        match entry.extension() {
+            _ if entry.is_dir() => gather(&entry, sources),
+            Some(extension) if extension == "rs" => sources.push(entry),
+            _ => {}
+        }
+    }
+}
+
 fn setting(line: &str) -> Option<(String, String)> {
     let mut cells = line.strip_prefix("| `")?.split(" | ");
     let key = cells.next()?.strip_suffix('`')?;
