@@ -313,10 +313,12 @@ async fn a_primary_that_knows_nothing_grants_nothing_for_a_while() {
     let Some((primary, replica)) = pair(&[]).await else { return };
     let config = SharedConfig { timeout: Duration::from_secs(5), ..hasty() };
     tokio::time::sleep(GRACE).await;
+    let replicas = RedisStore::connect(&replica.url(), config.clone()).await.unwrap();
     promote(&replica).await;
     let promoted = RedisStore::connect(&replica.url(), config.clone()).await.unwrap();
     let named = Oracle::naming(&primary).store(config.clone()).await;
-    for store in [promoted, named] {
+    for (store, of) in [(replicas, &replica), (promoted, &replica), (named, &primary)] {
+        ask(of.port(), &["FLUSHALL"]).await.unwrap();
         ready(&store, "one", &config).await;
         let early = store.claim_room(&claim("room", "one", 1, &config)).await.unwrap();
         assert!(matches!(early, RoomAnswer::Recovering { .. }), "{early:?}");

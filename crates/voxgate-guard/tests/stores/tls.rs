@@ -115,7 +115,9 @@ async fn told_by(store: &impl GuardStore, health: Health, told: &str) {
 async fn a_redis_that_is_not_the_one_meant_is_told() {
     let _quiet = crate::BUSY.read().await;
     let (authority, other) = (Authority::new(), Authority::new());
-    let Some((redis, port)) = sealed_redis(&authority, &authority.sign("localhost"), &ANY_CLIENT) else { return };
+    let user = ["--user", "worker", "on", ">s3cret", "~*", "&*", "+@all"];
+    let server = authority.sign("localhost");
+    let Some((redis, port)) = sealed_redis(&authority, &server, &[&ANY_CLIENT[..], &user].concat()) else { return };
     let (_old, expired) = sealed_redis(&authority, &authority.sign_expired("localhost"), &ANY_CLIENT).unwrap();
     let plain_port = redis.url().rsplit_once(':').unwrap().1.to_owned();
     let (ca, not_its) = (authority.file(), other.file());
@@ -150,6 +152,11 @@ async fn a_redis_that_is_not_the_one_meant_is_told() {
             ["expected redis://", "go with rediss://"],
         ),
         (
+            "wrong password",
+            format!("rediss://worker:s3crets@localhost:{port}?sslrootcert={ca}"),
+            ["Redis cannot be reached", "authentication failed"],
+        ),
+        (
             "an option of another client",
             format!("rediss://localhost:{port}/#insecure"),
             ["its `#` is no option", "sslmode=require"],
@@ -159,6 +166,7 @@ async fn a_redis_that_is_not_the_one_meant_is_told() {
         refused(what, RedisStore::connect(&url, patient_enough()).await, &told);
     }
     for (what, url) in [
+        ("with a password", format!("rediss://worker:s3cret@localhost:{port}?sslrootcert={ca}")),
         ("any host", format!("rediss://127.0.0.1:{port}?sslmode=verify-ca&sslrootcert={ca}")),
         ("anybody", format!("rediss://127.0.0.1:{expired}?sslmode=require")),
     ] {
@@ -220,7 +228,13 @@ async fn a_postgres_that_is_not_the_one_meant_is_told() {
     let _quiet = crate::BUSY.read().await;
     let (authority, other) = (Authority::new(), Authority::new());
     let server = authority.sign("localhost");
-    let Some(postgres) = sealed_postgres(&authority, &server, "hostssl all all all trust", &[]) else { return };
+    let rules = "hostssl all guest all scram-sha-256\nhostssl all all all trust";
+    let Some(postgres) = sealed_postgres(&authority, &server, rules, &[]) else { return };
+    let socket = format!("host={} port={} user=voxgate dbname=postgres", postgres.folder().display(), postgres.port());
+    let (admin, connection) = tokio_postgres::connect(&socket, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let guest = "create role guest login password 's3cret'; grant create on database postgres to guest";
+    admin.batch_execute(guest).await.unwrap();
     let unsealed = Postgres::start().unwrap();
     let (ca, not_its) = (authority.file(), other.file());
     let (ca, not_its) = (word(&ca), word(&not_its));
@@ -253,6 +267,10 @@ async fn a_postgres_that_is_not_the_one_meant_is_told() {
         let url = format!("postgres://voxgate:s3cret@{host}:{port}/postgres?{words}");
         refused(what, PostgresStore::connect(&url, patient()).await, &told);
     }
+    let guest =
+        |word: &str| format!("postgres://guest:{word}@localhost:{port}/postgres?sslmode=verify-full&sslrootcert={ca}");
+    PostgresStore::connect(&guest("s3cret"), patient()).await.expect("a password over TLS");
+    refused("wrong password", PostgresStore::connect(&guest("s3crets"), patient()).await, &["password authentication"]);
     for (what, host, port, words) in [
         ("any host", "127.0.0.1", port, format!("sslmode=verify-ca&sslrootcert={ca}")),
         ("anybody", "127.0.0.1", port, "sslmode=require".to_owned()),

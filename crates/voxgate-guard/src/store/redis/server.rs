@@ -169,14 +169,16 @@ impl Link {
         let uptime = Duration::from_secs(field("uptime_in_seconds").parse().unwrap_or(0));
         // What a Redis lacks that took over, or may have, its primary knew: how long it has run proves nothing.
         let is_of_a_cluster = field("cluster_enabled") == "1";
-        let another_may_know = has_sentinels || is_of_a_cluster || !matches!(field("second_repl_offset"), "-1" | "");
+        let is_primary = !matches!(field("role"), "slave" | "replica");
+        let was_a_replica = !matches!(field("second_repl_offset"), "-1" | "");
+        let another_may_know = has_sentinels || is_of_a_cluster || was_a_replica || !is_primary;
         let started = if another_may_know { now } else { StoreTime(now.0.saturating_sub(us(uptime))) };
         Ok(Self {
             connection: line.connection,
             _reader: line.reader.into(),
             run: field("run_id").into(),
             started,
-            is_primary: field("role") == "master",
+            is_primary,
             is_of_a_cluster,
             protection: line.protection,
         })
