@@ -12,6 +12,7 @@ use voxgate::{
     SampleIndex, Samples, TurnConfig, Verdict,
 };
 
+use crate::command::channels::Channels;
 use crate::command::config_command::ConfigSource;
 use crate::command::events;
 use crate::command::explain::Explainer;
@@ -32,7 +33,7 @@ pub(crate) struct GatingArgs {
     #[arg(long, value_name = "PLAYBACK.wav")]
     playback: Option<PathBuf>,
     /// Which channel of MIC.wav is which, counted from 0; needed if it has more than one.
-    #[arg(long, value_name = "mic=N[,playback=M]", value_parser = parse_channels)]
+    #[arg(long, value_name = "mic=N[,playback=M]", value_parser = Channels::parse)]
     channels: Option<Channels>,
     #[command(flatten)]
     config: ConfigSource,
@@ -97,7 +98,7 @@ impl<'a> Gating<'a> {
         interrupt: &'a Interrupt,
     ) -> anyhow::Result<Self> {
         let source = Source::open(mic, args.raw.mic(mic), interrupt)?;
-        let channels = choose_channels(args, &source)?;
+        let channels = Channels::choose(args.channels, &source)?;
         let intake = Intake::of_channel(source.format(), channels.mic).with_context(|| source.name().to_string())?;
         let playback = open_playback(args, channels, &source)?;
         let gate = Gate::new(config)?;
@@ -287,50 +288,6 @@ impl Session {
         outputs.close(&Facts { title, recording, config, bill });
         self.outputs.finish(Came::Something)
     }
-}
-
-/// Which channel of the microphone's file is which.
-#[derive(Clone, Copy, Debug, Default)]
-struct Channels {
-    mic: u16,
-    playback: Option<u16>,
-}
-
-fn parse_channels(text: &str) -> Result<Channels, String> {
-    let mut channels = Channels::default();
-    for part in text.split(',') {
-        let number = |n: &str| n.trim().parse().map_err(|_| format!("`{n}` is not a channel; they are counted from 0"));
-        match part.split_once('=') {
-            Some(("mic", n)) => channels.mic = number(n)?,
-            Some(("playback", n)) => channels.playback = Some(number(n)?),
-            _ => return Err("expected mic=N or mic=N,playback=M, as in mic=0,playback=1".into()),
-        }
-    }
-    Ok(channels)
-}
-
-/// Channels are chosen, never mixed or guessed.
-fn choose_channels(args: &GatingArgs, source: &Source) -> anyhow::Result<Channels> {
-    let Some(channels) = args.channels else {
-        if source.channels > 1 {
-            let (name, n) = (source.name(), source.channels);
-            bail!(UsageError(format!(
-                "{name} has {n} channels; say which one is the microphone, as in --channels mic=0"
-            )));
-        }
-        return Ok(Channels::default());
-    };
-    if channels.mic >= source.channels {
-        let (name, mic, n) = (source.name(), channels.mic, source.channels);
-        bail!(UsageError(format!("mic={mic} is not a channel of {name}, which has {n} (counted from 0)")));
-    }
-    if let Some(playback) = channels.playback.filter(|p| *p >= source.channels || *p == channels.mic) {
-        let (name, n) = (source.name(), source.channels);
-        bail!(UsageError(format!(
-            "playback={playback} is not another channel of {name}, which has {n} (counted from 0)"
-        )));
-    }
-    Ok(channels)
 }
 
 /// What the agent played, from the file or the channel that was named.

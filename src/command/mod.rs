@@ -1,6 +1,7 @@
 //! The `voxgate` command, as a function: for the program of that name, and for packages that bring it along. It uses the
 //! library by its public names only.
 
+mod channels;
 mod claims_command;
 mod compare_command;
 mod comparison;
