@@ -12,10 +12,13 @@ pytest.importorskip("pipecat")
 
 import voxgate
 from conftest import recording
+from pipecat.audio.mixers.base_audio_mixer import BaseAudioMixer
 from pipecat.frames.frames import (
     FilterEnableFrame,
     Frame,
     InputAudioRawFrame,
+    MixerControlFrame,
+    OutputAudioRawFrame,
     StartFrame,
     TTSAudioRawFrame,
 )
@@ -24,6 +27,7 @@ from pipecat.pipeline.worker import PipelineParams
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.tests.utils import SleepFrame, run_test
 from pipecat.transports.base_input import BaseInputTransport
+from pipecat.transports.base_output import BaseOutputTransport
 from pipecat.transports.base_transport import TransportParams
 from voxgate.pipecat import EchoReference, GatedInput, VoxgateVADAnalyzer
 
@@ -100,6 +104,50 @@ def test_what_the_bot_says_is_silence() -> None:
 
     heard = asyncio.run(work())
     assert len(heard) > 6 * 2 * RATE and not any(heard)
+
+
+class Loudspeaker(BaseOutputTransport):
+    async def start(self, frame: StartFrame) -> None:
+        await super().start(frame)
+        await self.set_transport_ready(frame)
+
+    async def write_audio_frame(self, frame: OutputAudioRawFrame) -> bool:
+        await asyncio.sleep(frame.num_frames / frame.sample_rate)
+        return True
+
+
+class Music(BaseAudioMixer):
+    """A constant, so that it is known again."""
+
+    async def start(self, sample_rate: int) -> None: ...
+    async def stop(self) -> None: ...
+    async def process_frame(self, frame: MixerControlFrame) -> None: ...
+    async def mix(self, audio: bytes) -> bytes:
+        return (np.frombuffer(audio, np.int16) + 900).astype(np.int16).tobytes()
+
+
+def test_what_a_mixer_adds_is_in_the_reference() -> None:
+    """Background audio needs no reference of its own: what is behind the output is what was mixed."""
+    heard: list[bytes] = []
+
+    class Reference(EchoReference):
+        def _hear(self, frame: Frame) -> None:
+            if isinstance(frame, OutputAudioRawFrame):
+                heard.append(frame.audio)
+
+    async def work() -> None:
+        params = TransportParams(audio_out_enabled=True, audio_out_mixer=Music())
+        voice = TTSAudioRawFrame(np.full(RATE // 5, 100, np.int16).tobytes(), RATE, 1)
+        await run_test(
+            Pipeline([Loudspeaker(params), Reference(VoxgateVADAnalyzer())]),
+            frames_to_send=[SleepFrame(0.2), voice, SleepFrame(0.5)],
+            pipeline_params=PipelineParams(audio_out_sample_rate=RATE),
+        )
+
+    asyncio.run(asyncio.wait_for(work(), 60))
+    samples = np.frombuffer(b"".join(heard), np.int16)
+    assert np.count_nonzero(samples == 1_000) == RATE // 5, "the bot over the music"
+    assert np.count_nonzero(samples == 900) > RATE // 5, "the music alone"
 
 
 def test_it_can_be_taken_out_of_the_way_and_put_back() -> None:
