@@ -33,7 +33,8 @@ fn voxgate(args: &[&str], url: &str) -> String {
 
 fn run(args: &[&str], url: &str) -> (i32, String, String) {
     let mut command = assert_cmd::cargo::cargo_bin_cmd!("voxgate");
-    let output = command.args(args).args(["--store", url]).env_remove("CLICOLOR_FORCE").output().unwrap();
+    command.args(args).args(["--store", url]).env_remove("CLICOLOR_FORCE");
+    let output = command.env("AWS_ACCESS_KEY_ID", "a").env("AWS_SECRET_ACCESS_KEY", "secret").output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
@@ -69,6 +70,12 @@ fn what_is_no_store_is_refused_with_its_remedy() {
         ),
         ("redis://127.0.0.1:1", 1, "Redis cannot be reached (Connection refused"),
         ("postgres://me:secret@127.0.0.1:1/x", 1, "is it running, and is the address right?"),
+        #[cfg(feature = "dynamodb")]
+        ("dynamodb://calls?endpoint=http://127.0.0.1:1", 2, "expected dynamodb://TABLE?region=eu-west-1"),
+        #[cfg(feature = "dynamodb")]
+        ("dynamodb://calls?region=x&endpoint=http://127.0.0.1:1", 1, "DynamoDB cannot be reached (Connection refused"),
+        #[cfg(not(feature = "dynamodb"))]
+        ("dynamodb://calls?region=x", 2, "build it with `--features dynamodb`"),
     ] {
         for command in [&["usage"][..], &["claims"], &["doctor"], &["why", "call-1"], &["release", "host-1", "--yes"]] {
             let (got, out, err) = run(command, url);
@@ -389,4 +396,29 @@ fn on_a_full_disk(url: &str) {
 /// Longer than a busy machine needs for all of these commands.
 fn long_term() -> LeaseTerm {
     patient().longest_lease
+}
+
+#[cfg(feature = "dynamodb")]
+#[test]
+fn a_table_of_dynamodb_is_looked_into() {
+    use voxgate::guard::store::{AwsCredentials, DynamoStore};
+    let Some(service) = server::Dynalite::start() else { return };
+    let (access_key_id, secret_access_key) = ("a".to_owned(), "secret".to_owned());
+    let credentials = AwsCredentials { access_key_id, secret_access_key, session_token: None };
+    let store = DynamoStore::with_credentials(&service.address(), credentials, patient()).unwrap();
+    let term = LeaseTerm::new(Duration::from_secs(20)).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        store.report(&worker("host-1", 2, WorkerState::Ready, term)).await.unwrap();
+        granted(store.claim_room(&RoomClaim { term, ..room("call-1", "host-1", 1) }).await.unwrap());
+    });
+    let url = service.address();
+    has(&voxgate(&["claims"], &url), &["dynamodb://calls · default", "call-1", "host-1"]);
+    has(&voxgate(&["doctor"], &url), &["this machine's clock agrees with the service's"]);
+    has(&voxgate(&["release", "host-1", "--yes"], &url), &["call-1"]);
+    assert_eq!(json(&["claims"], &url)["claims"], Value::Array(Vec::new()));
+    let (code, _, err) = run(&["claims"], &url.replace("//calls", "//voxgate"));
+    let told = err.split('`').find(|part| part.starts_with("aws dynamodb create-table ")).expect(&err);
+    assert_eq!(code, 1);
+    has(include_str!("../docs/src/stores.md"), &[told]);
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 use voxgate::guard::Name;
+#[cfg(feature = "dynamodb")]
+use voxgate::guard::store::DynamoStore;
 #[cfg(feature = "postgres")]
 use voxgate::guard::store::PostgresStore;
 #[cfg(feature = "redis")]
@@ -14,7 +16,7 @@ use voxgate::guard::store::RedisStore;
 #[cfg(feature = "sqlite")]
 use voxgate::guard::store::SqliteStore;
 use voxgate::guard::store::{Finding, Grant, GuardStore, Release, StoreError, Survey, without_secrets};
-#[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite", feature = "dynamodb"))]
 use voxgate::guard::store::{NamespaceError, SharedConfig};
 
 use crate::command::paint::{UsageError, printable};
@@ -24,9 +26,10 @@ use crate::command::paint::{UsageError, printable};
 pub(crate) struct StoreArgs {
     /// The store that the workers share: a file (voxgate.db), redis://[user:password@]host[:port][/db] or
     /// postgres://user[:password]@host[:port]/database; encrypted, rediss://… and postgres://…?sslmode=verify-full, with
-    /// ?sslrootcert=FILE for an authority of your own; behind Sentinels, redis+sentinel://host[,host…]/primary. The list
-    /// of processes shows it to other users of this machine: give a password by --store-file or in the environment
-    /// variable VOXGATE_STORE, which is read if neither option is given.
+    /// ?sslrootcert=FILE for an authority of your own; behind Sentinels, redis+sentinel://host[,host…]/primary; with the
+    /// feature `dynamodb`, dynamodb://TABLE?region=REGION. The list of processes shows it to other users of this machine:
+    /// give a password by --store-file or in the environment variable VOXGATE_STORE, which is read if neither option is
+    /// given.
     #[arg(long, value_name = "STORE")]
     store: Option<String>,
     /// A file whose first line is that address.
@@ -45,7 +48,7 @@ pub(crate) struct Store {
 
 /// What a command does with an open store.
 #[cfg_attr(
-    not(any(feature = "redis", feature = "postgres", feature = "sqlite")),
+    not(any(feature = "redis", feature = "postgres", feature = "sqlite", feature = "dynamodb")),
     allow(dead_code, reason = "no store is built in")
 )]
 pub(crate) trait Look {
@@ -108,6 +111,7 @@ impl Store {
                 self.redis(look)
             }
             Some(("postgres" | "postgresql", _)) => self.postgres(look),
+            Some(("dynamodb", _)) => self.dynamodb(look),
             None if is_file(&self.url) => self.file(look),
             _ => bail!(UsageError(format!("`{}` names no store; expected {EXPECTED}", without_secrets(&self.url)))),
         }
@@ -148,8 +152,20 @@ impl Store {
         bail!(UsageError("this voxgate was built without PostgreSQL; build it with `--features postgres`".to_owned()));
     }
 
+    #[cfg(feature = "dynamodb")]
+    fn dynamodb<L: Look>(&self, look: L) -> anyhow::Result<L::Seen> {
+        let config = self.config()?;
+        let store = DynamoStore::new(&self.url, config).map_err(|error| UsageError(error.to_string()))?;
+        runtime()?.block_on(look.look(&store)).map_err(told)
+    }
+
+    #[cfg(not(feature = "dynamodb"))]
+    fn dynamodb<L: Look>(&self, _: L) -> anyhow::Result<L::Seen> {
+        bail!(UsageError("this voxgate was built without DynamoDB; build it with `--features dynamodb`".to_owned()));
+    }
+
     /// A person waits longer than a caller.
-    #[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite"))]
+    #[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite", feature = "dynamodb"))]
     fn config(&self) -> anyhow::Result<SharedConfig> {
         let namespace = self.namespace.parse().map_err(|error: NamespaceError| UsageError(error.to_string()))?;
         Ok(SharedConfig { namespace, timeout: Duration::from_secs(5), ..SharedConfig::default() })
@@ -163,12 +179,12 @@ fn is_file(address: &str) -> bool {
 }
 
 /// A server's message on one line, its escape sequences made visible.
-#[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite", feature = "dynamodb"))]
 fn told(error: StoreError) -> anyhow::Error {
     anyhow::Error::msg(printable(&error.to_string()))
 }
 
-#[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite", feature = "dynamodb"))]
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
@@ -192,7 +208,7 @@ impl Look for Everything {
 }
 
 #[cfg_attr(
-    not(any(feature = "redis", feature = "postgres", feature = "sqlite")),
+    not(any(feature = "redis", feature = "postgres", feature = "sqlite", feature = "dynamodb")),
     allow(dead_code, reason = "no store is built in")
 )]
 struct Releasing<'a>(&'a [Grant]);
@@ -237,7 +253,8 @@ pub(crate) fn padded(row: &[String], widths: &[usize]) -> Vec<String> {
 
 /// The environment variable that names the store.
 const VARIABLE: &str = "VOXGATE_STORE";
-const EXPECTED: &str = "a file such as voxgate.db, redis[s]://host[:port] or postgres://user@host/database";
+const EXPECTED: &str = "a file such as voxgate.db, redis[s]://host[:port] or postgres://user@host/database, or \
+                        dynamodb://TABLE?region=REGION";
 const WIDEST: usize = 40;
 
 #[cfg(test)]

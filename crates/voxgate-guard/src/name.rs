@@ -36,7 +36,10 @@ impl Name {
     }
 
     /// The key in a shared store: `n:` and the name, or `h:` and the SHA-256 of a long one.
-    #[cfg_attr(not(any(feature = "redis", feature = "postgres")), allow(dead_code, reason = "for shared stores"))]
+    #[cfg_attr(
+        not(any(feature = "redis", feature = "postgres", feature = "dynamodb")),
+        allow(dead_code, reason = "for shared stores")
+    )]
     pub(crate) fn key(&self) -> Cow<'static, str> {
         if self.0.len() <= MOST_KEY_BYTES {
             return format!("n:{}", self.0).into();

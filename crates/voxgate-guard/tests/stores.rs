@@ -13,6 +13,9 @@ mod calendar;
 mod cluster;
 #[path = "stores/contract.rs"]
 mod contract;
+#[cfg(feature = "dynamodb")]
+#[path = "stores/dynamo.rs"]
+mod dynamo;
 #[cfg(feature = "redis")]
 #[path = "stores/failover.rs"]
 mod failover;
@@ -30,7 +33,7 @@ mod hostile;
 mod processes;
 #[path = "stores/requests.rs"]
 mod requests;
-#[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite", feature = "dynamodb"))]
 #[cfg_attr(not(all(feature = "redis", feature = "postgres")), allow(dead_code, reason = "some tests need both"))]
 #[path = "stores/server.rs"]
 mod server;
@@ -49,7 +52,7 @@ use voxgate_guard::store::{MemoryStore, StoreTime};
 use contract::{Pass, keeps_its_promises};
 
 /// Mutual exclusion: tests that start many processes, and tests that rely on timeouts, do not run at the same time.
-#[cfg(any(feature = "redis", feature = "postgres"))]
+#[cfg(any(feature = "redis", feature = "postgres", feature = "dynamodb"))]
 static BUSY: tokio::sync::RwLock<()> = tokio::sync::RwLock::const_new(());
 
 /// A clock that a test moves.
@@ -105,4 +108,13 @@ async fn postgres_keeps_its_promises() {
         stores.push(Arc::new(PostgresStore::connect(&postgres.url(), server::patient()).await.unwrap()));
     }
     keeps_its_promises(&stores, &contract::Really).await;
+}
+
+#[cfg(feature = "dynamodb")]
+#[tokio::test(flavor = "multi_thread")]
+async fn dynamodb_keeps_its_promises() {
+    let _quiet = BUSY.read().await;
+    let Some(service) = server::Dynalite::start() else { return };
+    let open = |_| Arc::new(dynamo::open(&service.address(), server::patient()));
+    keeps_its_promises(&(0..4).map(open).collect::<Vec<_>>(), &contract::Really).await;
 }

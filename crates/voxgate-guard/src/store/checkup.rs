@@ -64,7 +64,10 @@ impl Finding {
     }
 
     /// How long an answer took.
-    #[cfg_attr(not(any(feature = "redis", feature = "postgres")), allow(dead_code, reason = "for servers"))]
+    #[cfg_attr(
+        not(any(feature = "redis", feature = "postgres", feature = "dynamodb")),
+        allow(dead_code, reason = "for servers")
+    )]
     pub(super) fn of_round_trip(took: Duration) -> Self {
         let what = format!("it answers within {}", text(rounded(took)));
         if took < SLOW {

@@ -21,7 +21,7 @@ pub enum StoreError {
     /// No connection.
     #[error("{store} cannot be reached ({cause}); is it running, and is the address right?")]
     Unreachable {
-        /// Redis or PostgreSQL.
+        /// Redis, PostgreSQL or DynamoDB.
         store: &'static str,
         /// What the system said.
         cause: String,
@@ -29,17 +29,27 @@ pub enum StoreError {
     /// No encrypted link.
     #[error("no encrypted link to {store}: {cause}; {remedy}")]
     Tls {
-        /// Redis or PostgreSQL.
+        /// Redis, PostgreSQL or DynamoDB.
         store: &'static str,
         /// What is wrong.
         cause: String,
         /// What to do.
         remedy: &'static str,
     },
+    /// A service that cannot be used as it is: a table that is missing, an access key, rights, a clock.
+    #[error("{store} cannot be used: {cause}; {remedy}")]
+    Unusable {
+        /// DynamoDB.
+        store: &'static str,
+        /// What is wrong.
+        cause: String,
+        /// What to do.
+        remedy: String,
+    },
     /// A timeout. The step may still be done; a slot that it takes then expires with its term.
     #[error("{store} did not answer within {after:?}; look at its load, or allow more with `timeout`")]
     Late {
-        /// Redis or PostgreSQL.
+        /// Redis, PostgreSQL or DynamoDB.
         store: &'static str,
         /// The timeout.
         #[serde(serialize_with = "duration_text::serialize")]
@@ -48,7 +58,7 @@ pub enum StoreError {
     /// An answer that is an error, or cannot be read.
     #[error("{store} refused: {cause}; look at its log, at the rights of this user and at the versions of the workers")]
     Refused {
-        /// Redis or PostgreSQL.
+        /// Redis, PostgreSQL or DynamoDB.
         store: &'static str,
         /// What it said.
         cause: String,
@@ -59,7 +69,7 @@ pub enum StoreError {
          worker, or give it another namespace"
     )]
     Later {
-        /// Redis or PostgreSQL.
+        /// Redis, PostgreSQL or DynamoDB.
         store: &'static str,
         /// The version of what lies there.
         found: u32,

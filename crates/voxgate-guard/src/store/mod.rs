@@ -1,7 +1,7 @@
-//! Where claims, leases and counts are kept: in this process, in a file, in Redis or in PostgreSQL.
+//! Where claims, leases and counts are kept: in this process, in a file, in Redis, in PostgreSQL or in DynamoDB.
 //!
 //! A [`GuardStore`] does a few named steps, each of them atomic. The store reads its own clock, so clock skew between
-//! workers does not matter.
+//! workers does not matter; only DynamoDB has none, so that workers whose clocks differ are refused.
 
 mod address;
 mod allowance;
@@ -9,11 +9,13 @@ mod calendar;
 mod checkup;
 #[cfg(any(feature = "redis", feature = "postgres"))]
 mod connection;
+#[cfg(feature = "dynamodb")]
+mod dynamodb;
 mod error;
 #[cfg(feature = "tokio")]
 mod fallback;
 mod grant;
-#[cfg(any(feature = "redis", feature = "postgres"))]
+#[cfg(any(feature = "redis", feature = "postgres", feature = "dynamodb"))]
 mod link;
 mod memory;
 #[cfg(feature = "postgres")]
@@ -23,7 +25,7 @@ mod redis;
 mod request;
 #[cfg(feature = "tokio")]
 mod retry;
-#[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite", feature = "dynamodb"))]
 mod shared;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -40,11 +42,13 @@ use std::future::Future;
 pub use address::without_secrets;
 pub use allowance::{Allowance, Spend, Spent};
 pub use checkup::{Finding, Health};
+#[cfg(feature = "dynamodb")]
+pub use dynamodb::{AwsCredentials, DynamoStore};
 pub use error::StoreError;
 #[cfg(feature = "tokio")]
 pub use fallback::{Fallback, OnStoreFailure};
 pub use grant::{Fence, Grant, HeldSlot, Holder, Origin, Slot, Token};
-#[cfg(all(feature = "tls", any(feature = "redis", feature = "postgres")))]
+#[cfg(all(feature = "tls", any(feature = "redis", feature = "postgres", feature = "dynamodb")))]
 pub use link::{ClientCertificate, ServerCheck, Tls, TrustRoots};
 pub use memory::MemoryStore;
 #[cfg(feature = "postgres")]
@@ -54,7 +58,7 @@ pub use redis::RedisStore;
 pub use request::{Release, Renewal, RoomAnswer, RoomClaim, SlotAnswer, SlotRequest};
 #[cfg(feature = "tokio")]
 pub(crate) use retry::retry_once;
-#[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite", feature = "dynamodb"))]
 pub use shared::{Namespace, NamespaceError, SharedConfig};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
@@ -69,8 +73,8 @@ use super::Name;
 
 /// A store that many guards, in one process or in many, work on at once.
 ///
-/// Every step is atomic and takes one round trip. An error says that the outcome is *unknown*: the step may have been
-/// done. A retry with the same [`Token`] is idempotent.
+/// Every step is atomic and takes one round trip, in DynamoDB some. An error says that the outcome is *unknown*: the
+/// step may have been done. A retry with the same [`Token`] is idempotent.
 pub trait GuardStore: Send + Sync + 'static {
     /// Claims a room for one worker, for a term. It counts against the worker's capacity.
     fn claim_room(&self, claim: &RoomClaim) -> impl Future<Output = Result<RoomAnswer, StoreError>> + Send;

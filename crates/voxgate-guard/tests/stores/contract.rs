@@ -19,10 +19,10 @@ pub(crate) trait Pass: Send + Sync {
     fn pass(&self, time: Duration) -> impl Future<Output = ()> + Send;
 }
 
-#[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite", feature = "dynamodb"))]
 pub(crate) struct Really;
 
-#[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite", feature = "dynamodb"))]
 impl Pass for Really {
     async fn pass(&self, time: Duration) {
         tokio::time::sleep(time).await;

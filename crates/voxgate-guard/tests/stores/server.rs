@@ -240,6 +240,96 @@ impl Drop for Postgres {
     }
 }
 
+/// An imitation of DynamoDB, by Node, with the table `calls`.
+#[cfg(feature = "dynamodb")]
+pub(crate) struct Dynalite {
+    child: Child,
+    port: u16,
+}
+
+#[cfg(feature = "dynamodb")]
+impl Dynalite {
+    pub(crate) fn start() -> Option<Self> {
+        let (dynalite, port) = (Self::program()?, free_port());
+        let mut command = Command::new(dynalite);
+        command.args(["--host", "127.0.0.1", "--port", &port.to_string(), "--createTableMs", "0"]);
+        let service = Self::spawn(command, port);
+        service.make_table("calls", "pk", "sk");
+        Some(service)
+    }
+
+    /// Over TLS, and without a table.
+    pub(crate) fn start_sealed(certificate: &Path, key: &Path) -> Option<Self> {
+        let (dynalite, port) = (Self::program()?.canonicalize().unwrap(), free_port());
+        let mut command = Command::new("node");
+        command.args(["-e", SEALED]).arg(dynalite.parent().unwrap()).arg(port.to_string()).arg(certificate).arg(key);
+        Some(Self::spawn(command, port))
+    }
+
+    fn program() -> Option<PathBuf> {
+        let roots = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+        let folders: Vec<PathBuf> = roots.map(|root| root.join("tests/dynamodb/node_modules/.bin")).collect();
+        program("dynalite", &folders)
+    }
+
+    fn spawn(mut command: Command, port: u16) -> Self {
+        let service = Self { child: command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap(), port };
+        let begin = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(begin.elapsed() < Duration::from_secs(30), "dynalite does not start");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        service
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// A table with these keys, which it makes in its own time.
+    pub(crate) fn make_table(&self, name: &str, partition: &str, sort: &str) {
+        let table = format!(
+            r#"{{"TableName":"{name}","BillingMode":"PAY_PER_REQUEST","AttributeDefinitions":[{{"AttributeName":"{partition}",
+            "AttributeType":"S"}},{{"AttributeName":"{sort}","AttributeType":"S"}}],"KeySchema":[{{"AttributeName":
+            "{partition}","KeyType":"HASH"}},{{"AttributeName":"{sort}","KeyType":"RANGE"}}]}}"#
+        );
+        self.ask("CreateTable", &table);
+        let begin = Instant::now();
+        while !self.ask("DescribeTable", &format!(r#"{{"TableName":"{name}"}}"#)).contains("\"ACTIVE\"") {
+            assert!(begin.elapsed() < Duration::from_secs(30), "dynalite makes no table");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// One call, past the store; its answer.
+    pub(crate) fn ask(&self, action: &str, body: &str) -> String {
+        let head = format!(
+            "POST / HTTP/1.0\r\nx-amz-target: DynamoDB_20120810.{action}\r\ncontent-type: application/x-amz-json-1.0\r\n\
+             x-amz-date: 20261127T081500Z\r\nauthorization: AWS4-HMAC-SHA256 Credential=a, SignedHeaders=b, \
+             Signature=c\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let (mut socket, mut answer) = (TcpStream::connect(("127.0.0.1", self.port)).unwrap(), String::new());
+        socket.write_all(head.as_bytes()).unwrap();
+        socket.read_to_string(&mut answer).unwrap();
+        assert!(answer.contains(" 200 OK\r\n"), "{action}: {answer}");
+        answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+    }
+
+    /// All workers of a test are on one machine, whose clock agrees with itself.
+    pub(crate) fn address(&self) -> String {
+        format!("dynamodb://calls?region=eu-west-1&clock_margin=0s&endpoint=http://127.0.0.1:{}", self.port)
+    }
+}
+
+#[cfg(feature = "dynamodb")]
+impl Drop for Dynalite {
+    fn drop(&mut self) {
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
 pub(crate) fn signal(process: u32, name: &str) {
     _ = Command::new("kill").args(["-s", name, &process.to_string()]).stderr(Stdio::null()).status();
 }
@@ -267,3 +357,8 @@ fn unprivileged(program: &Path) -> Command {
 
 /// After its start a Redis grants nothing for the longest lease; its start is known to a second.
 pub(crate) const GRACE: Duration = Duration::from_millis(2_600);
+
+/// Dynalite with a certificate that is not its own.
+#[cfg(feature = "dynamodb")]
+const SEALED: &str = "const [, dynalite, port, cert, key] = process.argv; const { readFileSync } = require('fs'); \
+                      require(dynalite)({ ssl: true, cert: readFileSync(cert), key: readFileSync(key) }).listen(port)";

@@ -22,7 +22,7 @@ pub(super) use protection::Protection;
 pub(super) use sealed::Sealing;
 #[cfg(feature = "tls")]
 pub(super) use sealed::Seen;
-#[cfg(all(feature = "tls", feature = "redis"))]
+#[cfg(all(feature = "tls", any(feature = "redis", feature = "dynamodb")))]
 pub(super) use sealed::seal;
 #[cfg(feature = "tls")]
 pub use tls::{ClientCertificate, ServerCheck, Tls, TrustRoots};

@@ -23,6 +23,7 @@ impl Seen {
         self.sealed.get().is_some()
     }
 
+    #[cfg(any(feature = "redis", feature = "postgres"))]
     pub(in crate::store) fn failure(&self) -> Option<Failure> {
         self.failure.get().cloned()
     }

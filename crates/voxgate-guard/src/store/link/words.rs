@@ -96,6 +96,15 @@ impl Words {
         }
     }
 
+    /// A link to `https://`.
+    #[cfg(feature = "dynamodb")]
+    pub(in crate::store) fn of_https(self) -> Result<Encryption, String> {
+        match self.mode.unwrap_or(Mode::VerifyFull) {
+            Mode::Disable | Mode::Prefer => Err("https:// is always encrypted, whatever `sslmode` says".to_owned()),
+            mode => self.always(mode),
+        }
+    }
+
     #[cfg(feature = "tls")]
     fn always(self, mode: Mode) -> Result<Encryption, String> {
         self.tls(mode).map(Encryption::Always)
