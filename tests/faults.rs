@@ -8,6 +8,9 @@ use voxgate::{
     AudioFormat, Chunk, Decision, FRAME_LEN, Frame, Gate, GateConfig, Intake, SampleIndex, Samples, Verdict,
 };
 
+/// A sample by its number.
+type Signal = Box<dyn Fn(usize) -> f32>;
+
 /// A user who speaks for most of ten seconds.
 const USER: &str = "clean_turn.wav";
 
@@ -44,7 +47,7 @@ fn hum_hides_no_word() {
 #[test]
 fn a_signal_that_is_no_speech_opens_nothing() {
     let square = |period: usize| move |n: usize| if n % period < period / 2 { 1.0 } else { -1.0 };
-    let signals: [(&str, Box<dyn Fn(usize) -> f32>); 8] = [
+    let signals: [(&str, Signal); 8] = [
         ("dead", Box::new(|_| 0.0)),
         ("stuck", Box::new(|_| 0.3)),
         ("square wave, 100 Hz", Box::new(square(160))),

@@ -106,6 +106,8 @@ __all__ = [
     "SqliteStore",
     "Standing",
     "StormStep",
+    "Suspicion",
+    "TimeLimit",
     "TimeMap",
     "TrackGuard",
     "TrackRuling",
@@ -117,6 +119,7 @@ __all__ = [
     "push_together",
     "read_refusal",
     "run_command",
+    "suspicions",
     "why",
 ]
 
