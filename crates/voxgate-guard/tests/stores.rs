@@ -40,6 +40,7 @@ mod server;
 #[cfg(all(feature = "redis", feature = "postgres", feature = "tls"))]
 #[path = "stores/tls.rs"]
 mod tls;
+#[cfg(all(feature = "redis", feature = "postgres"))]
 #[path = "stores/versions.rs"]
 mod versions;
 
