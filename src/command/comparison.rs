@@ -1,10 +1,12 @@
 //! What two runs on the same audio decided differently.
 
+use std::ops::Range;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 use voxgate::{PerReason, Reason};
 
-use crate::command::frames_table::FrameRow;
+use crate::command::frames_table::{FrameRow, sent_runs};
 
 /// Two runs, A and B.
 #[derive(Debug)]
@@ -125,12 +127,9 @@ impl Comparison {
 
 impl Totals {
     fn of(rows: &[FrameRow]) -> Self {
-        let mut totals = Self::default();
-        let mut was_sent = false;
+        let mut totals = Self { openings: sent_runs(rows).count() as u64, ..Self::default() };
         for row in rows {
             totals.sent += u64::from(row.is_sent());
-            totals.openings += u64::from(row.is_sent() && !was_sent);
-            was_sent = row.is_sent();
             if let Fate::Unsent(Some(reason)) = Fate::of(row) {
                 totals.unsent[reason] += 1;
             }
@@ -146,30 +145,15 @@ impl Totals {
 
 /// Pairs of a stretch of A and the first one of B that shares a frame with it.
 fn openings(a: &[FrameRow], b: &[FrameRow]) -> Vec<OpeningPair> {
-    let (of_a, of_b) = (stretches(a), stretches(b));
+    let mut of_b = sent_runs(b).peekable();
     let mut pairs = Vec::new();
-    let mut next = 0;
-    for (start, end) in of_a {
-        while next < of_b.len() && of_b[next].1 <= start {
-            next += 1;
-        }
-        if let Some(&(other, _)) = of_b.get(next).filter(|(other, _)| *other < end) {
+    for Range { start, end } in sent_runs(a) {
+        while of_b.next_if(|other| other.end <= start).is_some() {}
+        if let Some(other) = of_b.peek().map(|other| other.start).filter(|other| *other < end) {
             let opened = |rows: &[FrameRow], n: usize| rows[n].released_ms.unwrap_or_default();
             let from_ms = [10 * start as u64, 10 * other as u64];
             pairs.push(OpeningPair { from_ms, opened_ms: [opened(a, start), opened(b, other)] });
         }
     }
     pairs
-}
-
-/// First frame and end of everything that was sent without a hole.
-fn stretches(rows: &[FrameRow]) -> Vec<(usize, usize)> {
-    let mut found: Vec<(usize, usize)> = Vec::new();
-    for n in (0..rows.len()).filter(|n| rows[*n].is_sent()) {
-        match found.last_mut() {
-            Some((_, end)) if *end == n => *end += 1,
-            _ => found.push((n, n + 1)),
-        }
-    }
-    found
 }

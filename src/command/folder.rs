@@ -1,11 +1,10 @@
 //! Many recordings at once: a report for each, an index of them, one summary.
 
 use std::collections::BTreeSet;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use voxgate::GateConfig;
 
 use crate::command::explain::Explainer;
@@ -16,7 +15,7 @@ use crate::command::interrupt::Interrupt;
 use crate::command::outputs::Outputs;
 use crate::command::paint::{UsageError, warn};
 use crate::command::stdout::say;
-use crate::command::workers::work_on;
+use crate::command::workers::{progress_of, work_on};
 
 /// Whether progress and summary are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +36,7 @@ pub(crate) fn run(mics: &[PathBuf], args: &GatingArgs, folder: &Path, told: Told
     refuse_clashes(mics, &reports, args, &config)?;
     let interrupt = Interrupt::default();
     interrupt.catch(&[])?;
-    let progress = progress_bar(mics.len(), told);
+    let progress = progress_of(mics.len(), "recordings", told == Told::OnlyWarnings);
     let jobs: Vec<(&PathBuf, PathBuf)> = mics.iter().zip(reports).collect();
     let mut calls = Vec::new();
     let gate = |(mic, report): &(&PathBuf, PathBuf)| {
@@ -108,14 +107,6 @@ fn refuse_clashes(mics: &[PathBuf], reports: &[PathBuf], args: &GatingArgs, conf
     mics.iter().for_each(|mic| args.list(mic, config, &mut files));
     reports.iter().for_each(|report| files.write("--report-dir", report));
     files.refuse_clashes()
-}
-
-fn progress_bar(recordings: usize, told: Told) -> ProgressBar {
-    if told != Told::All || !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("  {bar:40} {pos} of {len} recordings  {eta} left");
-    ProgressBar::new(recordings as u64).with_style(style.unwrap_or(ProgressStyle::default_bar()))
 }
 
 const INDEX: &str = "index";

@@ -1,5 +1,6 @@
 //! The frames table of `--frames`: its rows, from decisions and from files.
 
+use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -62,6 +63,21 @@ impl FrameRow {
     pub(crate) fn is_sent(&self) -> bool {
         self.released_ms.is_some()
     }
+}
+
+/// The longest stretches of numbers below `all` that `is_in`.
+pub(crate) fn runs(all: usize, is_in: impl Fn(usize) -> bool) -> impl Iterator<Item = Range<usize>> {
+    let mut next = 0;
+    std::iter::from_fn(move || {
+        let start = (next..all).find(|n| is_in(*n))?;
+        next = (start..all).find(|n| !is_in(*n)).unwrap_or(all);
+        Some(start..next)
+    })
+}
+
+/// The frames of everything that was sent without a hole.
+pub(crate) fn sent_runs(rows: &[FrameRow]) -> impl Iterator<Item = Range<usize>> {
+    runs(rows.len(), |n| rows[n].is_sent())
 }
 
 /// The rows of a table that `--frames` wrote.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde_json::{Value, json};
 
-use crate::command::frames_table::FrameRow;
+use crate::command::frames_table::{FrameRow, runs, sent_runs};
 use crate::command::truth::Utterance;
 
 /// Figures of a recording, or of several: counts of frames, and what became of each utterance.
@@ -63,8 +63,7 @@ impl Score {
                 (false, false) => score.leaked += sent,
             }
         }
-        let sent = runs(rows.len(), |n| rows[n].is_sent());
-        score.false_openings = sent.filter(|run| !is_near[run.clone()].contains(&true)).count() as u64;
+        score.false_openings = sent_runs(rows).filter(|run| !is_near[run.clone()].contains(&true)).count() as u64;
         let leaks = runs(rows.len(), |n| rows[n].is_sent() && !is_near[n]);
         score.leaks =
             leaks.map(|run| Utterance { start_ms: 10 * run.start as u64, end_ms: 10 * run.end as u64 }).collect();
@@ -125,16 +124,6 @@ fn frames(start_ms: u64, end_ms: u64, all: usize) -> Range<usize> {
     after(start_ms)..after(end_ms).max(after(start_ms))
 }
 
-/// The longest stretches of numbers below `all` that `is_in`.
-fn runs(all: usize, is_in: impl Fn(usize) -> bool) -> impl Iterator<Item = Range<usize>> {
-    let mut next = 0;
-    std::iter::from_fn(move || {
-        let start = (next..all).find(|n| is_in(*n))?;
-        next = (start..all).find(|n| !is_in(*n)).unwrap_or(all);
-        Some(start..next)
-    })
-}
-
 /// What that share of the values does not exceed (quantile by nearest rank); `None` if there are none.
 pub(crate) fn within(mut values: Vec<u64>, share: f64) -> Option<u64> {
     values.sort_unstable();
@@ -148,7 +137,7 @@ pub(crate) fn percent(part: u64, whole: u64) -> Option<f64> {
 
 /// Of which less is sent is lost: a fifth, as in the evaluation.
 pub(crate) const LEAST_KEPT: f64 = 0.2;
-const FRAMES_PER_MINUTE: f64 = 6_000.0;
+pub(crate) const FRAMES_PER_MINUTE: f64 = 6_000.0;
 
 #[cfg(test)]
 mod tests {

@@ -130,9 +130,7 @@ impl Store {
 
     #[cfg(feature = "redis")]
     fn redis<L: Look>(&self, look: L) -> anyhow::Result<L::Seen> {
-        let config = self.config()?;
-        let store = RedisStore::new(&self.url, config).map_err(|error| UsageError(error.to_string()))?;
-        runtime()?.block_on(look.look(&store)).map_err(told)
+        look_into(RedisStore::new(&self.url, self.config()?), look)
     }
 
     #[cfg(not(feature = "redis"))]
@@ -142,9 +140,7 @@ impl Store {
 
     #[cfg(feature = "postgres")]
     fn postgres<L: Look>(&self, look: L) -> anyhow::Result<L::Seen> {
-        let config = self.config()?;
-        let store = PostgresStore::new(&self.url, config).map_err(|error| UsageError(error.to_string()))?;
-        runtime()?.block_on(look.look(&store)).map_err(told)
+        look_into(PostgresStore::new(&self.url, self.config()?), look)
     }
 
     #[cfg(not(feature = "postgres"))]
@@ -154,9 +150,7 @@ impl Store {
 
     #[cfg(feature = "dynamodb")]
     fn dynamodb<L: Look>(&self, look: L) -> anyhow::Result<L::Seen> {
-        let config = self.config()?;
-        let store = DynamoStore::new(&self.url, config).map_err(|error| UsageError(error.to_string()))?;
-        runtime()?.block_on(look.look(&store)).map_err(told)
+        look_into(DynamoStore::new(&self.url, self.config()?), look)
     }
 
     #[cfg(not(feature = "dynamodb"))]
@@ -170,6 +164,13 @@ impl Store {
         let namespace = self.namespace.parse().map_err(|error: NamespaceError| UsageError(error.to_string()))?;
         Ok(SharedConfig { namespace, timeout: Duration::from_secs(5), ..SharedConfig::default() })
     }
+}
+
+/// What a store that connects with its first step answers; an address that it cannot have is a wrong argument.
+#[cfg(any(feature = "redis", feature = "postgres", feature = "dynamodb"))]
+fn look_into<L: Look>(store: Result<impl GuardStore, StoreError>, look: L) -> anyhow::Result<L::Seen> {
+    let store = store.map_err(|error| UsageError(error.to_string()))?;
+    runtime()?.block_on(look.look(&store)).map_err(told)
 }
 
 /// Whether an address is the path of a store's file. It needs an ending, as `localhost:6379` is a path too.

@@ -1,7 +1,10 @@
 //! Work on all cores.
 
+use std::io::IsTerminal;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
+
+use indicatif::{ProgressBar, ProgressStyle};
 
 /// Does each of `jobs` on some thread, and hands what comes out to `take` on this one, as it comes. A thread whose `work` answers
 /// with nothing begins no other job.
@@ -19,6 +22,15 @@ pub(crate) fn work_on<T: Sync, R: Send>(jobs: &[T], work: impl Fn(&T) -> Option<
         drop(done);
         results.iter().for_each(take);
     });
+}
+
+/// Counts jobs on standard error, if a person may look there; `what` they are, in the plural.
+pub(crate) fn progress_of(jobs: usize, what: &str, quiet: bool) -> ProgressBar {
+    if quiet || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template(&format!("  {{bar:40}} {{pos}} of {{len}} {what}  {{eta}} left"));
+    ProgressBar::new(jobs as u64).with_style(style.unwrap_or(ProgressStyle::default_bar()))
 }
 
 #[cfg(test)]

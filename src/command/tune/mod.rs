@@ -7,14 +7,13 @@ mod results;
 mod tally;
 mod text;
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use voxgate::GateConfig;
 
 use crate::command::explain::Explainer;
@@ -25,7 +24,7 @@ use crate::command::paint::warn;
 use crate::command::score::Score;
 use crate::command::stdout::say;
 use crate::command::truth::Truth;
-use crate::command::workers::work_on;
+use crate::command::workers::{progress_of, work_on};
 use choice::{Allowance, Choice};
 use grid::{Candidate, candidates};
 use recordings::{Recording, recordings};
@@ -116,7 +115,7 @@ fn gate_all(
     let jobs: Vec<Job> = all.filter(|(r, c)| results.get(&keys[*r], &candidates[*c].name).is_none()).collect();
     let interrupt = Interrupt::default();
     interrupt.catch(&[])?;
-    let progress = progress_bar(jobs.len(), args.json);
+    let progress = progress_of(jobs.len(), "runs", args.json);
     let (mut failed, has_failed) = (Ok(()), AtomicBool::new(false));
     let gate = |(r, c): &Job| {
         let goes_on = interrupt.signal().is_none() && !has_failed.load(Ordering::Relaxed);
@@ -152,14 +151,6 @@ fn tally_of(
     let rows = gated.finished.rows;
     let truth = Truth::read(&recording.labels, &args.speech, 10 * rows.len() as u64)?;
     Ok(Tally::of(&Score::of(&rows, &truth.utterances, args.margin.as_millis() as u64)))
-}
-
-fn progress_bar(jobs: usize, quiet: bool) -> ProgressBar {
-    if quiet || !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("  {bar:40} {pos} of {len} runs  {eta} left");
-    ProgressBar::new(jobs as u64).with_style(style.unwrap_or(ProgressStyle::default_bar()))
 }
 
 /// A day, for labels of a recording whose length is not known yet.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::command::score::{Score, percent, within};
+use crate::command::score::{FRAMES_PER_MINUTE, Score, percent, within};
 
 /// What is kept of a score.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +51,7 @@ impl Tally {
     }
 
     pub(super) fn minutes(&self) -> f64 {
-        self.frames as f64 / 6_000.0
+        self.frames as f64 / FRAMES_PER_MINUTE
     }
 
     pub(super) fn false_openings_a_minute(&self) -> f64 {

@@ -8,6 +8,7 @@ from livekit import rtc
 from livekit.agents import BackgroundAudioPlayer
 
 from .._errors import MisuseError
+from ._analysis import pcm_of
 from ._vad import VAD
 
 
@@ -50,12 +51,11 @@ class BackgroundReference:
 
     async def _capture_frame(self, frame: rtc.AudioFrame) -> None:
         plays_s = self._vad._clock() + self._source.queued_duration
-        goes_on = self._ends_s is not None and abs(plays_s - self._ends_s) <= _TOLERANCE_S
-        begins_s = self._ends_s if goes_on and self._ends_s is not None else plays_s
-        samples = frame.data[: frame.samples_per_channel * frame.num_channels]
-        at_s = None if goes_on else begins_s
-        self._vad._play(samples, frame.sample_rate, frame.num_channels, at_s, source="background")
-        self._ends_s = begins_s + frame.duration
+        at_s: float | None = None  # after what was captured before
+        if self._ends_s is None or abs(plays_s - self._ends_s) > _TOLERANCE_S:
+            at_s = self._ends_s = plays_s
+        self._vad._play(pcm_of(frame), frame.sample_rate, frame.num_channels, at_s, source="background")
+        self._ends_s += frame.duration
         await self._capture(frame)
 
     def _replay(self) -> None:

@@ -33,6 +33,7 @@ from ..guard import (
     ReconnectGuard,
     RedisStore,
     Refusal,
+    SqliteStore,
     TrackGuard,
 )
 from ._background_reference import BackgroundReference
@@ -49,7 +50,7 @@ async def guard(
     ctx: JobContext,
     *,
     stt: stt.STT[Any] | None = None,
-    store: MemoryStore | RedisStore | PostgresStore | None = None,
+    store: MemoryStore | SqliteStore | RedisStore | PostgresStore | None = None,
     worker: str | None = None,
     build: str = "1",
     agent: str | None = None,
@@ -74,8 +75,8 @@ async def guard(
         stt: The speech-to-text. One that does not stream is used as it is; None leaves it to a realtime model, which
             then hears the user, and silence in the place of everything else.
         store: Where claims are kept. Without it the calls of this process share one MemoryStore, whatever thread they
-            run in; LiveKit runs each job in a process of its own unless told otherwise, and these share a RedisStore or
-            a PostgresStore.
+            run in; LiveKit runs each job in a process of its own unless told otherwise, and these share a RedisStore,
+            a PostgresStore, or on one machine a SqliteStore.
         worker: The name of this call's worker, which serves one room at a time; host, process and a number if it is
             not given.
         build, agent: The agent's version, and its name in LiveKit's dispatch.

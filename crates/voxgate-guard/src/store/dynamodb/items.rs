@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::failure::{DYNAMODB, unreadable};
 use crate::Name;
 use crate::store::state::entries::{Budget, Holding, Pool, Worker};
-use crate::store::{Holder, LimitKind, Slot, StoreError, StoreState, StoreTime, Token, WorkerReport};
+use crate::store::{Holder, LimitKind, StoreError, StoreState, StoreTime, Token, WorkerReport};
 
 /// Which item of a namespace: its sort key, and the name that it is about.
 #[derive(Clone, Debug)]
@@ -161,44 +161,44 @@ impl<E: Entry> Body<E> {
     }
 }
 
-/// A step on one entry by `holder`, for whom all terms end when they were granted to; for everybody else by the margin
-/// later.
-pub(super) trait Held {
-    fn step<T>(
-        &mut self,
-        holder: &Holder,
-        margin: Duration,
-        now: StoreTime,
-        step: impl FnOnce(&mut StoreState) -> T,
-    ) -> T;
+/// An entry of which holders have a part.
+pub(super) trait Held: Entry {
+    fn holdings(&mut self) -> &mut [Holding];
+    fn put(self, name: Name, state: &mut StoreState);
+    fn taken_from(state: &mut StoreState, name: &Name) -> Option<Self>;
 }
 
-impl Held for Body<Holding> {
-    fn step<T>(
-        &mut self,
-        holder: &Holder,
-        margin: Duration,
-        now: StoreTime,
-        step: impl FnOnce(&mut StoreState) -> T,
-    ) -> T {
-        let mut state = self.state(now);
-        let Some(name) = self.name.clone() else { return step(&mut state) };
-        if let Some(mut holding) = self.entry.take() {
-            later(&mut holding, holder, margin);
-            state.rooms.insert(name.clone(), Box::new(holding));
-        }
-        let answer = step(&mut state);
-        self.entry = state.rooms.remove(&name).map(|mut holding| {
-            earlier(&mut holding, holder, margin);
-            *holding
-        });
-        self.keep_clock(&state);
-        answer
+impl Held for Holding {
+    fn holdings(&mut self) -> &mut [Holding] {
+        std::slice::from_mut(self)
+    }
+
+    fn put(self, name: Name, state: &mut StoreState) {
+        state.rooms.insert(name, Box::new(self));
+    }
+
+    fn taken_from(state: &mut StoreState, name: &Name) -> Option<Self> {
+        state.rooms.remove(name).map(|holding| *holding)
     }
 }
 
-impl Held for Body<Pool> {
-    fn step<T>(
+impl Held for Pool {
+    fn holdings(&mut self) -> &mut [Holding] {
+        &mut self.holdings
+    }
+
+    fn put(self, name: Name, state: &mut StoreState) {
+        state.pools.insert(name, self);
+    }
+
+    fn taken_from(state: &mut StoreState, name: &Name) -> Option<Self> {
+        state.pools.remove(name)
+    }
+}
+
+impl<E: Held> Body<E> {
+    /// A step by `holder`, for whom all terms end when they were granted to; for everybody else by the margin later.
+    pub(super) fn step<T>(
         &mut self,
         holder: &Holder,
         margin: Duration,
@@ -207,22 +207,21 @@ impl Held for Body<Pool> {
     ) -> T {
         let mut state = self.state(now);
         let Some(name) = self.name.clone() else { return step(&mut state) };
-        if let Some(mut pool) = self.entry.take() {
-            pool.holdings.iter_mut().for_each(|holding| later(holding, holder, margin));
-            state.pools.insert(name.clone(), pool);
+        if let Some(mut entry) = self.entry.take() {
+            entry.holdings().iter_mut().for_each(|holding| later(holding, holder, margin));
+            entry.put(name.clone(), &mut state);
         }
         let answer = step(&mut state);
-        self.entry = state.pools.remove(&name).map(|mut pool| {
-            pool.holdings.iter_mut().for_each(|holding| earlier(holding, holder, margin));
-            pool
-        });
+        self.entry = E::taken_from(&mut state, &name);
+        let left = self.entry.iter_mut().flat_map(E::holdings);
+        left.for_each(|holding| earlier(holding, holder, margin));
         self.keep_clock(&state);
         answer
     }
 }
 
 impl Body<Budget> {
-    pub(super) fn step<T>(&mut self, kind: LimitKind, now: StoreTime, step: impl FnOnce(&mut StoreState) -> T) -> T {
+    pub(super) fn spend<T>(&mut self, kind: LimitKind, now: StoreTime, step: impl FnOnce(&mut StoreState) -> T) -> T {
         let mut state = self.state(now);
         let Some(name) = self.name.clone() else { return step(&mut state) };
         let key = (name, kind);
@@ -347,14 +346,6 @@ pub(super) fn everything(items: Vec<(String, Item)>) -> Result<StoreState, Store
         }
     }
     Ok(state)
-}
-
-/// The item that a slot lies in.
-pub(super) fn key_of(slot: &Slot) -> Key {
-    match slot {
-        Slot::Room(name) => Key::room(name),
-        Slot::Resource { name, .. } => Key::pool(name),
-    }
 }
 
 fn later(holding: &mut Holding, than: &Holder, margin: Duration) {

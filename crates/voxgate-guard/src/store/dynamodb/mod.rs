@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 pub use self::credentials::AwsCredentials;
 use self::failure::DYNAMODB;
-use self::items::{Body, Builds, Entry, Held as _, Key, Presence, Reserved, key_of};
+use self::items::{Body, Builds, Entry, Held, Key, Presence, Reserved};
 use self::place::Place;
 use self::table::{Pause, Table, Written};
 use super::memory::system_time;
@@ -21,7 +21,7 @@ use super::shared::SharedConfig;
 use super::state::entries::{Budget, Holding, Pool};
 use super::{
     Finding, Grant, GuardStore, LeaseTerm, LimitKind, Release, Renewal, Reported, RoomAnswer, RoomClaim, Slot,
-    SlotAnswer, SlotRequest, Spend, Spent, StoreError, StoreTime, Survey, Token, WorkerReport,
+    SlotAnswer, SlotRequest, Spend, Spent, StoreError, StoreState, StoreTime, Survey, Token, WorkerReport,
 };
 use crate::Name;
 
@@ -128,6 +128,29 @@ impl DynamoStore {
         .await
     }
 
+    /// A step of the holder on what was granted.
+    async fn change_held<T: Send>(
+        &self,
+        grant: &Grant,
+        step: impl Fn(&mut StoreState, StoreTime) -> T + Send + Sync,
+    ) -> Result<T, StoreError> {
+        match &grant.slot {
+            Slot::Room(name) => self.change_held_as::<Holding, _>(&Key::room(name), grant, step).await,
+            Slot::Resource { name, .. } => self.change_held_as::<Pool, _>(&Key::pool(name), grant, step).await,
+        }
+    }
+
+    async fn change_held_as<E: Held + Send, T: Send>(
+        &self,
+        key: &Key,
+        grant: &Grant,
+        step: impl Fn(&mut StoreState, StoreTime) -> T + Send + Sync,
+    ) -> Result<T, StoreError> {
+        let held_step =
+            |body: &mut Body<E>, now| body.step(&grant.holder, self.margin(), now, |state| step(state, now));
+        self.change(key, held_step).await
+    }
+
     /// One try of a claim; `None` if another was faster. The room counts against its worker before it is held, so that the
     /// worker never has more than it can.
     async fn try_claim(&self, claim: &RoomClaim, is_reserved: &mut bool) -> Result<Option<RoomAnswer>, StoreError> {
@@ -232,46 +255,21 @@ impl GuardStore for DynamoStore {
 
     async fn renew(&self, grant: &Grant, term: LeaseTerm) -> Result<Renewal, StoreError> {
         self.config.check(term)?;
-        let (key, holder, margin) = (key_of(&grant.slot), &grant.holder, self.margin());
-        match &grant.slot {
-            Slot::Room(_) => {
-                let renew = |body: &mut Body<Holding>, now| {
-                    body.step(holder, margin, now, |state| state.renew(grant, term, now))
-                };
-                self.change(&key, renew).await
-            }
-            Slot::Resource { .. } => {
-                let renew =
-                    |body: &mut Body<Pool>, now| body.step(holder, margin, now, |state| state.renew(grant, term, now));
-                self.change(&key, renew).await
-            }
-        }
+        self.change_held(grant, |state, now| state.renew(grant, term, now)).await
     }
 
     async fn release(&self, grant: &Grant) -> Result<Release, StoreError> {
-        let (key, holder, margin) = (key_of(&grant.slot), &grant.holder, self.margin());
-        match &grant.slot {
-            Slot::Room(room) => {
-                let release =
-                    |body: &mut Body<Holding>, now| body.step(holder, margin, now, |state| state.release(grant, now));
-                let released = self.change(&key, release).await?;
-                if released == Release::Released {
-                    self.forget(&holder.owner, room, holder.token).await;
-                }
-                Ok(released)
-            }
-            Slot::Resource { .. } => {
-                let release =
-                    |body: &mut Body<Pool>, now| body.step(holder, margin, now, |state| state.release(grant, now));
-                self.change(&key, release).await
-            }
+        let released = self.change_held(grant, |state, now| state.release(grant, now)).await?;
+        if let (Slot::Room(room), Release::Released) = (&grant.slot, released) {
+            self.forget(&grant.holder.owner, room, grant.holder.token).await;
         }
+        Ok(released)
     }
 
     async fn spend(&self, request: &Spend) -> Result<Spent, StoreError> {
         let kind = LimitKind::from(request.allowance);
         self.change(&Key::budget(&request.resource, kind), |body: &mut Body<Budget>, now| {
-            body.step(kind, now, |state| state.spend(request, now))
+            body.spend(kind, now, |state| state.spend(request, now))
         })
         .await
     }

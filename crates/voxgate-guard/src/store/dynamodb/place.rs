@@ -86,7 +86,7 @@ impl Endpoint {
         let refused = || format!("`{}` is no endpoint, such as http://127.0.0.1:8000", without_secrets(url));
         let (scheme, rest) = url.split_once("://").ok_or_else(refused)?;
         let (encryption, usual_port) = match scheme {
-            "https" => (words.of_https()?, 443),
+            "https" => (words.of_encrypted("https")?, 443),
             "http" if words.are_none() => (Encryption::Never, 80),
             "http" => return Err("an http:// endpoint is never encrypted, whatever `sslmode` says".to_owned()),
             _ => return Err(refused()),

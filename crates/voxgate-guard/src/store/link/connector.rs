@@ -27,12 +27,16 @@ pub(in crate::store) fn connector(tls: &Tls) -> Result<TlsConnector, StoreError>
         ServerCheck::Full(TrustRoots::System) => builder.with_root_certificates(system_roots()?),
         ServerCheck::Full(TrustRoots::File(file)) => builder.with_root_certificates(roots_in(file)?),
         ServerCheck::Authority(file) => {
-            let full = WebPkiServerVerifier::builder_with_provider(roots_in(file)?.into(), provider)
+            let authority = WebPkiServerVerifier::builder_with_provider(roots_in(file)?.into(), provider.clone())
                 .build()
                 .map_err(|error| unusable(file, error))?;
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyHost(full)))
+            let verifier = Lenient { authority: Some(authority), provider };
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
         }
-        ServerCheck::Nothing => builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider))),
+        ServerCheck::Nothing => {
+            let verifier = Lenient { authority: None, provider };
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+        }
     };
     let config = match &tls.client {
         None => builder.with_no_client_auth(),
@@ -88,11 +92,15 @@ fn unusable(file: &Path, cause: impl ToString) -> StoreError {
     StoreError::File { path: file.display().to_string(), cause: cause.to_string() }
 }
 
-/// Any host that the authority has signed for.
+/// Checks less than everything: any host that the authority has signed for, or without an authority whoever has the key of
+/// the certificate that is shown.
 #[derive(Debug)]
-struct AnyHost(Arc<WebPkiServerVerifier>);
+struct Lenient {
+    authority: Option<Arc<WebPkiServerVerifier>>,
+    provider: Arc<CryptoProvider>,
+}
 
-impl ServerCertVerifier for AnyHost {
+impl ServerCertVerifier for Lenient {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -101,8 +109,9 @@ impl ServerCertVerifier for AnyHost {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        let Some(authority) = &self.authority else { return Ok(ServerCertVerified::assertion()) };
         // The host name is what is looked at last.
-        match self.0.verify_server_cert(end_entity, between, host, ocsp, now) {
+        match authority.verify_server_cert(end_entity, between, host, ocsp, now) {
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => Ok(ServerCertVerified::assertion()),
@@ -116,7 +125,7 @@ impl ServerCertVerifier for AnyHost {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls12_signature(message, certificate, signature)
+        verify_tls12_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -125,50 +134,11 @@ impl ServerCertVerifier for AnyHost {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls13_signature(message, certificate, signature)
+        verify_tls13_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
-    }
-}
-
-/// Whoever has the key of the certificate that is shown.
-#[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 

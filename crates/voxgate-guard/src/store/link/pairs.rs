@@ -72,12 +72,8 @@ const KEYS: [&str; 4] = ["sslmode", "sslrootcert", "sslcert", "sslkey"];
 #[cfg(test)]
 mod tests {
     use super::super::words::Mode;
+    use super::super::words::tests::words;
     use super::*;
-
-    fn words(mode: Mode, [root, cert, key]: [&str; 3]) -> Words {
-        let file = |name: &str| Some(name.to_owned()).filter(|name| !name.is_empty());
-        Words { mode: Some(mode), root: file(root), cert: file(cert), key: file(key) }
-    }
 
     #[test]
     fn words_are_taken_out_of_pairs_and_the_rest_stays() {

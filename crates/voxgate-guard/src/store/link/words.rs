@@ -87,20 +87,11 @@ impl Words {
         }
     }
 
-    /// A link to `rediss://`.
-    #[cfg(feature = "redis")]
-    pub(in crate::store) fn of_rediss(self) -> Result<Encryption, String> {
+    /// A link of a scheme that is always encrypted, such as `rediss`.
+    #[cfg(any(feature = "redis", feature = "dynamodb"))]
+    pub(in crate::store) fn of_encrypted(self, scheme: &str) -> Result<Encryption, String> {
         match self.mode.unwrap_or(Mode::VerifyFull) {
-            Mode::Disable | Mode::Prefer => Err("rediss:// is always encrypted, whatever `sslmode` says".to_owned()),
-            mode => self.always(mode),
-        }
-    }
-
-    /// A link to `https://`.
-    #[cfg(feature = "dynamodb")]
-    pub(in crate::store) fn of_https(self) -> Result<Encryption, String> {
-        match self.mode.unwrap_or(Mode::VerifyFull) {
-            Mode::Disable | Mode::Prefer => Err("https:// is always encrypted, whatever `sslmode` says".to_owned()),
+            Mode::Disable | Mode::Prefer => Err(format!("{scheme}:// is always encrypted, whatever `sslmode` says")),
             mode => self.always(mode),
         }
     }
@@ -173,10 +164,11 @@ impl Mode {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn words(mode: Mode, [root, cert, key]: [&str; 3]) -> Words {
+    /// No file where a name is empty.
+    pub(in super::super) fn words(mode: Mode, [root, cert, key]: [&str; 3]) -> Words {
         let file = |name: &str| Some(name.to_owned()).filter(|name| !name.is_empty());
         Words { mode: Some(mode), root: file(root), cert: file(cert), key: file(key) }
     }

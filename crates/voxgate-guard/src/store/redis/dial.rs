@@ -72,7 +72,7 @@ impl Hints {
         if self.is_plain && is_no_answer_of_a_redis {
             cause += "; if this is its TLS port, write rediss://";
         }
-        StoreError::Unreachable { store: REDIS, cause }
+        unreachable(cause)
     }
 }
 
@@ -82,7 +82,7 @@ async fn open(
     timeout: Duration,
     hints: &Hints,
 ) -> Result<(Box<dyn Stream>, Protection), StoreError> {
-    let unreachable = |error: std::io::Error| StoreError::Unreachable { store: REDIS, cause: error.to_string() };
+    let unreachable = |error: std::io::Error| unreachable(error.to_string());
     match address {
         ConnectionAddr::Tcp(host, port) => {
             let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(unreachable)?;
@@ -129,6 +129,10 @@ async fn protect(
 fn unprotected(stream: TcpStream) -> (Box<dyn Stream>, Protection) {
     let local = stream.peer_addr().is_ok_and(|server| server.ip().is_loopback());
     (Box::new(stream), if local { Protection::Local } else { Protection::Plain })
+}
+
+pub(super) fn unreachable(cause: String) -> StoreError {
+    StoreError::Unreachable { store: REDIS, cause }
 }
 
 pub(super) fn cause_of(error: &RedisError) -> String {

@@ -7,8 +7,7 @@ use std::time::Duration;
 use ::redis::{ConnectionAddr, RedisConnectionInfo, cmd};
 use percent_encoding::percent_decode_str;
 
-use super::dial::Line;
-use super::reply::REDIS;
+use super::dial::{Line, unreachable};
 use crate::store::StoreError;
 use crate::store::link::Encryption;
 
@@ -108,10 +107,6 @@ impl Sentinels {
         let epoch = known.get("config-epoch").and_then(|epoch| epoch.parse().ok()).unwrap_or_default();
         Ok(Some((epoch, ConnectionAddr::Tcp(host, port))))
     }
-}
-
-fn unreachable(cause: String) -> StoreError {
-    StoreError::Unreachable { store: REDIS, cause }
 }
 
 /// A host and its port; that of Sentinels if none is said.

@@ -7,8 +7,8 @@ use ::redis::aio::MultiplexedConnection;
 use ::redis::{ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo, RedisResult};
 
 use super::checkup;
-use super::dial::{Line, cause_of};
-use super::reply::{self, REDIS};
+use super::dial::{Line, cause_of, unreachable};
+use super::reply;
 use super::sentinel::Sentinels;
 use crate::store::address::without_secrets;
 use crate::store::connection::Reader;
@@ -54,7 +54,7 @@ impl Server {
             Some(_) if rest.contains('#') => {
                 return Err(refused("its `#` is no option; a link without checks is sslmode=require".to_owned()));
             }
-            Some(_) => words.of_rediss().map_err(refused)?,
+            Some(_) => words.of_encrypted("rediss").map_err(refused)?,
             None if words.are_none() => Encryption::Never,
             None => return Err(refused("sslmode, sslrootcert, sslcert and sslkey go with rediss://".to_owned())),
         };
@@ -193,10 +193,6 @@ fn encrypted(scheme: &str) -> Option<&str> {
         "rediss+sentinel" => Some("redis+sentinel"),
         _ => None,
     }
-}
-
-fn unreachable(cause: String) -> StoreError {
-    StoreError::Unreachable { store: REDIS, cause }
 }
 
 pub(super) fn us(time: Duration) -> u64 {
