@@ -3,6 +3,10 @@
 //!
 //!     cargo bench --features stage --bench stage
 //!
+//!     cargo bench --features stage,metrics --bench stage -- metrics
+//!
+//! measures what a publication of metrics costs the stage, which should be nothing.
+//!
 //! Packets of 20 ms come at real time from a thread that stands for the network.
 
 #![expect(clippy::disallowed_methods, reason = "a bench asks the system for the time")]
@@ -22,6 +26,10 @@ use voxgate::stage::{GateStage, StageEngine, StageOptions};
 use voxgate::{AudioFormat, Chunk, Frame, Gate, GateConfig, Samples};
 
 fn main() {
+    #[cfg(feature = "metrics")]
+    if std::env::args().any(|argument| argument == "metrics") {
+        return publications();
+    }
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     println!(
         "{STREAMS} streams for {TIME:?}, a runtime of {threads} threads; from a packet's arrival to its decision\n"
@@ -41,6 +49,68 @@ fn main() {
         println!("| a task of the runtime | {load:?} | {} |", in_tasks(&runtime));
         stop.store(true, Ordering::Release);
     }
+}
+
+/// The same work while metrics are published a hundred times as often as anyone scrapes, and while nobody asks.
+#[cfg(feature = "metrics")]
+fn publications() {
+    let prometheus = voxgate::metrics::Prometheus::install().expect("the first of this process");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let (mut quiet, mut published) = (Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        let asked = round % 2 == 1;
+        let stop = AtomicBool::new(false);
+        let engine = StageEngine::start(STREAMS).expect("a thread");
+        let times = if asked { &mut published } else { &mut quiet };
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while asked && !stop.load(Ordering::Acquire) {
+                    engine.publish_metrics();
+                    black_box(prometheus.render());
+                    std::thread::sleep(Duration::from_millis(150));
+                }
+            });
+            times.push(runtime.block_on(work(&engine)));
+            stop.store(true, Ordering::Release);
+        });
+    }
+    let median = |times: &[(Duration, Duration)], which: fn(&(Duration, Duration)) -> Duration| {
+        let mut all: Vec<Duration> = times.iter().map(which).collect();
+        all.sort();
+        all[all.len() / 2].as_secs_f64() * 1e6
+    };
+    println!("| | nobody asks | published every 150 ms | ratio |\n| --- | --- | --- | --- |");
+    for (what, which) in [
+        ("a push of 20 ms, at the median", (|time| time.0) as fn(&(Duration, Duration)) -> Duration),
+        ("all streams, to the last decision", |time| time.1),
+    ] {
+        let (without, with) = (median(&quiet, which), median(&published, which));
+        println!("| {what} | {without:.2} µs | {with:.2} µs | {:.3} |", with / without);
+    }
+}
+
+/// Seconds of all streams as fast as they are decided: the median push, and the whole.
+#[cfg(feature = "metrics")]
+async fn work(engine: &StageEngine) -> (Duration, Duration) {
+    let minute = Duration::from_secs(60);
+    let roomy = StageOptions { mic_queue: minute, late_after: minute, event_queue: 65_536, ..StageOptions::default() };
+    let mut streams: Vec<_> =
+        (0..STREAMS).map(|_| engine.open(roomy.clone()).expect("the defaults are sound")).collect();
+    let (begun, mut pushes) = (Instant::now(), Vec::new());
+    for packet in 0..500 {
+        for (stream, stage) in streams.iter_mut().enumerate() {
+            let samples: Vec<f32> = packet_of(stream, packet).flat_map(|frame| *frame.samples()).collect();
+            let chunk = Chunk::new(Samples::F32(&samples), AudioFormat::mono(16_000));
+            let pushed = Instant::now();
+            stage.mic.push(chunk).expect("the format stays");
+            pushes.push(pushed.elapsed());
+        }
+    }
+    for stage in &streams {
+        stage.control.caught_up().await.expect("the stream is open");
+    }
+    pushes.sort();
+    (pushes[pushes.len() / 2], begun.elapsed())
 }
 
 /// What else the runtime does.
@@ -138,5 +208,7 @@ fn row(times: &[Duration]) -> String {
     times.iter().map(|time| format!("{:.2} ms", time.as_secs_f64() * 1e3)).collect::<Vec<_>>().join(" | ")
 }
 
+#[cfg(feature = "metrics")]
+const ROUNDS: usize = 24;
 const STREAMS: usize = 20;
 const TIME: Duration = Duration::from_secs(15);

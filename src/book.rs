@@ -22,6 +22,10 @@ struct Forwarding;
 #[doc = include_str!("../docs/src/stage.md")]
 struct Stage;
 
+#[cfg(all(feature = "metrics", feature = "stage", feature = "tokio"))]
+#[doc = include_str!("../docs/src/metrics.md")]
+struct Metrics;
+
 #[cfg(feature = "tokio")]
 #[doc = include_str!("../docs/src/guards.md")]
 struct Guards;

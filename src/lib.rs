@@ -81,6 +81,8 @@
 //! | `formats` | FLAC, MP3, Ogg Vorbis, M4A, AAC and ADPCM in the command | yes |
 //! | `mic` | `voxgate mic`, the gate on a live microphone | |
 //! | `stage` | the async stage for tokio agents | |
+//! | `metrics` | what streams, guards and stores know, by the facade `metrics`, and an exporter for Prometheus | |
+//! | `otel` | a span of `tracing` for each call and turn of the stage | |
 //! | `tokio` | leases that renew themselves, `DispatchGuard` and `Limits` | |
 //! | `redis`, `postgres` | stores that many workers share | |
 //! | `onnx` | a detector for Silero-shaped ONNX files, by an ONNX Runtime that is found at run time | |
@@ -112,6 +114,8 @@ mod history;
 mod intake;
 mod ledger;
 mod level;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod model_id;
 mod onset;
 mod per_reason;
@@ -123,6 +127,8 @@ mod shift;
 #[cfg(feature = "stage")]
 pub mod stage;
 mod time_map;
+#[cfg(any(feature = "metrics", feature = "stage"))]
+mod totals;
 mod turn;
 mod turn_state;
 pub mod vad;
@@ -147,6 +153,8 @@ pub use per_reason::PerReason;
 pub use pool::{GateId, GatePool, PoolError, push_together};
 pub use reason::{Doubt, Reason};
 pub use time_map::TimeMap;
+#[cfg(any(feature = "metrics", feature = "stage"))]
+pub use totals::Totals;
 pub use turn_state::{Edge, EndCause, TurnState};
 pub use voxgate_base::{NotAProbability, Probability};
 #[cfg(feature = "guard")]

@@ -122,6 +122,18 @@ impl Summary {
         self.suppressed.map(seconds)
     }
 
+    /// In samples, as the stage has them.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn totals(&self) -> voxgate::Totals {
+        voxgate::Totals {
+            forwarded: self.forwarded * FRAME_LEN as u64,
+            suppressed: self.suppressed.map(|frames| frames * FRAME_LEN as u64),
+            turns: self.openings,
+            misfires: self.misfires,
+            ..voxgate::Totals::default()
+        }
+    }
+
     pub(crate) fn trouble(&self) -> Trouble {
         Trouble { misfires: self.misfires, doubted: self.doubted, echo_s: self.suppressed_s()[Reason::Echo] }
     }

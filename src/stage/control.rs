@@ -6,11 +6,12 @@ use std::sync::atomic::Ordering;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::command::{Agent, NotTaken, OwnedSttResult, Refused, StreamCommand};
-use super::event::Totals;
 use super::options::Mode;
 use super::shared::{StreamShared, WorkerHandle};
+use super::standing::{Published, Standing};
 use crate::config::GateConfig;
 use crate::feedback::SttRuling;
+use crate::totals::Totals;
 
 /// Controls a stream. Clones control the same one.
 #[derive(Clone, Debug)]
@@ -18,7 +19,7 @@ pub struct Control {
     pub(super) commands: mpsc::Sender<StreamCommand>,
     pub(super) shared: Arc<StreamShared>,
     pub(super) worker: Arc<WorkerHandle>,
-    pub(super) totals: watch::Receiver<Totals>,
+    pub(super) published: watch::Receiver<Published>,
 }
 
 impl Control {
@@ -100,7 +101,12 @@ impl Control {
 
     /// Totals of the audio so far. They can still be read when the stream is over.
     pub fn totals(&self) -> Totals {
-        *self.totals.borrow()
+        self.published.borrow().totals
+    }
+
+    /// How the stream stands: where its audio goes, the storm, the echo. It can still be read when the stream is over.
+    pub fn standing(&self) -> Standing {
+        self.published.borrow().standing
     }
 
     fn send(&self, command: StreamCommand) -> Result<(), NotTaken> {

@@ -25,6 +25,10 @@ pub struct StageEngine {
     pub(super) inbox: mpsc::Sender<StreamParts>,
     pub(super) most_streams: usize,
     lateness: Arc<LatenessHistogram>,
+    #[cfg_attr(not(feature = "metrics"), expect(dead_code, reason = "read for metrics"))]
+    effort: Arc<LatenessHistogram>,
+    #[cfg(feature = "metrics")]
+    pub(super) metrics: Arc<super::metrics::EngineMetrics>,
     ended: watch::Receiver<()>,
 }
 
@@ -50,12 +54,13 @@ impl StageEngine {
         let worker = Arc::new(WorkerHandle::new(clock, most_streams));
         let (inbox, arrivals) = mpsc::channel(most_streams);
         let (alive, ended) = watch::channel(());
-        let lateness = Arc::new(LatenessHistogram::new());
+        let [lateness, effort] = [(); 2].map(|()| Arc::new(LatenessHistogram::new()));
         let runner = WorkerThread {
             _exit: WorkerExit { worker: Arc::clone(&worker), _alive: alive },
             worker: Arc::clone(&worker),
             arrivals,
             lateness: Arc::clone(&lateness),
+            effort: Arc::clone(&effort),
             pool: GatePool::new(),
             streams: Vec::new(),
             open: 0,
@@ -66,7 +71,16 @@ impl StageEngine {
         };
         let thread = thread::Builder::new().name("voxgate".to_owned()).spawn(move || runner.run())?;
         worker.runs_on(thread.thread().clone());
-        Ok(Self { worker, inbox, most_streams, lateness, ended })
+        Ok(Self {
+            worker,
+            inbox,
+            most_streams,
+            lateness,
+            effort,
+            #[cfg(feature = "metrics")]
+            metrics: Arc::default(),
+            ended,
+        })
     }
 
     /// The clock of the engine: that of arrivals and of play-out times.
@@ -82,6 +96,13 @@ impl StageEngine {
     /// How long frames waited, since this was asked last.
     pub fn take_lateness(&self) -> Lateness {
         self.lateness.take()
+    }
+
+    /// Publishes what the engine and its streams know, by the recorder in force: what has come since the last time, and how it
+    /// stands now. Call it before each scrape, or once a second; from any thread.
+    #[cfg(feature = "metrics")]
+    pub fn publish_metrics(&self) {
+        self.metrics.publish(&self.worker, &self.lateness, &self.effort);
     }
 
     /// Takes no new streams by this copy, and waits until the thread has ended: until every other copy is dropped,
@@ -116,6 +137,7 @@ struct WorkerThread {
     worker: Arc<WorkerHandle>,
     arrivals: mpsc::Receiver<StreamParts>,
     lateness: Arc<LatenessHistogram>,
+    effort: Arc<LatenessHistogram>,
     pool: GatePool,
     /// By seat.
     streams: Vec<Option<Stream>>,
@@ -185,9 +207,11 @@ impl WorkerThread {
         }
         let mut moved = false;
         for _ in 0..FRAMES_A_ROUND {
-            self.worker.beat();
+            let begun = self.worker.beat();
             if self.step_busy() {
-                self.decide();
+                let decided = self.decide();
+                let share = self.worker.beat().since(begun) / decided.max(1);
+                self.effort.note_many(share, decided);
             }
             if self.busy.is_empty() {
                 return moved;
@@ -219,9 +243,12 @@ impl WorkerThread {
         staged
     }
 
-    fn decide(&mut self) {
+    /// Says how many frames were decided on.
+    fn decide(&mut self) -> u32 {
         let Self { pool, streams, gates, worker, lateness, over, .. } = self;
+        let mut decided = 0;
         pool.decide_by(|id, gate| {
+            decided += 1;
             let Some(seat) = gates.get(&id).copied() else { return };
             let Some(stream) = streams.get_mut(seat).and_then(Option::as_mut) else { return };
             if contained(|| stream.decide(gate, worker.clock.now(), lateness)).is_none() {
@@ -229,6 +256,7 @@ impl WorkerThread {
             }
         });
         self.let_go();
+        decided
     }
 
     /// The turn of those that are still busy is over.
@@ -274,9 +302,10 @@ const LONGEST_PACE: Duration = Duration::from_millis(5);
 mod tests {
     use super::*;
     use crate::config::GateConfig;
-    use crate::stage::event::{Event, Failure, Health, Totals};
+    use crate::stage::event::{Event, Failure, Health};
     use crate::stage::event_writer::EventWriter;
     use crate::stage::shared::StreamShared;
+    use crate::stage::standing::Published;
     use crate::stage::{GateStage, OpenError, StageOptions};
     use crate::{AudioFormat, Chunk, Gate, Samples};
 
@@ -321,8 +350,12 @@ mod tests {
         let (mut ended, options) = (engine.ended.clone(), StageOptions::default());
         let gate = Gate::new(&GateConfig::default()).map(Box::new).map_err(|_| unreachable!("the defaults are valid"));
         let events = mpsc::channel(64);
-        let writer =
-            EventWriter::new(events.0, watch::channel(Totals::default()).0, Arc::clone(&shared), options.gate.forward);
+        let writer = EventWriter::new(
+            events.0,
+            watch::channel(Published::default()).0,
+            Arc::clone(&shared),
+            options.gate.forward,
+        );
         let (mic, commands) = (rtrb::RingBuffer::new(1).1, mpsc::channel(1).1);
         let parts = StreamParts { mic, commands, writer, shared, options, gate, opened: Moment::default() };
         engine.inbox.send(parts).await.unwrap();

@@ -6,10 +6,8 @@ use std::time::Duration;
 use crate::burst::StormStep;
 use crate::decision::Evidence;
 use crate::error::ModelError;
-use crate::frame::{SampleIndex, Span, duration_of};
+use crate::frame::{SampleIndex, Span};
 use crate::ledger::Suppressed;
-use crate::per_reason::PerReason;
-use crate::reason::Reason;
 use crate::turn_state::EndCause;
 
 /// Something that happened in a stream, in the microphone's time.
@@ -181,6 +179,28 @@ pub enum Failure {
     WorkerDead,
 }
 
+impl Failure {
+    /// The words of all, in the order of [`number`](Self::number).
+    pub(super) const WORDS: [&'static str; 6] =
+        ["model", "detector_panicked", "stream_panicked", "worker_late", "worker_stuck", "worker_dead"];
+
+    /// The word used in logs and metrics.
+    pub const fn as_str(&self) -> &'static str {
+        Self::WORDS[self.number()]
+    }
+
+    pub(super) const fn number(&self) -> usize {
+        match self {
+            Self::Model(_) => 0,
+            Self::DetectorPanicked => 1,
+            Self::StreamPanicked => 2,
+            Self::WorkerLate => 3,
+            Self::WorkerStuck => 4,
+            Self::WorkerDead => 5,
+        }
+    }
+}
+
 /// What kind of audio the microphone gives. Silence is `Flowing`: a room is never exactly zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -219,36 +239,4 @@ pub enum Queue {
     Mic,
     /// Events that wait to be taken: their reader is slow (back pressure).
     Events,
-}
-
-/// Totals of a stream's audio so far, in samples at 16 kHz. What is not settled yet is in none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Totals {
-    /// Forwarded by the gate; in shadow, what it would have forwarded.
-    pub forwarded: u64,
-    /// Suppressed, by reason; in shadow, what it would have suppressed.
-    pub suppressed: PerReason<u64>,
-    /// Went around the gate.
-    pub ungated: u64,
-    /// Lost because a queue was full.
-    pub lost: u64,
-    /// Turns that began.
-    pub turns: u64,
-    /// Turns that held hardly any speech.
-    pub misfires: u64,
-    /// Shadow only: results of speech-to-text whose words the gate would not have sent.
-    pub would_lose: u64,
-}
-
-impl Totals {
-    /// What was, or would have been, suppressed for `reason`.
-    pub fn suppressed_for(&self, reason: Reason) -> Duration {
-        duration_of(self.suppressed[reason])
-    }
-
-    /// What was, or would have been, suppressed for any reason.
-    pub fn suppressed_in_all(&self) -> Duration {
-        duration_of(self.suppressed.iter().map(|(_, samples)| samples).sum())
-    }
 }

@@ -6,9 +6,10 @@ use std::sync::atomic::Ordering;
 
 use tokio::sync::{mpsc, watch};
 
-use super::event::{Audio, Event, Health, Passage, SttStep, Totals, TurnEnd};
+use super::event::{Audio, Event, Health, Passage, SttStep, TurnEnd};
 use super::options::Mode;
 use super::shared::StreamShared;
+use super::standing::{Published, Standing, Way};
 use crate::config::ForwardConfig;
 use crate::decision::{Decision, Evidence, Verdict};
 use crate::forward::{Forwarder, SttInput};
@@ -16,12 +17,13 @@ use crate::frame::{FRAME_LEN, Frame, SampleIndex, Span};
 use crate::gate::Gate;
 use crate::ledger::{Ledger, Suppressed};
 use crate::reason::Reason;
+use crate::totals::Totals;
 use crate::turn_state::Edge;
 
 /// Writes the events of one stream, and counts.
 pub(super) struct EventWriter {
     events: mpsc::Sender<Message>,
-    totals_out: watch::Sender<Totals>,
+    published_out: watch::Sender<Published>,
     shared: Arc<StreamShared>,
     forward: ForwardConfig,
     forwarder: Forwarder,
@@ -30,6 +32,7 @@ pub(super) struct EventWriter {
     speaking: Option<SampleIndex>,
     ledger: Ledger,
     totals: Totals,
+    standing: Standing,
     /// When the gate's time began, in the stream's.
     origin: SampleIndex,
     /// Everything before this was handed out, or will not be.
@@ -63,13 +66,13 @@ enum Connection {
 impl EventWriter {
     pub(super) fn new(
         events: mpsc::Sender<Message>,
-        totals_out: watch::Sender<Totals>,
+        published_out: watch::Sender<Published>,
         shared: Arc<StreamShared>,
         forward: ForwardConfig,
     ) -> Self {
         Self {
             events,
-            totals_out,
+            published_out,
             shared,
             forwarder: Forwarder::new(&forward),
             forward,
@@ -77,6 +80,7 @@ impl EventWriter {
             speaking: None,
             ledger: Ledger::new(),
             totals: Totals::default(),
+            standing: Standing::default(),
             origin: SampleIndex::default(),
             handed: SampleIndex::default(),
             audio: None,
@@ -101,6 +105,7 @@ impl EventWriter {
         // What was suppressed lies before what is forwarded now.
         self.settle(decision);
         let shifted = decision.shifted(self.origin.0);
+        self.standing.echo = shifted.evidence.echo;
         match mode {
             Mode::Shadow => self.shadow(&shifted, recorded),
             Mode::Gate | Mode::Bypass => self.forward(gate, decision, &shifted),
@@ -109,6 +114,7 @@ impl EventWriter {
             self.turn_ended(&edge, TurnEnd::Gate(cause));
         }
         if let Some(storm) = shifted.storm {
+            self.standing.storm = storm.to;
             self.event(Event::Storm(storm));
         }
         let settled = shifted.settled.max(self.handed);
@@ -165,6 +171,7 @@ impl EventWriter {
     /// A gate hears from `origin` on, as a new one.
     pub(super) fn gate_begins(&mut self, origin: SampleIndex) {
         self.origin = origin;
+        self.standing = Standing::default();
         (self.ledger, self.forwarder) = (Ledger::new(), Forwarder::new(&self.forward));
     }
 
@@ -188,7 +195,16 @@ impl EventWriter {
     }
 
     pub(super) fn health(&mut self, health: Health) {
+        if let Health::PassingThrough { cause } = &health {
+            self.shared.failures.note(cause);
+        }
         self.event(Event::Health(health));
+    }
+
+    /// Where the audio goes from frame `next` on.
+    pub(super) fn stands(&mut self, way: Way, next: u64) {
+        (self.standing.way, self.standing.next) = (way, next);
+        self.standing.echo = self.standing.echo.filter(|_| way == Way::Gated);
     }
 
     pub(super) fn lost(&mut self, samples: u64) {
@@ -345,7 +361,7 @@ impl EventWriter {
     /// Nothing more comes for now: tells what is about to be told, and says so.
     pub(super) fn publish(&mut self) {
         self.flush_audio();
-        self.totals_out.send_replace(self.totals);
+        self.published_out.send_replace(Published { totals: self.totals, standing: self.standing });
         self.shared.settled.store(self.settled.max(self.handed).0, Ordering::Release);
     }
 }

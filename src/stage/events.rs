@@ -149,6 +149,7 @@ impl Events {
             let speech = Span::new(start, self.handed);
             self.own.push_back(Event::SpeechEnded { speech, voiced: speech.len(), cause: TurnEnd::GateLeft });
         }
+        self.shared.failures.note(&cause);
         self.own.push_back(Event::Health(Health::PassingThrough { cause }));
         self.phase = phase;
     }

@@ -1,6 +1,7 @@
 //! How long frames wait, from their arrival to their decision.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// A histogram with logarithmic buckets: 8 for each doubling, from a microsecond on.
@@ -8,6 +9,8 @@ use std::time::Duration;
 pub(super) struct LatenessHistogram {
     buckets: Box<[AtomicU64]>,
     longest_us: AtomicU64,
+    /// What was taken before.
+    taken: Mutex<Box<[u64]>>,
 }
 
 /// How long frames waited from their arrival to their decision, for all streams of an engine.
@@ -28,18 +31,33 @@ pub struct Lateness {
 
 impl LatenessHistogram {
     pub(super) fn new() -> Self {
-        Self { buckets: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect(), longest_us: AtomicU64::new(0) }
+        Self {
+            buckets: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect(),
+            longest_us: AtomicU64::new(0),
+            taken: Mutex::new(vec![0; BUCKETS].into()),
+        }
     }
 
     pub(super) fn note(&self, waited: Duration) {
+        self.note_many(waited, 1);
+    }
+
+    /// `count` frames took so long each.
+    pub(super) fn note_many(&self, waited: Duration, count: u32) {
         let us = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
-        self.buckets[bucket(us)].fetch_add(1, Ordering::Relaxed);
+        self.buckets[bucket(us)].fetch_add(u64::from(count), Ordering::Relaxed);
         self.longest_us.fetch_max(us, Ordering::Relaxed);
     }
 
     /// All that was counted since the last call.
+    #[expect(clippy::disallowed_methods, reason = "the worker only counts, and takes no lock")]
     pub(super) fn take(&self) -> Lateness {
-        let counts: Vec<u64> = self.buckets.iter().map(|bucket| bucket.swap(0, Ordering::Relaxed)).collect();
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = self.buckets.iter().zip(taken.iter_mut()).map(|(bucket, taken)| {
+            let count = bucket.load(Ordering::Relaxed);
+            count - std::mem::replace(taken, count)
+        });
+        let counts: Vec<u64> = news.collect();
         let longest = Duration::from_micros(self.longest_us.swap(0, Ordering::Relaxed));
         let frames: u64 = counts.iter().sum();
         let at = |share: f64| {
@@ -51,6 +69,13 @@ impl LatenessHistogram {
             Duration::from_micros(found.map_or(0, upper_us)).min(longest)
         };
         Lateness { frames, p50: at(0.5), p99: at(0.99), p999: at(0.999), longest }
+    }
+
+    /// All that was counted, by upper bounds in seconds.
+    #[cfg(feature = "metrics")]
+    pub(super) fn counts(&self) -> impl Iterator<Item = (f64, u64)> {
+        let upper_s = |place| Duration::from_micros(upper_us(place)).as_secs_f64();
+        self.buckets.iter().enumerate().map(move |(place, count)| (upper_s(place), count.load(Ordering::Relaxed)))
     }
 }
 

@@ -61,12 +61,17 @@ mod event;
 mod event_writer;
 mod events;
 mod lateness;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod mic;
 mod open_error;
 mod options;
 mod playback;
 mod playback_queue;
 mod shared;
+#[cfg(feature = "otel")]
+mod spans;
+mod standing;
 mod stream;
 mod watchdogs;
 
@@ -74,13 +79,18 @@ pub use clock::{Clock, ClockHand};
 pub use command::{Agent, NotTaken, OwnedSttResult, Refused};
 pub use control::Control;
 pub use engine::StageEngine;
-pub use event::{Audio, Event, Failure, Health, MicCondition, Passage, Queue, SttStep, Totals, TurnEnd};
+pub use event::{Audio, Event, Failure, Health, MicCondition, Passage, Queue, SttStep, TurnEnd};
 pub use events::Events;
 pub use lateness::Lateness;
 pub use mic::MicIn;
 pub use open_error::OpenError;
 pub use options::{Mode, StageOptions};
 pub use playback::{PlayAt, PlaybackError, PlaybackIn};
+#[cfg(feature = "otel")]
+pub use spans::CallSpan;
+pub use standing::{Standing, Way};
+
+pub use crate::totals::Totals;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,7 +104,7 @@ use crate::gate::Gate;
 use command::MOST_COMMANDS;
 use event_writer::EventWriter;
 use mic::FrameSender;
-use shared::StreamShared;
+use standing::Published;
 use stream::StreamParts;
 
 /// One stream: a microphone, the agent's playback, and the events.
@@ -146,12 +156,14 @@ impl StageEngine {
             mpsc::error::TrySendError::Closed(()) => OpenError::EngineDead,
         })?;
         let seat = self.worker.seats.take().ok_or(OpenError::TooMany { most: self.most_streams })?;
-        let (shared, worker) = (Arc::new(StreamShared { seat, ..StreamShared::default() }), Arc::clone(&self.worker));
+        let (shared, worker) = (Arc::new(self.worker.share(seat)), Arc::clone(&self.worker));
         let (queue, mic) = RingBuffer::new(frames(options.mic_queue));
         let (tap, tapped) = RingBuffer::new(frames(options.mic_queue + TAPPED_BEYOND_QUEUE));
         let (commands, orders) = mpsc::channel(MOST_COMMANDS);
         let (sender, messages) = mpsc::channel(options.event_queue);
-        let (totals_in, totals) = tokio_watch::channel(Totals::default());
+        let (published_in, published) = tokio_watch::channel(Published::default());
+        #[cfg(feature = "metrics")]
+        self.metrics.watch(published.clone(), Arc::clone(&shared), sender.downgrade());
         let stage = GateStage {
             mic: MicIn::new(
                 options.mic_channel,
@@ -164,10 +176,10 @@ impl StageEngine {
                 options.playback_channel,
                 options.playback_queue,
             ),
-            control: Control { commands, shared: Arc::clone(&shared), worker: Arc::clone(&worker), totals },
+            control: Control { commands, shared: Arc::clone(&shared), worker: Arc::clone(&worker), published },
             events: Events::new(messages, tapped, Arc::clone(&shared), worker, options.late_after),
         };
-        let writer = EventWriter::new(sender, totals_in, Arc::clone(&shared), options.gate.forward);
+        let writer = EventWriter::new(sender, published_in, Arc::clone(&shared), options.gate.forward);
         let (gate, opened) = (gate.map(Box::new), self.worker.clock.now());
         room.send(StreamParts { mic, commands: orders, writer, shared, options, gate, opened });
         self.worker.wake(seat);

@@ -1,10 +1,12 @@
 //! The state that the three sides of a stream share: who feeds it, the worker, who takes its events.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread::Thread;
 use std::time::Duration;
 
 use super::clock::{Clock, nanos};
+use super::event::Failure;
 use crate::frame::Frame;
 use voxgate_base::Moment;
 
@@ -33,6 +35,24 @@ pub(super) struct StreamShared {
     pub(super) passing: AtomicBool,
     /// How often the agent was interrupted.
     pub(super) interrupts: AtomicU32,
+    /// Those of all streams of the engine.
+    pub(super) failures: Arc<FailureCounts>,
+}
+
+/// How often streams began to pass around their gates, by cause.
+#[derive(Debug, Default)]
+pub(super) struct FailureCounts([AtomicU64; Failure::WORDS.len()]);
+
+impl FailureCounts {
+    pub(super) fn note(&self, cause: &Failure) {
+        self.0[cause.number()].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// With the word of the cause.
+    #[cfg(feature = "metrics")]
+    pub(super) fn all(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Failure::WORDS.into_iter().zip(self.0.iter().map(|count| count.load(Ordering::Relaxed)))
+    }
 }
 
 /// A frame of the microphone on its way to the worker. Frames that never came are left out; the numbers tell.
@@ -52,6 +72,7 @@ pub(super) struct WorkerHandle {
     beat: AtomicU64,
     gone: AtomicBool,
     pub(super) seats: Seats,
+    pub(super) failures: Arc<FailureCounts>,
     thread: std::sync::OnceLock<Thread>,
 }
 
@@ -63,8 +84,14 @@ impl WorkerHandle {
             beat: AtomicU64::new(0),
             gone: AtomicBool::new(false),
             seats: Seats::new(most_streams),
+            failures: Arc::default(),
             thread: std::sync::OnceLock::new(),
         }
+    }
+
+    /// What a new stream in `seat` shares.
+    pub(super) fn share(&self, seat: usize) -> StreamShared {
+        StreamShared { seat, failures: Arc::clone(&self.failures), ..StreamShared::default() }
     }
 
     /// Tells the worker's thread.

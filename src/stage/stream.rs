@@ -16,6 +16,7 @@ use super::lateness::LatenessHistogram;
 use super::options::{Mode, StageOptions};
 use super::playback_queue::PlaybackQueue;
 use super::shared::{MicFrame, StreamShared};
+use super::standing::Way;
 use super::watchdogs::Watchdogs;
 use crate::echo::Arrival;
 use crate::error::ModelError;
@@ -156,7 +157,7 @@ impl Stream {
             None if ended => self.finish(pool),
             None => {
                 self.rest(pool, now);
-                self.writer.publish();
+                self.publish();
                 if handled == Step::Rests {
                     self.waiting.drain(..).for_each(|waiting| _ = waiting.send(()));
                 }
@@ -167,7 +168,7 @@ impl Stream {
 
     /// Its turn is over though it has more to do.
     pub(super) fn pause(&mut self) {
-        self.writer.publish();
+        self.publish();
     }
 
     /// Has the gate decide on the frame that was staged.
@@ -346,8 +347,18 @@ impl Stream {
         self.leave()
     }
 
-    fn leave(&mut self) -> Step {
+    fn publish(&mut self) {
+        let way = match self.route {
+            Route::Gate => Way::Gated,
+            Route::Bypass => Way::Bypassed,
+            Route::Late { .. } | Route::Broken | Route::NoGate => Way::Passing,
+        };
+        self.writer.stands(way, self.next);
         self.writer.publish();
+    }
+
+    fn leave(&mut self) -> Step {
+        self.publish();
         self.shared.finished.store(true, Ordering::Release);
         Step::Over
     }

@@ -34,6 +34,13 @@ impl LatencyHistogram {
         LatencyReport { p50: self.quantile(0.5), p99: self.quantile(0.99), worst: self.worst }
     }
 
+    /// Counts by upper bounds in seconds: the steps of half a millisecond, and the rest.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn counts(&self) -> Vec<(f64, u64)> {
+        let coarse = self.counts.chunks(COARSE).enumerate();
+        coarse.map(|(n, counts)| ((STEP * (COARSE * (n + 1)) as u32).as_secs_f64(), counts.iter().sum())).collect()
+    }
+
     /// The upper edge of the step that holds the quantile.
     fn quantile(&self, share: f64) -> Duration {
         let rank = ((self.total as f64 * share).ceil() as u64).max(1);
@@ -52,6 +59,9 @@ impl LatencyHistogram {
 const STEP: Duration = Duration::from_micros(10);
 /// Up to 100 ms; what takes longer is counted there, and told as the worst.
 const STEPS: usize = 10_000;
+
+#[cfg(feature = "metrics")]
+const COARSE: usize = 50;
 
 #[cfg(test)]
 mod tests {

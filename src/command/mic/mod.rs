@@ -12,6 +12,8 @@ mod device;
 mod device_supervisor;
 mod devices;
 mod latency;
+#[cfg(feature = "metrics")]
+mod live_metrics;
 mod mic_input;
 mod palette;
 mod plain;
@@ -103,6 +105,10 @@ pub(crate) struct MicArgs {
     /// Print a line for each thing that happens instead of drawing; so it is without a terminal.
     #[arg(long, help_heading = "Output")]
     plain: bool,
+    /// Serve what the run counts to Prometheus, at http://ADDRESS/metrics, as in 127.0.0.1:9464.
+    #[cfg(feature = "metrics")]
+    #[arg(long, value_name = "ADDRESS", help_heading = "Output")]
+    metrics: Option<String>,
     /// Stop after so much audio, as in 30s.
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Output")]
     length: Option<Duration>,
@@ -120,6 +126,8 @@ pub(crate) fn run(args: &MicArgs) -> anyhow::Result<()> {
     let price = MicPrice::new(args.price.as_deref(), &config.forward)?;
     let folder = args.record.clone().unwrap_or_default();
     let mut worker = Worker::new(obeyed, Reporter::new(reported), Session::new(&config)?, price, folder);
+    #[cfg(feature = "metrics")]
+    let _server = serve_metrics(args, &mut worker)?;
     let transcriber = transcriber(args, &mut worker, &commands)?;
     let supervisors = open_devices(args, &mut worker, &commands)?;
     if args.record.is_some() || args.report {
@@ -147,6 +155,14 @@ pub(crate) fn run(args: &MicArgs) -> anyhow::Result<()> {
         finished.recordings.iter().try_for_each(|recorded| report_on(recorded, &config))?;
     }
     Ok(())
+}
+
+#[cfg(feature = "metrics")]
+fn serve_metrics(args: &MicArgs, worker: &mut Worker) -> anyhow::Result<Option<voxgate::metrics::MetricsServer>> {
+    let Some(address) = &args.metrics else { return Ok(None) };
+    let server = worker.live.insert(live_metrics::LiveMetrics::default()).serve(address)?;
+    say(format!("metrics at http://{}/metrics\n", server.address()))?;
+    Ok(Some(server))
 }
 
 /// The same page as that of `voxgate gate`, which decides the recording again to the same decisions.

@@ -31,6 +31,11 @@ pub(crate) struct Worker {
     /// Whether the loudspeaker plays something of ours; it is told to stop in a pause.
     pub(crate) voice_paused: Option<Arc<AtomicBool>>,
     pub(crate) segments: Option<SegmentCollector>,
+    #[cfg(feature = "metrics")]
+    pub(crate) live: Option<crate::command::mic::live_metrics::LiveMetrics>,
+    /// Samples of the microphone that found no room.
+    #[cfg(feature = "metrics")]
+    lost: u64,
     mic: MicInput,
     playback: Option<PlaybackAligner>,
     recorder: Option<Recorder>,
@@ -70,6 +75,10 @@ impl Worker {
             folder,
             voice_paused: None,
             segments: None,
+            #[cfg(feature = "metrics")]
+            live: None,
+            #[cfg(feature = "metrics")]
+            lost: 0,
             mic: MicInput::new(),
             playback: None,
             recorder: None,
@@ -149,6 +158,10 @@ impl Worker {
         let mut frames = std::mem::take(&mut self.frames);
         let block = self.mic.pop(self.session.elapsed(), &mut frames);
         if let Some(lost_s) = block.as_ref().map(|block| block.lost_s).filter(|lost_s| *lost_s > 0.0) {
+            #[cfg(feature = "metrics")]
+            {
+                self.lost += (lost_s * f64::from(SAMPLE_RATE)).round() as u64;
+            }
             self.report(EventKind::Overflow { lost_s });
         }
         for frame in frames.drain(..) {
@@ -191,6 +204,12 @@ impl Worker {
         if decision.frame.end.0.is_multiple_of(TOTALS_EVERY) {
             let totals = self.totals();
             self.reporter.send(Report::Totals(totals));
+            #[cfg(feature = "metrics")]
+            if let Some(live) = &self.live {
+                let mut totals = self.session.summary.totals();
+                totals.lost = self.lost;
+                live.put(totals, self.latency.counts());
+            }
         }
     }
 
