@@ -22,13 +22,16 @@ pub(super) struct Net {
     weights: Weights,
 }
 
-/// The layers, with the tiles that measured best: eight to ten sums in registers.
+/// The layers, with the tiles that measured best: eight to twelve sums in registers.
 pub(super) struct Weights {
     pub(super) conv1: Conv<FRAMES, 4, 3, 1, 1, 1>,
     pub(super) conv2: Conv<4, 2, 3, 2, 1, 2>,
     pub(super) conv3: Conv<2, 1, 2, 1, 0, 4>,
     pub(super) conv4: Conv<1, 1, 1, 1, 0, 8>,
-    pub(super) lstm: Conv<2, 1, 2, 1, 0, 4>,
+    /// The LSTM's matrix for the encoder's output.
+    pub(super) lstm_ih: Conv<1, 1, 1, 1, 0, 8>,
+    /// That for its own.
+    pub(super) lstm_hh: Conv<1, 1, 1, 1, 0, 8>,
     pub(super) out: Vec<f32>,
     pub(super) out_bias: f32,
 }
@@ -47,37 +50,29 @@ impl Net {
 
     /// The score of a stream's next window, in [0, 1].
     pub(super) fn score(&self, memory: &mut Memory, window: &[f32]) -> f32 {
-        dispatch!(self.level, simd => self.score_with::<_, 1, 1, 2, 1, 4, 8>(simd, [(memory, window)])[0])
+        dispatch!(self.level, simd => self.score_with::<_, 1, 8>(simd, [(memory, window)])[0])
     }
 
     /// The scores of the next windows of several streams: each weight is read once for all.
     pub(super) fn score_group(&self, streams: [(&mut Memory, &[f32]); GROUP]) -> [f32; GROUP] {
         dispatch!(self.level, simd => if lanes(simd) == 16 {
-            self.score_with::<_, GROUP, 2, 1, 4, 1, 2>(simd, streams)
+            self.score_with::<_, GROUP, 4>(simd, streams)
         } else {
-            // With half as many registers, a smaller tile is a fifth faster.
-            self.score_with::<_, GROUP, 2, 1, 2, 2, 4>(simd, streams)
+            // With half as many registers, a smaller tile.
+            self.score_with::<_, GROUP, 2>(simd, streams)
         })
     }
 
-    /// `N` streams. Tiles: in conv2 `R2` of them by `B2` vectors of outputs; in the layers of one
-    /// frame `R` of them, by `B` vectors in conv3 and LSTM and `B4` in conv4, which has one tap.
+    /// `N` streams. What a ReLU left is sparse: of the encoder's output three quarters are zero, and their weights need
+    /// not be read. The LSTM's own output is not: it is computed in tiles of all streams by `B` vectors.
     #[inline(always)]
-    fn score_with<
-        S: Simd,
-        const N: usize,
-        const R2: usize,
-        const B2: usize,
-        const R: usize,
-        const B: usize,
-        const B4: usize,
-    >(
+    fn score_with<S: Simd, const N: usize, const B: usize>(
         &self,
         simd: S,
         streams: [(&mut Memory, &[f32]); N],
     ) -> [f32; N] {
-        let Weights { conv1, conv2, conv3, conv4, lstm, .. } = &self.weights;
-        let relu = |x: S::f32s| x.max(S::f32s::splat(simd, 0.0));
+        let Weights { conv1, conv2, conv3, conv4, lstm_ih, lstm_hh, .. } = &self.weights;
+        let relu = |sum: S::f32s, bias: S::f32s, _| (sum + bias).max(S::f32s::splat(simd, 0.0));
         let mut scratches = [const { Scratch::EMPTY }; N];
         for (scratch, (memory, window)) in scratches.iter_mut().zip(&streams) {
             scratch.hidden = memory.hidden;
@@ -90,19 +85,26 @@ impl Net {
         );
         simd.vectorize(
             #[inline(always)]
-            || conv2.apply::<S, R2, B2>(simd, &mut scratches.each_mut().map(Scratch::for_conv2), relu),
+            || conv2.apply_sparse::<S, N, 2>(simd, &mut scratches.each_mut().map(Scratch::for_conv2), relu),
         );
         simd.vectorize(
             #[inline(always)]
-            || conv3.apply::<S, R, B>(simd, &mut scratches.each_mut().map(Scratch::for_conv3), relu),
+            || conv3.apply_sparse::<S, N, 4>(simd, &mut scratches.each_mut().map(Scratch::for_conv3), relu),
         );
         simd.vectorize(
             #[inline(always)]
-            || conv4.apply::<S, R, B4>(simd, &mut scratches.each_mut().map(Scratch::for_conv4), relu),
+            || conv4.apply_sparse::<S, N, 8>(simd, &mut scratches.each_mut().map(Scratch::for_conv4), relu),
         );
         simd.vectorize(
             #[inline(always)]
-            || lstm.apply::<S, R, B>(simd, &mut scratches.each_mut().map(Scratch::for_lstm), |x| x),
+            || lstm_ih.apply_sparse::<S, N, 8>(simd, &mut scratches.each_mut().map(Scratch::for_ih), |sum, _, _| sum),
+        );
+        simd.vectorize(
+            #[inline(always)]
+            || {
+                let add = |sum, bias, of_input| of_input + sum + bias;
+                lstm_hh.apply::<S, N, B>(simd, &mut scratches.each_mut().map(Scratch::for_hh), add);
+            },
         );
         let mut scores = [0.0; N];
         for ((score, scratch), (memory, window)) in scores.iter_mut().zip(&scratches).zip(streams) {
@@ -123,13 +125,14 @@ impl Net {
     fn spectrum(&self, memory: &Memory, window: &[f32], magnitudes: &mut [f32]) {
         let Shape { window: len, context, fft: n } = self.shape;
         let mut signal = [0.0; LONGEST_SIGNAL];
-        for (y, x) in signal.iter_mut().zip(memory.context[..context].iter().chain(window)) {
-            *y = if x.abs() < INAUDIBLE { 0.0 } else { *x };
-        }
         let end = context + len;
-        for i in 0..context {
-            signal[end + i] = signal[end - 2 - i];
+        signal[..context].copy_from_slice(&memory.context[..context]);
+        signal[context..end].copy_from_slice(window);
+        for x in &mut signal[..end] {
+            *x = if x.abs() < INAUDIBLE { 0.0 } else { *x };
         }
+        let (heard, reflection) = signal.split_at_mut(end);
+        reflection.iter_mut().zip(heard.iter().rev().skip(1).take(context)).for_each(|(y, x)| *y = *x);
         let (mut fft_in, mut fft_out) = ([0.0; LONGEST_FFT], [Complex::ZERO; LONGEST_FFT / 2 + 1]);
         let (fft_in, fft_out) = (&mut fft_in[..n], &mut fft_out[..self.shape.bins()]);
         let mut fft_scratch = [Complex::ZERO; FFT_SCRATCH];
@@ -230,8 +233,12 @@ impl Scratch {
         Row { input: [&self.third], output: &mut self.encoded }
     }
 
-    fn for_lstm(&mut self) -> Row<'_, 2> {
-        Row { input: [&self.encoded, &self.hidden], output: &mut self.gates }
+    fn for_ih(&mut self) -> Row<'_, 1> {
+        Row { input: [&self.encoded], output: &mut self.gates }
+    }
+
+    fn for_hh(&mut self) -> Row<'_, 1> {
+        Row { input: [&self.hidden], output: &mut self.gates }
     }
 }
 

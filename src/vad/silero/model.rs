@@ -75,7 +75,8 @@ fn read_net(tensors: &Tensors<'_>, shape: Shape, level: Level) -> Result<Net, Mo
     let w3 = weights("conv3", &[64, 64, 3])?;
     let w4 = weights("conv4", &[HIDDEN, 64, 3])?;
     let gates = 4 * HIDDEN;
-    let lstm = [tensors.read("lstm.weight_ih", &[gates, HIDDEN])?, tensors.read("lstm.weight_hh", &[gates, HIDDEN])?];
+    let (ih, hh) =
+        (tensors.read("lstm.weight_ih", &[gates, HIDDEN])?, tensors.read("lstm.weight_hh", &[gates, HIDDEN])?);
     let mut lstm_bias = tensors.read("lstm.bias_ih", &[gates])?;
     let of_hidden = tensors.read("lstm.bias_hh", &[gates])?;
     lstm_bias.iter_mut().zip(of_hidden).for_each(|(a, b)| *a += b);
@@ -84,7 +85,8 @@ fn read_net(tensors: &Tensors<'_>, shape: Shape, level: Level) -> Result<Net, Mo
         conv2: Conv::pack(lanes, 128, bias("conv2", 64)?, |o, i, tap| w2[(o * 128 + i) * 3 + tap]),
         conv3: Conv::pack(lanes, 64, bias("conv3", 64)?, |o, i, tap| w3[(o * 64 + i) * 3 + tap + 1]),
         conv4: Conv::pack(lanes, 64, bias("conv4", HIDDEN)?, |o, i, _| w4[(o * 64 + i) * 3 + 1]),
-        lstm: Conv::pack(lanes, HIDDEN, lstm_bias, |o, i, tap| lstm[tap][o * HIDDEN + i]),
+        lstm_ih: Conv::pack(lanes, HIDDEN, vec![0.0; gates], |o, i, _| ih[o * HIDDEN + i]),
+        lstm_hh: Conv::pack(lanes, HIDDEN, lstm_bias, |o, i, _| hh[o * HIDDEN + i]),
         out: tensors.read("out.weight", &[HIDDEN])?,
         out_bias: tensors.read("out.bias", &[1])?[0],
     };
