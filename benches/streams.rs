@@ -1,7 +1,10 @@
 //! How many streams one core carries at real time, one by one and through a pool, all of them alive so
 //! that none finds the caches warm; what each takes of memory; and how long the slowest pushes are.
 //!
-//!     cargo bench --bench streams
+//!     cargo bench --bench streams [-- Avx2]
+//!
+//! In the row `call` the agent's playback is in the room, so that the echo canceller works; in every row the judges of bursts
+//! and storms do. The instruction set is the processor's best, or the one that is named.
 //!
 //! Time is the thread's own on the processor: what else runs on the machine still takes its caches, but
 //! not its time.
@@ -12,49 +15,83 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use cpu_time::ThreadTime;
-use sounds::{noise, silence, speech};
-use voxgate::{Frame, Gate, GateConfig, GateId, GatePool};
+use sounds::{noise, sample, silence, speech};
+use voxgate::vad::{InstructionSet, SileroModel};
+use voxgate::{FRAME_LEN, Frame, Gate, GateConfig, GateId, GatePool, SampleIndex};
 
 fn main() {
-    let sounds = [("speech", speech()), ("noise", noise()), ("silence", silence())];
+    println!("instruction set: {:?}\n", choose_instruction_set());
+    // First, before memory is freed that could be used again.
+    if let Some(bytes) = bytes_per_gate() {
+        println!("resident memory of a gate: {:.1} KB\n", bytes / 1e3);
+    }
+    let alone = |name, mic| Sound { name, mic, playback: Vec::new() };
+    let call = Sound { name: "call", mic: sample("echo_mic.wav"), playback: sample("echo_playback.wav") };
+    let sounds = [alone("speech", speech()), alone("noise", noise()), alone("silence", silence()), call];
     println!("streams on one core at real time (10 ms / median processor time of a frame of one stream)\n");
     println!("| sound | one by one, {ALONE} alive | through a pool, {POOLED} alive |\n| --- | --- | --- |");
-    for (name, sound) in &sounds {
+    for sound in &sounds {
         let (alone, pooled) = (one_by_one(sound), through_a_pool(sound));
-        println!("| {name} | {} | {} |", capacity(&alone), capacity(&pooled));
+        println!("| {} | {} | {} |", sound.name, capacity(&alone), capacity(&pooled));
     }
     println!(
         "\nprocessor time of `Gate::push`, one gate, µs; each of {PUSHES} pushes is the median of {ROUNDS} rounds\n"
     );
     println!("| sound | p50 | p50 of those that score | p99 | p99.9 | p99.9 / scoring p50 | the same, every round |");
     println!("| --- | --- | --- | --- | --- | --- | --- |");
-    for (name, sound) in &sounds {
-        println!("| {name} | {} |", percentiles(sound));
+    for sound in &sounds {
+        println!("| {} | {} |", sound.name, percentiles(sound));
     }
-    if let Some(bytes) = bytes_per_gate() {
-        println!("\nresident memory of a gate: {:.1} KB", bytes / 1e3);
+}
+
+/// The set that the first argument names, else the best; every gate of the process is then scored by it.
+fn choose_instruction_set() -> InstructionSet {
+    // Cargo adds arguments that begin with a dash.
+    let name = std::env::args().skip(1).find(|arg| !arg.starts_with('-'));
+    let named = |set: &InstructionSet| name.as_ref().is_none_or(|name| format!("{set:?}") == *name);
+    let set = InstructionSet::available().find(named).expect("an instruction set of this processor, such as Avx2");
+    SileroModel::bundled_for(set).expect("the library's own model");
+    set
+}
+
+/// What a gate hears, and what its loudspeaker plays meanwhile; over and over.
+struct Sound {
+    name: &'static str,
+    mic: Vec<Frame>,
+    playback: Vec<Frame>,
+}
+
+impl Sound {
+    /// The streams begin one after the other, so that their windows are full at different ticks, each at another place
+    /// of the sound.
+    fn at(&self, stream: usize, tick: usize) -> Option<(SampleIndex, &Frame, Option<&Frame>)> {
+        let heard = tick.checked_sub(stream % START)?;
+        let at = (stream * 37 + heard) % self.mic.len();
+        Some((SampleIndex((heard * FRAME_LEN) as u64), &self.mic[at], self.playback.get(at)))
     }
 }
 
 /// Time per frame of a stream, for each round.
-fn one_by_one(sound: &[Frame]) -> Vec<Duration> {
+fn one_by_one(sound: &Sound) -> Vec<Duration> {
     let mut gates: Vec<Gate> = (0..ALONE).map(|_| gate()).collect();
     ticks(ALONE, |tick| {
         for (n, gate) in gates.iter_mut().enumerate() {
-            if let Some(frame) = frame(sound, n, tick) {
-                black_box(gate.push(frame));
+            if let Some((at, mic, playback)) = sound.at(n, tick) {
+                playback.into_iter().for_each(|frame| _ = gate.playback(frame, at));
+                black_box(gate.push(mic));
             }
         }
     })
 }
 
-fn through_a_pool(sound: &[Frame]) -> Vec<Duration> {
+fn through_a_pool(sound: &Sound) -> Vec<Duration> {
     let mut pool = GatePool::with_capacity(POOLED);
     let ids: Vec<GateId> = (0..POOLED).map(|_| pool.join(gate())).collect();
     ticks(POOLED, |tick| {
         for (n, id) in ids.iter().enumerate() {
-            if let Some(frame) = frame(sound, n, tick) {
-                pool.push(*id, frame).expect("it has joined and is decided");
+            if let Some((at, mic, playback)) = sound.at(n, tick) {
+                playback.into_iter().for_each(|frame| _ = pool.playback(*id, frame, at).expect("it has joined"));
+                pool.push(*id, mic).expect("it has joined and is decided");
             }
         }
         pool.decide(|_, _, decision| _ = black_box(decision));
@@ -74,13 +111,6 @@ fn ticks(streams: usize, mut tick: impl FnMut(usize)) -> Vec<Duration> {
     times
 }
 
-/// The streams begin one after the other, so that their windows are full at different ticks, each at
-/// another place of the sound.
-fn frame(sound: &[Frame], stream: usize, tick: usize) -> Option<&Frame> {
-    let heard = tick.checked_sub(stream % START)?;
-    Some(&sound[(stream * 37 + heard) % sound.len()])
-}
-
 fn capacity(times: &[Duration]) -> String {
     let streams = |time: Duration| (1e-2 / time.as_secs_f64()).round();
     let (median, slow) = (times[TICKS / 2], times[TICKS * 9 / 10]);
@@ -89,17 +119,19 @@ fn capacity(times: &[Duration]) -> String {
 
 /// The same pushes in every round; the time of each is its median, so that what else the machine does
 /// does not count and what the sound makes slow does. The last figure has every push of every round.
-fn percentiles(sound: &[Frame]) -> String {
+fn percentiles(sound: &Sound) -> String {
     let mut gate = gate();
     let mut times: Vec<Vec<Duration>> = (0..PUSHES).map(|_| Vec::with_capacity(ROUNDS)).collect();
     let mut scores = vec![false; PUSHES];
     for _ in 0..ROUNDS {
         gate.reset();
-        for (push, frame) in sound.iter().cycle().take(PUSHES).enumerate() {
+        for (push, scores) in scores.iter_mut().enumerate() {
+            let (at, mic, playback) = sound.at(0, push).expect("stream 0 begins at once");
+            playback.into_iter().for_each(|frame| _ = gate.playback(frame, at));
             let begin = ThreadTime::now();
-            let decision = black_box(gate.push(frame));
+            let decision = black_box(gate.push(mic));
             times[push].push(begin.elapsed());
-            scores[push] = decision.evidence.window.is_some();
+            *scores = decision.evidence.window.is_some();
         }
     }
     let raw = sorted(times.iter().flatten().copied());

@@ -28,8 +28,18 @@ impl SileroModel {
     /// # Real-time
     /// Allocates: call it before the stream starts. A few milliseconds the first time.
     pub fn bundled() -> Result<Arc<Self>, ModelError> {
+        Self::bundled_for(InstructionSet::best())
+    }
+
+    /// [`bundled`](Self::bundled) for a narrower instruction set than the best that the processor has. The first call of
+    /// either settles it for the process, so that a bench can measure whole gates on another set.
+    ///
+    /// # Errors
+    /// As [`bundled`](Self::bundled).
+    #[doc(hidden)]
+    pub fn bundled_for(set: InstructionSet) -> Result<Arc<Self>, ModelError> {
         static MODEL: OnceLock<Result<Arc<SileroModel>, ModelError>> = OnceLock::new();
-        MODEL.get_or_init(|| Self::from_safetensors(BUNDLED).map(Arc::new)).clone()
+        MODEL.get_or_init(|| Self::for_instruction_set(BUNDLED, set).map(Arc::new)).clone()
     }
 
     /// Reads weights that `models/convert_silero.py` wrote.
