@@ -123,6 +123,8 @@ mod pool;
 mod reason;
 mod release;
 mod ring;
+#[cfg(feature = "serve")]
+pub mod serve;
 mod shift;
 #[cfg(feature = "stage")]
 pub mod stage;

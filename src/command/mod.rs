@@ -33,6 +33,8 @@ mod release_command;
 mod report;
 mod score;
 mod score_command;
+#[cfg(feature = "serve")]
+mod serve_command;
 mod slot;
 mod source;
 mod speech_edge;
@@ -82,6 +84,9 @@ enum Command {
     /// Gate a live microphone and watch it decide.
     #[cfg(feature = "mic")]
     Mic(Box<mic::MicArgs>),
+    /// Serve calls: the gate on the WebSocket between a telephone network and an agent.
+    #[cfg(feature = "serve")]
+    Serve(serve_command::ServeArgs),
     /// Print the settings as TOML, with a comment for each.
     Config(config_command::ConfigArgs),
     /// What calls cost, and what gate and guards save of it.
@@ -138,6 +143,8 @@ fn obey(cli: Cli) -> anyhow::Result<()> {
         Command::Tune(args) => tune::run(&args),
         #[cfg(feature = "mic")]
         Command::Mic(args) => mic::run(&args),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve_command::run(&args),
         Command::Config(args) => config_command::run(&args),
         Command::Cost(args) => cost_command::run(&args),
         Command::Model => model_command::run(),

@@ -15,7 +15,7 @@ use voxgate::guard::store::PostgresStore;
 use voxgate::guard::store::RedisStore;
 #[cfg(feature = "sqlite")]
 use voxgate::guard::store::SqliteStore;
-use voxgate::guard::store::{Finding, Grant, GuardStore, Release, StoreError, Survey, without_secrets};
+use voxgate::guard::store::{AnyStore, Finding, Grant, GuardStore, Release, StoreError, Survey, without_secrets};
 #[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite", feature = "dynamodb"))]
 use voxgate::guard::store::{NamespaceError, SharedConfig};
 
@@ -46,14 +46,12 @@ pub(crate) struct Store {
     namespace: String,
 }
 
-/// What a command does with an open store.
-#[cfg_attr(
-    not(any(feature = "redis", feature = "postgres", feature = "sqlite", feature = "dynamodb")),
-    allow(dead_code, reason = "no store is built in")
-)]
-pub(crate) trait Look {
-    type Seen;
-    async fn look(self, store: &impl GuardStore) -> Result<Self::Seen, StoreError>;
+/// What a store is opened for.
+#[derive(Clone, Copy)]
+enum Purpose {
+    Look,
+    #[cfg(feature = "serve")]
+    Work,
 }
 
 impl StoreArgs {
@@ -85,19 +83,49 @@ impl StoreArgs {
 }
 
 impl Store {
+    /// The store at an address that settings name.
+    #[cfg(feature = "serve")]
+    pub(crate) fn at(url: &str, namespace: &str) -> Self {
+        Self { url: url.to_owned(), namespace: namespace.to_owned() }
+    }
+
     /// All that the store knows.
     pub(crate) fn survey(&self) -> anyhow::Result<Survey> {
-        self.open(Everything)
+        self.look(async |store| store.survey().await)
     }
 
     /// The health of its server, and all that it knows.
     pub(crate) fn checkup(&self) -> anyhow::Result<(Vec<Finding>, Survey)> {
-        self.open(Health)
+        self.look(async |store| Ok((store.checkup().await?, store.survey().await?)))
     }
 
     /// Releases what others hold.
     pub(crate) fn release(&self, grants: &[Grant]) -> anyhow::Result<usize> {
-        self.open(Releasing(grants))
+        self.look(async |store| {
+            let mut released = 0;
+            for grant in grants {
+                released += usize::from(store.release(grant).await? == Release::Released);
+            }
+            Ok(released)
+        })
+    }
+
+    /// Opens it to work on, as workers do: a file that is not there is made.
+    #[cfg(feature = "serve")]
+    pub(crate) fn open_for_work(&self) -> anyhow::Result<AnyStore> {
+        self.open(Purpose::Work)
+    }
+
+    #[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite", feature = "dynamodb"))]
+    fn look<T>(&self, look: impl AsyncFnOnce(AnyStore) -> Result<T, StoreError>) -> anyhow::Result<T> {
+        let store = self.open(Purpose::Look)?;
+        tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(look(store)).map_err(told)
+    }
+
+    #[cfg(not(any(feature = "redis", feature = "postgres", feature = "sqlite", feature = "dynamodb")))]
+    fn look<T>(&self, _: impl AsyncFnOnce(AnyStore) -> Result<T, StoreError>) -> anyhow::Result<T> {
+        self.open(Purpose::Look)?;
+        bail!("this voxgate was built without stores")
     }
 
     /// The store and its part, without a password.
@@ -105,72 +133,86 @@ impl Store {
         printable(&format!("{} · {}", without_secrets(&self.url), self.namespace))
     }
 
-    fn open<L: Look>(&self, look: L) -> anyhow::Result<L::Seen> {
+    fn open(&self, purpose: Purpose) -> anyhow::Result<AnyStore> {
         match self.url.split_once("://") {
             Some(("redis" | "rediss" | "redis+sentinel" | "rediss+sentinel" | "redis+unix" | "unix", _)) => {
-                self.redis(look)
+                self.redis(purpose)
             }
-            Some(("postgres" | "postgresql", _)) => self.postgres(look),
-            Some(("dynamodb", _)) => self.dynamodb(look),
-            None if is_file(&self.url) => self.file(look),
+            Some(("postgres" | "postgresql", _)) => self.postgres(purpose),
+            Some(("dynamodb", _)) => self.dynamodb(purpose),
+            None if is_file(&self.url) => self.file(purpose),
             _ => bail!(UsageError(format!("`{}` names no store; expected {EXPECTED}", without_secrets(&self.url)))),
         }
     }
 
     #[cfg(feature = "sqlite")]
-    fn file<L: Look>(&self, look: L) -> anyhow::Result<L::Seen> {
-        let store = SqliteStore::existing(&self.url, self.config()?).map_err(told)?;
-        runtime()?.block_on(look.look(&store)).map_err(told)
+    fn file(&self, purpose: Purpose) -> anyhow::Result<AnyStore> {
+        let config = self.config(purpose)?;
+        let store = match purpose {
+            Purpose::Look => SqliteStore::existing(&self.url, config),
+            #[cfg(feature = "serve")]
+            Purpose::Work => SqliteStore::open(&self.url, config),
+        };
+        store.map(AnyStore::new).map_err(told)
     }
 
     #[cfg(not(feature = "sqlite"))]
-    fn file<L: Look>(&self, _: L) -> anyhow::Result<L::Seen> {
-        bail!(UsageError("this voxgate was built without SQLite; build it with `--features sqlite`".to_owned()));
+    fn file(&self, _: Purpose) -> anyhow::Result<AnyStore> {
+        without("SQLite", "sqlite")
     }
 
     #[cfg(feature = "redis")]
-    fn redis<L: Look>(&self, look: L) -> anyhow::Result<L::Seen> {
-        look_into(RedisStore::new(&self.url, self.config()?), look)
+    fn redis(&self, purpose: Purpose) -> anyhow::Result<AnyStore> {
+        addressed(RedisStore::new(&self.url, self.config(purpose)?))
     }
 
     #[cfg(not(feature = "redis"))]
-    fn redis<L: Look>(&self, _: L) -> anyhow::Result<L::Seen> {
-        bail!(UsageError("this voxgate was built without Redis; build it with `--features redis`".to_owned()));
+    fn redis(&self, _: Purpose) -> anyhow::Result<AnyStore> {
+        without("Redis", "redis")
     }
 
     #[cfg(feature = "postgres")]
-    fn postgres<L: Look>(&self, look: L) -> anyhow::Result<L::Seen> {
-        look_into(PostgresStore::new(&self.url, self.config()?), look)
+    fn postgres(&self, purpose: Purpose) -> anyhow::Result<AnyStore> {
+        addressed(PostgresStore::new(&self.url, self.config(purpose)?))
     }
 
     #[cfg(not(feature = "postgres"))]
-    fn postgres<L: Look>(&self, _: L) -> anyhow::Result<L::Seen> {
-        bail!(UsageError("this voxgate was built without PostgreSQL; build it with `--features postgres`".to_owned()));
+    fn postgres(&self, _: Purpose) -> anyhow::Result<AnyStore> {
+        without("PostgreSQL", "postgres")
     }
 
     #[cfg(feature = "dynamodb")]
-    fn dynamodb<L: Look>(&self, look: L) -> anyhow::Result<L::Seen> {
-        look_into(DynamoStore::new(&self.url, self.config()?), look)
+    fn dynamodb(&self, purpose: Purpose) -> anyhow::Result<AnyStore> {
+        addressed(DynamoStore::new(&self.url, self.config(purpose)?))
     }
 
     #[cfg(not(feature = "dynamodb"))]
-    fn dynamodb<L: Look>(&self, _: L) -> anyhow::Result<L::Seen> {
-        bail!(UsageError("this voxgate was built without DynamoDB; build it with `--features dynamodb`".to_owned()));
+    fn dynamodb(&self, _: Purpose) -> anyhow::Result<AnyStore> {
+        without("DynamoDB", "dynamodb")
     }
 
-    /// A person waits longer than a caller.
     #[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite", feature = "dynamodb"))]
-    fn config(&self) -> anyhow::Result<SharedConfig> {
+    fn config(&self, purpose: Purpose) -> anyhow::Result<SharedConfig> {
         let namespace = self.namespace.parse().map_err(|error: NamespaceError| UsageError(error.to_string()))?;
-        Ok(SharedConfig { namespace, timeout: Duration::from_secs(5), ..SharedConfig::default() })
+        let config = SharedConfig { namespace, ..SharedConfig::default() };
+        Ok(match purpose {
+            // A person waits longer than a caller.
+            Purpose::Look => SharedConfig { timeout: Duration::from_secs(5), ..config },
+            #[cfg(feature = "serve")]
+            Purpose::Work => config,
+        })
     }
 }
 
-/// What a store that connects with its first step answers; an address that it cannot have is a wrong argument.
+/// A store that connects with its first step; an address that it cannot have is a wrong argument.
 #[cfg(any(feature = "redis", feature = "postgres", feature = "dynamodb"))]
-fn look_into<L: Look>(store: Result<impl GuardStore, StoreError>, look: L) -> anyhow::Result<L::Seen> {
-    let store = store.map_err(|error| UsageError(error.to_string()))?;
-    runtime()?.block_on(look.look(&store)).map_err(told)
+fn addressed(store: Result<impl GuardStore, StoreError>) -> anyhow::Result<AnyStore> {
+    Ok(store.map(AnyStore::new).map_err(|error| UsageError(error.to_string()))?)
+}
+
+#[cfg(not(all(feature = "redis", feature = "postgres", feature = "sqlite", feature = "dynamodb")))]
+fn without(name: &str, feature: &str) -> anyhow::Result<AnyStore> {
+    bail!(UsageError(format!("this voxgate was built without {name}; build it with `--features {feature}`")))
 }
 
 /// Whether an address is the path of a store's file. It needs an ending, as `localhost:6379` is a path too.
@@ -180,49 +222,8 @@ fn is_file(address: &str) -> bool {
 }
 
 /// A server's message on one line, its escape sequences made visible.
-#[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite", feature = "dynamodb"))]
 fn told(error: StoreError) -> anyhow::Error {
     anyhow::Error::msg(printable(&error.to_string()))
-}
-
-#[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite", feature = "dynamodb"))]
-fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()
-}
-
-struct Health;
-
-impl Look for Health {
-    type Seen = (Vec<Finding>, Survey);
-    async fn look(self, store: &impl GuardStore) -> Result<Self::Seen, StoreError> {
-        Ok((store.checkup().await?, store.survey().await?))
-    }
-}
-
-struct Everything;
-
-impl Look for Everything {
-    type Seen = Survey;
-    async fn look(self, store: &impl GuardStore) -> Result<Survey, StoreError> {
-        store.survey().await
-    }
-}
-
-#[cfg_attr(
-    not(any(feature = "redis", feature = "postgres", feature = "sqlite", feature = "dynamodb")),
-    allow(dead_code, reason = "no store is built in")
-)]
-struct Releasing<'a>(&'a [Grant]);
-
-impl Look for Releasing<'_> {
-    type Seen = usize;
-    async fn look(self, store: &impl GuardStore) -> Result<usize, StoreError> {
-        let mut released = 0;
-        for grant in self.0 {
-            released += usize::from(store.release(grant).await? == Release::Released);
-        }
-        Ok(released)
-    }
 }
 
 /// A name in full, on one line: [`meant`] takes it back as it is shown.

@@ -83,6 +83,13 @@ impl Events {
         std::future::poll_fn(|cx| self.poll(cx)).await
     }
 
+    /// Settled until here, in the microphone's time: all audio before this instant that is to be sent was handed out by
+    /// [`next`](Self::next), and what was not never will be. A run of suppressed audio is told when it ends; this
+    /// moves on while it lasts, whenever `next` has found nothing to tell.
+    pub fn settled(&self) -> SampleIndex {
+        self.handed
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         loop {
             if let Some(event) = self.own.pop_front() {

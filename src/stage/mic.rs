@@ -66,6 +66,14 @@ impl MicIn {
         Ok(())
     }
 
+    /// How much audio it takes now without losing any, give or take a frame.
+    pub fn room(&self) -> Duration {
+        let FrameSender { queue, tap, shared, .. } = &self.sender;
+        let passes = queue.is_abandoned() || shared.passing.load(Ordering::Acquire);
+        let frames = if passes { tap.slots() } else { queue.slots() };
+        duration_of_frames(frames.saturating_sub(1) as u64)
+    }
+
     /// How much found no room.
     pub fn lost(&self) -> Duration {
         duration_of_frames(self.sender.shared.lost_frames.load(Ordering::Acquire))

@@ -5,6 +5,7 @@
 
 mod address;
 mod allowance;
+mod any;
 mod calendar;
 mod checkup;
 #[cfg(any(feature = "redis", feature = "postgres"))]
@@ -41,6 +42,7 @@ use std::future::Future;
 
 pub use address::without_secrets;
 pub use allowance::{Allowance, Spend, Spent};
+pub use any::AnyStore;
 pub use checkup::{Finding, Health};
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::{AwsCredentials, DynamoStore};

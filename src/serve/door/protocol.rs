@@ -1,0 +1,74 @@
+//! The seam between protocols and calls: messages in, steps out.
+
+use std::time::Duration;
+
+use tokio_tungstenite::tungstenite::Message;
+
+use super::base64_audio::AudioMessage;
+use super::malformed::Malformed;
+
+/// One call in a protocol. Messages of both sides go in, in the order in which they came; steps come out.
+pub(in crate::serve) trait Door: Send {
+    /// A message of the client, whose microphone it is.
+    fn client_sent(&mut self, message: Message, steps: &mut Vec<Step>) -> Result<(), Malformed>;
+
+    /// A message of the upstream: the agent or the provider.
+    fn upstream_sent(&mut self, message: Message, steps: &mut Vec<Step>) -> Result<(), Malformed>;
+
+    /// Microphone audio that waited goes on; `message` has silence in it where the gate forwards nothing.
+    fn release(&mut self, message: AudioMessage) -> Message {
+        message.into_message()
+    }
+
+    /// A message that the client echoes when it has played all audio before it; `None` if its protocol has none.
+    fn mark(&mut self, number: u32) -> Option<Message> {
+        _ = number;
+        None
+    }
+}
+
+/// What is to be done because of a message.
+#[derive(Debug)]
+pub(in crate::serve) enum Step {
+    /// Send it on at once.
+    ToUpstream(Message),
+    /// Send it on at once.
+    ToClient(Message),
+    /// Audio of the microphone: it waits in the delay line until the gate has settled it.
+    Mic(MicAudio),
+    /// Send it on behind the microphone's audio that came before it.
+    Behind(Message),
+    /// Audio that the client plays after what it was sent before.
+    Playback(Pcm),
+    /// The client drops what it has not played yet.
+    PlaybackCleared,
+    /// It has played everything before the mark of this number.
+    MarkPlayed(u32),
+    /// The call has a name, unique to it.
+    Named(String),
+    /// No more comes from the microphone.
+    MicEnds,
+}
+
+/// A stretch of the microphone's audio, and the message that carries it.
+#[derive(Debug)]
+pub(in crate::serve) struct MicAudio {
+    pub(in crate::serve) pcm: Pcm,
+    /// When it was captured, by the client's clock, if it says so.
+    pub(in crate::serve) at: Option<Duration>,
+    pub(in crate::serve) message: AudioMessage,
+}
+
+/// Mono audio, decoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::serve) struct Pcm {
+    pub(in crate::serve) samples: Vec<i16>,
+    pub(in crate::serve) sample_rate: u32,
+}
+
+impl Pcm {
+    /// How long it plays.
+    pub(in crate::serve) fn duration(&self) -> Duration {
+        Duration::from_nanos(self.samples.len() as u64 * 1_000_000_000 / u64::from(self.sample_rate.max(1)))
+    }
+}

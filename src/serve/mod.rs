@@ -1,0 +1,32 @@
+//! The gateway: the gate on a WebSocket that an agent's audio passes over already, without a change to the agent.
+//!
+//! A [`Server`] takes calls in a protocol (its *door*), opens the connection that the client meant to open, and carries
+//! messages both ways. The gate hears the microphone, and where the agent's voice passes by too, that is its reference for
+//! echo. What the gate does not forward becomes silence of the same length, so that no clock behind it moves.
+//!
+//! Gates run on threads of their own ([`StageEngine`]); nothing of the network is on them. A call is one
+//! task: everything that waits in it is bounded, and whatever fails costs one call.
+
+#![expect(clippy::disallowed_methods, reason = "clocks and locks of the network's side; no audio thread comes here")]
+
+mod call;
+mod calls;
+mod config;
+mod delay_line;
+mod door;
+mod guards;
+mod http;
+mod listener;
+mod metrics;
+mod playout;
+mod record;
+mod server;
+mod shared;
+mod socket;
+mod upstream;
+
+pub use config::{
+    DoorKind, RouteConfig, SecondStream, Secret, ServeConfig, ServeError, ServeLimits, TlsFiles, Upstreams,
+};
+pub use record::CallRecord;
+pub use server::Server;
