@@ -18,7 +18,7 @@ struct Misfires;
 #[doc = include_str!("../docs/src/forwarding.md")]
 struct Forwarding;
 
-#[cfg(feature = "stage")]
+#[cfg(feature = "recorder")]
 #[doc = include_str!("../docs/src/stage.md")]
 struct Stage;
 

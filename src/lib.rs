@@ -83,6 +83,7 @@
 //! | `stage` | the async stage for tokio agents | |
 //! | `metrics` | what streams, guards and stores know, by the facade `metrics`, and an exporter for Prometheus | |
 //! | `otel` | a span of `tracing` for each call and turn of the stage | |
+//! | `recorder` | a flight recorder for the stage's streams | |
 //! | `tokio` | leases that renew themselves, `DispatchGuard` and `Limits` | |
 //! | `redis`, `postgres` | stores that many workers share | |
 //! | `onnx` | a detector for Silero-shaped ONNX files, by an ONNX Runtime that is found at run time | |

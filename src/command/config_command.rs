@@ -29,6 +29,14 @@ impl ConfigSource {
         self.config.iter().for_each(|path| files.read("the settings", path));
     }
 
+    /// The same, from `path` if no file and no preset is given.
+    pub(crate) fn or_file(mut self, path: PathBuf) -> Self {
+        if self.preset.is_none() {
+            self.config.get_or_insert(path);
+        }
+        self
+    }
+
     pub(crate) fn read(&self) -> anyhow::Result<GateConfig> {
         let config = match (&self.config, self.preset) {
             (Some(path), _) => read_file(path)?,

@@ -21,7 +21,7 @@ use crate::command::stdout::say;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct GateArgs {
     /// The microphone: WAV, FLAC, MP3, Ogg Vorbis, M4A or AAC of 8 to 192 kHz and 1 to 8 channels, or raw samples;
-    /// - for standard input, where what has no header is raw. Several with --report-dir.
+    /// - for standard input, where what has no header is raw; or the folder of a flight recorder. Several with --report-dir.
     #[arg(value_name = "MIC.wav", required = true)]
     mics: Vec<PathBuf>,
     #[command(flatten)]
@@ -50,10 +50,11 @@ pub(crate) fn run(args: &GateArgs) -> anyhow::Result<()> {
         let count = args.mics.len();
         bail!(UsageError(format!("{count} recordings were given; --report-dir FOLDER gates them all, else give one")));
     };
-    let config = args.gating.config()?;
-    refuse_wrong_files(args, mic, &config)?;
+    let (mic, gating_args) = &args.gating.of_flight(mic);
+    let config = gating_args.config()?;
+    refuse_wrong_files(args, gating_args, mic, &config)?;
     let interrupt = Interrupt::default();
-    let gating = Gating::open(mic, &args.gating, &config, &interrupt)?;
+    let gating = Gating::open(mic, gating_args, &config, &interrupt)?;
     let outputs = Outputs::open(&args.output)?;
     interrupt.catch(&[])?;
     let progress = progress_bar(args.quiet, gating.length());
@@ -69,9 +70,9 @@ pub(crate) fn run(args: &GateArgs) -> anyhow::Result<()> {
 }
 
 /// What is read must not be written, and nothing under a wrong name.
-fn refuse_wrong_files(args: &GateArgs, mic: &Path, config: &GateConfig) -> anyhow::Result<()> {
+fn refuse_wrong_files(args: &GateArgs, gating: &GatingArgs, mic: &Path, config: &GateConfig) -> anyhow::Result<()> {
     let mut files = Files::default();
-    args.gating.list(mic, config, &mut files);
+    gating.list(mic, config, &mut files);
     args.output.list(&mut files);
     files.refuse_clashes()?;
     args.output.refuse_other_formats()

@@ -17,6 +17,7 @@ use crate::command::config_command::ConfigSource;
 use crate::command::events;
 use crate::command::explain::Explainer;
 use crate::command::files::Files;
+use crate::command::inputs::{FlightFolder, Inputs};
 use crate::command::interrupt::Interrupt;
 use crate::command::outputs::{Finished, Outputs};
 use crate::command::paint::UsageError;
@@ -39,9 +40,19 @@ pub(crate) struct GatingArgs {
     config: ConfigSource,
     #[command(flatten)]
     raw: RawArgs,
+    /// The folder of a flight recorder, which has what the gate was given.
+    #[arg(skip)]
+    flight: Option<PathBuf>,
 }
 
 impl GatingArgs {
+    /// The microphone to read, and the arguments for it: of a flight recorder's folder its files.
+    pub(crate) fn of_flight(&self, mic: &Path) -> (PathBuf, Self) {
+        let Some(files) = FlightFolder::of(mic) else { return (mic.to_owned(), self.clone()) };
+        let config = self.config.clone().or_file(files.config());
+        (files.mic(), Self { config, flight: Some(mic.to_owned()), ..self.clone() })
+    }
+
     /// How the audio of a recording is read.
     pub(crate) fn audio(&self) -> String {
         format!("{:?} {:?}", self.channels, self.raw)
@@ -70,6 +81,7 @@ pub(crate) struct Gating<'a> {
     source: Source,
     intake: Intake,
     playback: Option<Playback>,
+    inputs: Option<Inputs>,
     gate: Gate,
     config: &'a GateConfig,
     interrupt: &'a Interrupt,
@@ -102,8 +114,11 @@ impl<'a> Gating<'a> {
         let intake = Intake::of_channel(source.format(), channels.mic).with_context(|| source.name().to_string())?;
         let playback = open_playback(args, channels, &source)?;
         let gate = Gate::new(config)?;
-        let warnings = thresholds_of_another(config, gate.model()).into_iter().collect();
-        Ok(Self { source, intake, playback, gate, config, interrupt, warnings })
+        let flight = args.flight.as_deref().and_then(FlightFolder::of);
+        let inputs = flight.map(|folder| folder.inputs()).transpose()?;
+        let mut warnings: Vec<String> = thresholds_of_another(config, gate.model()).into_iter().collect();
+        warnings.extend(inputs.as_ref().and_then(in_mid_call));
+        Ok(Self { source, intake, playback, inputs, gate, config, interrupt, warnings })
     }
 
     /// Sample frames that will come, where that is known, and their rate.
@@ -122,7 +137,7 @@ impl<'a> Gating<'a> {
         progress: &ProgressBar,
     ) -> anyhow::Result<Gated> {
         let (source, intake) = (&mut self.source, &mut self.intake);
-        let mut session = Session::new(self.gate, self.config, self.playback, explainer, outputs);
+        let mut session = Session::new(self.gate, self.config, self.playback, self.inputs, explainer, outputs);
         let read = pump(source, intake, &mut session, progress, self.interrupt);
         let received = intake.report().received;
         session.end_at(received, source.sample_rate);
@@ -179,6 +194,7 @@ fn pump(
 struct Session {
     gate: Gate,
     playback: Option<Playback>,
+    inputs: Option<Inputs>,
     forwarder: Forwarder,
     ledger: Ledger,
     artefacts: events::ArtefactRun,
@@ -195,12 +211,14 @@ impl Session {
         gate: Gate,
         config: &GateConfig,
         playback: Option<Playback>,
+        inputs: Option<Inputs>,
         explainer: Explainer,
         outputs: Outputs,
     ) -> Self {
         Self {
             gate,
             playback,
+            inputs,
             forwarder: Forwarder::new(&config.forward),
             ledger: Ledger::new(),
             artefacts: events::ArtefactRun::default(),
@@ -230,8 +248,20 @@ impl Session {
             }
             Some(Ok(None)) | None => {}
         }
-        self.outputs.mic(frame);
-        let decision = self.gate.push(frame);
+        let outputs = &mut self.outputs;
+        let came = self
+            .inputs
+            .as_mut()
+            .map_or(Ok(*frame), |inputs| inputs.before(frame, &mut self.gate, |frame, at| outputs.playback(frame, at)));
+        let frame = match came {
+            Ok(frame) => frame,
+            Err(error) => {
+                self.broken = Some(error.context(GATED_BEFORE));
+                return;
+            }
+        };
+        self.outputs.mic(&frame);
+        let decision = self.gate.push(&frame);
         self.explainer.push(&decision, &self.gate);
         self.forward(&decision);
         self.forwarder.push(&decision, &self.gate, |input| self.outputs.stt(input));
@@ -317,6 +347,17 @@ fn thresholds_of_another(config: &GateConfig, model: Option<ModelId>) -> Option<
 /// What a recording is called in its labels: its file's name without folder and extension.
 fn recording_id(name: &str) -> String {
     Path::new(name).file_stem().map_or(name.to_owned(), |stem| stem.to_string_lossy().into_owned())
+}
+
+/// The gate of a recording that begins in mid-call knew what a new one does not.
+fn in_mid_call(inputs: &Inputs) -> Option<String> {
+    let before_s = inputs.skipped_frames as f64 / 100.0;
+    (inputs.skipped_frames > 0).then(|| {
+        format!(
+            "the recording begins {before_s:.2} s after its gate did, so the first decisions can differ from those in \
+             decisions.csv: the noise floor, the echo's delay and the storm are learnt anew"
+        )
+    })
 }
 
 /// What the intake had to mend.

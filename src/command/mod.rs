@@ -18,6 +18,7 @@ mod folder_page;
 mod frames_table;
 mod gate_command;
 mod gating;
+mod inputs;
 mod interrupt;
 mod labels;
 #[cfg(feature = "mic")]

@@ -34,6 +34,8 @@ mod store;
 #[cfg(feature = "guard")]
 pub use answers::{GuardKind, note_answer};
 pub use audio::AudioMetrics;
+#[cfg(feature = "recorder")]
+pub(crate) use catalogue::DUMPS;
 #[cfg(feature = "stage")]
 pub(crate) use catalogue::{
     ECHO_DELAY, ECHO_LIKELY_STREAMS, ECHO_STREAMS, FAILURES, GATE_DURATION, QUEUE_EVENTS, QUEUE_SECONDS, STORM_STREAMS,

@@ -74,13 +74,29 @@ impl<T> From<mpsc::error::TrySendError<T>> for NotTaken {
 #[derive(Debug)]
 pub(super) enum StreamCommand {
     Agent(Agent),
-    CaughtUp { reply: oneshot::Sender<()> },
+    CaughtUp {
+        reply: oneshot::Sender<()>,
+    },
     AgentSaid(String),
-    Feedback { result: OwnedSttResult, reply: Option<oneshot::Sender<SttRuling>> },
-    Interrupt { from: Moment },
+    /// The flight recorder takes what was kept, and gives room for more.
+    #[cfg(feature = "recorder")]
+    HandOver {
+        spare: Box<super::flight::ring::FlightRing>,
+        reply: std::sync::mpsc::SyncSender<Box<super::flight::ring::FlightRing>>,
+    },
+    Feedback {
+        result: OwnedSttResult,
+        reply: Option<oneshot::Sender<SttRuling>>,
+    },
+    Interrupt {
+        from: Moment,
+    },
     Mode(Mode),
     Playback(Vec<TimedFrame>),
-    Reconfigure { config: Box<GateConfig>, reply: oneshot::Sender<Result<(), Refused>> },
+    Reconfigure {
+        config: Box<GateConfig>,
+        reply: oneshot::Sender<Result<(), Refused>>,
+    },
 }
 
 /// Commands of a stream that can wait. The worker takes them every few milliseconds.

@@ -20,6 +20,8 @@ pub struct Control {
     pub(super) shared: Arc<StreamShared>,
     pub(super) worker: Arc<WorkerHandle>,
     pub(super) published: watch::Receiver<Published>,
+    #[cfg(feature = "recorder")]
+    pub(super) recorder: Option<super::FlightRecorder>,
 }
 
 impl Control {
@@ -97,6 +99,19 @@ impl Control {
         let (reply, answer) = oneshot::channel();
         self.send(StreamCommand::CaughtUp { reply })?;
         answer.await.map_err(|_| NotTaken::Over)
+    }
+
+    /// Has the flight recorder write what was heard and decided last, and waits for the folder. What is kept begins anew
+    /// with it. Dropping the future cancels the caller's wait, not the writing.
+    ///
+    /// # Errors
+    /// [`DumpError`](super::DumpError).
+    #[cfg(feature = "recorder")]
+    pub async fn dump(&self) -> Result<std::path::PathBuf, super::DumpError> {
+        let recorder = self.recorder.as_ref().ok_or(super::DumpError::Off)?;
+        let commands = self.commands.downgrade();
+        let place = super::flight::StreamPlace { commands, worker: Arc::clone(&self.worker), seat: self.shared.seat };
+        recorder.dump(place).await
     }
 
     /// Totals of the audio so far. They can still be read when the stream is over.

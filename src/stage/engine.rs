@@ -357,7 +357,20 @@ mod tests {
             options.gate.forward,
         );
         let (mic, commands) = (rtrb::RingBuffer::new(1).1, mpsc::channel(1).1);
-        let parts = StreamParts { mic, commands, writer, shared, options, gate, opened: Moment::default() };
+        let opened = Moment::default();
+        #[cfg(feature = "recorder")]
+        let flight = None;
+        let parts = StreamParts {
+            mic,
+            commands,
+            writer,
+            shared,
+            options,
+            gate,
+            opened,
+            #[cfg(feature = "recorder")]
+            flight,
+        };
         engine.inbox.send(parts).await.unwrap();
         engine.worker.wake_all();
         assert!(ended.changed().await.is_err(), "it lives");

@@ -60,6 +60,8 @@ mod engine;
 mod event;
 mod event_writer;
 mod events;
+#[cfg(feature = "recorder")]
+mod flight;
 mod lateness;
 #[cfg(feature = "metrics")]
 mod metrics;
@@ -81,6 +83,8 @@ pub use control::Control;
 pub use engine::StageEngine;
 pub use event::{Audio, Event, Failure, Health, MicCondition, Passage, Queue, SttStep, TurnEnd};
 pub use events::Events;
+#[cfg(feature = "recorder")]
+pub use flight::{DumpCause, DumpError, FlightOptions, FlightRecorder, FlightReport};
 pub use lateness::Lateness;
 pub use mic::MicIn;
 pub use open_error::OpenError;
@@ -164,6 +168,11 @@ impl StageEngine {
         let (published_in, published) = tokio_watch::channel(Published::default());
         #[cfg(feature = "metrics")]
         self.metrics.watch(published.clone(), Arc::clone(&shared), sender.downgrade());
+        #[cfg(feature = "recorder")]
+        let flight = options.recorder.clone().map(|recorder| {
+            let commands = commands.downgrade();
+            stream::Flight::new(recorder, flight::StreamPlace { commands, worker: Arc::clone(&worker), seat })
+        });
         let stage = GateStage {
             mic: MicIn::new(
                 options.mic_channel,
@@ -176,12 +185,29 @@ impl StageEngine {
                 options.playback_channel,
                 options.playback_queue,
             ),
-            control: Control { commands, shared: Arc::clone(&shared), worker: Arc::clone(&worker), published },
+            control: Control {
+                commands,
+                shared: Arc::clone(&shared),
+                worker: Arc::clone(&worker),
+                published,
+                #[cfg(feature = "recorder")]
+                recorder: options.recorder.clone(),
+            },
             events: Events::new(messages, tapped, Arc::clone(&shared), worker, options.late_after),
         };
         let writer = EventWriter::new(sender, published_in, Arc::clone(&shared), options.gate.forward);
         let (gate, opened) = (gate.map(Box::new), self.worker.clock.now());
-        room.send(StreamParts { mic, commands: orders, writer, shared, options, gate, opened });
+        room.send(StreamParts {
+            mic,
+            commands: orders,
+            writer,
+            shared,
+            options,
+            gate,
+            opened,
+            #[cfg(feature = "recorder")]
+            flight,
+        });
         self.worker.wake(seat);
         Ok(stage)
     }

@@ -31,6 +31,9 @@ pub struct StageOptions {
     pub audio_idle_timeout: Duration,
     /// The agent says that it speaks, and for this long (of audio) no playback that can be heard comes.
     pub playback_missing_after: Duration,
+    /// Writes what the stream heard and decided last when something goes wrong; `None` keeps nothing.
+    #[cfg(feature = "recorder")]
+    pub recorder: Option<super::FlightRecorder>,
 }
 
 impl Default for StageOptions {
@@ -46,6 +49,8 @@ impl Default for StageOptions {
             late_after: Duration::from_millis(500),
             audio_idle_timeout: Duration::from_secs(1),
             playback_missing_after: Duration::from_millis(1_500),
+            #[cfg(feature = "recorder")]
+            recorder: None,
         }
     }
 }

@@ -1,6 +1,11 @@
 //! One stream on the worker's side: frames to its gate, or around it.
 
+#[cfg(feature = "recorder")]
+mod flight;
 mod route;
+
+#[cfg(feature = "recorder")]
+pub(super) use flight::Flight;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -52,6 +57,8 @@ pub(super) struct Stream {
     /// When the frame that is being decided on came, and in shadow mode what it is.
     arrived: Moment,
     undecided: Frame,
+    #[cfg(feature = "recorder")]
+    flight: Option<Flight>,
 }
 
 /// Where audio goes.
@@ -92,11 +99,17 @@ pub(super) struct StreamParts {
     pub(super) options: StageOptions,
     pub(super) gate: Result<Box<Gate>, ModelError>,
     pub(super) opened: Moment,
+    #[cfg(feature = "recorder")]
+    pub(super) flight: Option<Flight>,
 }
 
 impl Stream {
     pub(super) fn new(parts: StreamParts, pool: &mut GatePool) -> Self {
-        let StreamParts { mic, commands, mut writer, shared, options, gate, opened } = parts;
+        let StreamParts { mic, commands, mut writer, shared, options, gate, opened, .. } = parts;
+        #[cfg(feature = "recorder")]
+        let flight = parts.flight;
+        #[cfg(feature = "recorder")]
+        let flight = flight.map(|flight| flight.of(&options.gate));
         let gate = match gate {
             Ok(gate) => Some(pool.join(*gate)),
             Err(error) => {
@@ -128,6 +141,8 @@ impl Stream {
             waiting: Vec::new(),
             arrived: opened,
             undecided: Frame::gap(),
+            #[cfg(feature = "recorder")]
+            flight,
         }
     }
 
@@ -179,6 +194,7 @@ impl Stream {
             return;
         };
         self.turn = decision.turn;
+        self.record_decision(&decision);
         self.writer.decided(gate, &decision, &self.undecided, self.options.mode);
         lateness.note(now.since(self.arrived));
     }
@@ -202,9 +218,7 @@ impl Stream {
             return Step::Moved;
         };
         self.arrived = mic.arrived;
-        if self.options.mode == Mode::Shadow {
-            self.undecided = mic.frame;
-        }
+        self.undecided = mic.frame;
         // A detector of the caller's own is called here, and may panic.
         if let Some(Ok(())) = contained(|| pool.push(id, &mic.frame)) {
             return Step::Staged;
@@ -243,9 +257,10 @@ impl Stream {
             let origin = SampleIndex::of_frame(self.origin);
             if let (Route::Gate, Some(id)) = (self.route, self.gate)
                 && at >= origin
-                && pool.playback(id, &frame, at.back(origin.0)) == Ok(Arrival::Late)
             {
-                self.late_playback += 1;
+                let at = at.back(origin.0);
+                self.record_playback(&frame, at);
+                self.late_playback += u64::from(pool.playback(id, &frame, at) == Ok(Arrival::Late));
             }
         }
     }
@@ -293,6 +308,7 @@ impl Stream {
                     _ = reply.map(|reply| reply.send(ruling));
                 }
                 StreamCommand::AgentSaid(text) => {
+                    self.record_words(&text);
                     if let Some(gate) = self.gate_of(pool) {
                         gate.agent_said(&text);
                     }
@@ -303,10 +319,21 @@ impl Stream {
                     self.watchdogs.agent(agent, self.next, &mut |health| writer.health(health));
                 }
                 StreamCommand::CaughtUp { reply } => self.waiting.push(reply),
+                #[cfg(feature = "recorder")]
+                StreamCommand::HandOver { spare, reply } => {
+                    if let Some(flight) = &mut self.flight {
+                        // The recorder may have stopped waiting.
+                        _ = reply.try_send(flight.hand_over(spare));
+                    }
+                }
                 StreamCommand::Reconfigure { config, reply } => {
                     let gate = self.gate_of(pool).ok_or(Refused::NoGate);
                     // The caller may have stopped waiting.
-                    _ = reply.send(gate.and_then(|gate| Ok(gate.reconfigure(&config)?)));
+                    let changed = gate.and_then(|gate| Ok(gate.reconfigure(&config)?));
+                    if changed.is_ok() {
+                        self.record_settings(&config);
+                    }
+                    _ = reply.send(changed);
                 }
             }
         }
@@ -317,7 +344,9 @@ impl Stream {
         let (dropped, at) = self.playback.interrupt(from);
         self.shared.unplayed_frames.fetch_sub(dropped, Ordering::AcqRel);
         if let (Some(id), Some(at)) = (self.gate, at) {
-            _ = pool.playback_clear(id, at.back(SampleIndex::of_frame(self.origin).0));
+            let at = at.back(SampleIndex::of_frame(self.origin).0);
+            self.record_clear(at);
+            _ = pool.playback_clear(id, at);
         }
     }
 
@@ -329,7 +358,9 @@ impl Stream {
         let origin = SampleIndex::of_frame(self.origin);
         let span = result.span.map(|span| span.back(origin.0));
         let result = SttResult { text: &result.text, confidence: result.confidence, span };
-        self.gate_of(pool).map_or(SttRuling::Unmatched, |gate| gate.feedback(&result))
+        let ruling = self.gate_of(pool).map_or(SttRuling::Unmatched, |gate| gate.feedback(&result));
+        self.record_feedback(&result, ruling);
+        ruling
     }
 
     /// Its gate; `None` if it was lost, or there never was one.
@@ -346,6 +377,21 @@ impl Stream {
         self.report_losses(u64::MAX);
         self.leave()
     }
+
+    #[cfg(not(feature = "recorder"))]
+    fn record_decision(&mut self, _: &crate::decision::Decision) {}
+    #[cfg(not(feature = "recorder"))]
+    fn record_playback(&mut self, _: &Frame, _: SampleIndex) {}
+    #[cfg(not(feature = "recorder"))]
+    fn record_clear(&mut self, _: SampleIndex) {}
+    #[cfg(not(feature = "recorder"))]
+    fn record_words(&mut self, _: &str) {}
+    #[cfg(not(feature = "recorder"))]
+    fn record_settings(&mut self, _: &crate::config::GateConfig) {}
+    #[cfg(not(feature = "recorder"))]
+    fn record_feedback(&mut self, _: &SttResult<'_>, _: SttRuling) {}
+    #[cfg(not(feature = "recorder"))]
+    fn record_beginning(&mut self, _: &mut GatePool) {}
 
     fn publish(&mut self) {
         let way = match self.route {

@@ -5,6 +5,8 @@
 mod abuse;
 mod cuts;
 mod failures;
+#[cfg(all(feature = "cli", feature = "recorder"))]
+mod flight;
 mod gating;
 mod modes;
 mod playback;

@@ -40,6 +40,7 @@ impl Stream {
         }
         (self.route, self.origin, self.turn) = (Route::Gate, self.next, TurnState::Quiet);
         self.writer.gate_begins(SampleIndex::of_frame(self.origin));
+        self.record_beginning(pool);
         self.writer.health(Health::Gating { from: SampleIndex::of_frame(self.origin) });
     }
 
