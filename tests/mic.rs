@@ -110,5 +110,33 @@ fn a_microphone_that_goes_away_is_opened_again() {
     assert_eq!(lines.told("speech").len(), 2, "{lines}");
 }
 
+/// What Prometheus would scrape while the run goes on.
+#[cfg(feature = "metrics")]
+#[test]
+fn a_live_run_is_served_to_prometheus() {
+    use std::io::{Read, Write};
+    let Some(room) = Room::open() else { return };
+    let mut mic = room.voxgate(&["--metrics", "127.0.0.1:0", "--for", "8s"]);
+    let served = mic.wait_for("metrics at http://");
+    let address =
+        served.trim().strip_prefix("metrics at http://").and_then(|rest| rest.strip_suffix("/metrics")).unwrap();
+    mic.wait_for("listening");
+    room.say(&sentence());
+    mic.wait_for(" end  ");
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let value = |name: &str| -> f64 {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("no {name}: {text}"));
+        line.trim().parse().unwrap()
+    };
+    assert_eq!(value("voxgate_turns_total "), 1.0);
+    let frames = value("voxgate_frames_total{outcome=\"forwarded\"}");
+    assert!((150.0..600.0).contains(&frames), "a sentence of 2.5 s: {frames}");
+    assert!(value("voxgate_decision_lateness_seconds_count ") > frames, "frames of silence are decided too");
+    mic.finish();
+}
+
 /// When the user begins to speak, at the earliest.
 const USER_S: f64 = 6.7;

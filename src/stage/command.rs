@@ -81,8 +81,8 @@ pub(super) enum StreamCommand {
     /// The flight recorder takes what was kept, and gives room for more.
     #[cfg(feature = "recorder")]
     HandOver {
-        spare: Box<super::flight::ring::FlightRing>,
-        reply: std::sync::mpsc::SyncSender<Box<super::flight::ring::FlightRing>>,
+        spare: super::flight::ring::FlightRing,
+        reply: std::sync::mpsc::SyncSender<super::flight::ring::FlightRing>,
     },
     Feedback {
         result: OwnedSttResult,

@@ -109,8 +109,7 @@ impl Control {
     #[cfg(feature = "recorder")]
     pub async fn dump(&self) -> Result<std::path::PathBuf, super::DumpError> {
         let recorder = self.recorder.as_ref().ok_or(super::DumpError::Off)?;
-        let commands = self.commands.downgrade();
-        let place = super::flight::StreamPlace { commands, worker: Arc::clone(&self.worker), seat: self.shared.seat };
+        let place = place_of(&self.commands, &self.worker, self.shared.seat);
         recorder.dump(place).await
     }
 
@@ -129,4 +128,23 @@ impl Control {
         self.worker.wake(self.shared.seat);
         Ok(())
     }
+}
+
+/// How the flight recorder reaches a stream.
+#[cfg(feature = "recorder")]
+pub(super) fn place_of(
+    commands: &mpsc::Sender<StreamCommand>,
+    worker: &Arc<WorkerHandle>,
+    seat: usize,
+) -> super::flight::StreamPlace {
+    use super::flight::{Reached, StreamPlace};
+    let (commands, worker) = (commands.downgrade(), Arc::clone(worker));
+    StreamPlace::new(move |spare, reply| {
+        let Some(commands) = commands.upgrade() else { return Reached::No };
+        if commands.try_send(StreamCommand::HandOver { spare, reply }).is_err() {
+            return Reached::No;
+        }
+        worker.wake(seat);
+        Reached::Yes
+    })
 }

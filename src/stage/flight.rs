@@ -1,18 +1,21 @@
 //! The flight recorder: the last seconds of what a gate was given and decided, written as files when something goes wrong.
 
-pub(super) mod files;
+mod cause;
+mod files;
+mod place;
 pub(super) mod ring;
 
-use std::path::{Path, PathBuf};
+pub use cause::DumpCause;
+pub(super) use place::{Reached, StreamPlace};
+
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
-use super::command::StreamCommand;
-use super::shared::WorkerHandle;
 use ring::FlightRing;
 
 /// Writes what streams heard and decided last, on a thread of its own; give it to their
@@ -37,7 +40,7 @@ pub struct FlightRecorder {
 pub struct FlightOptions {
     /// The folder in which each recording gets one of its own.
     pub folder: PathBuf,
-    /// How much is kept at least; 1 s to an hour. A stream takes 160 kB for each second of it when it is opened.
+    /// How much is kept at least; 1 s to an hour. A stream takes 180 kB for each second of it when it is opened.
     pub keep: Duration,
     /// So many recordings may lie in the folder; then none is written until some are taken away.
     pub most_dumps: u32,
@@ -56,29 +59,6 @@ impl FlightOptions {
             most_dumps: 100,
             most_bytes: 1_000_000_000,
             least_pause: Duration::from_secs(60),
-        }
-    }
-}
-
-/// Why a recording is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum DumpCause {
-    /// Somebody asked for it.
-    Asked,
-    /// Misfires raised the storm to its upper levels.
-    Storm,
-    /// Speech-to-text heard the agent's own words.
-    EchoLeak,
-}
-
-impl DumpCause {
-    /// The word used in names of folders.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Asked => "asked",
-            Self::Storm => "storm",
-            Self::EchoLeak => "echo-leak",
         }
     }
 }
@@ -136,14 +116,6 @@ struct Job {
     cause: DumpCause,
     place: StreamPlace,
     reply: Option<oneshot::Sender<Result<PathBuf, DumpError>>>,
-}
-
-/// How the recorder reaches the stream; it does not keep it open.
-#[derive(Clone, Debug)]
-pub(super) struct StreamPlace {
-    pub(super) commands: mpsc::WeakSender<StreamCommand>,
-    pub(super) worker: Arc<WorkerHandle>,
-    pub(super) seat: usize,
 }
 
 #[derive(Debug, Default)]
@@ -285,16 +257,10 @@ impl Writer {
 /// Takes what the worker has, and gives it room for more: it neither allocates nor copies for it.
 fn hand_over(place: &StreamPlace, keep: Duration) -> Result<FlightRing, DumpError> {
     let (reply, full) = sync_channel(1);
-    let commands = place.commands.upgrade().ok_or(DumpError::NoAnswer)?;
-    let command = StreamCommand::HandOver { spare: Box::new(FlightRing::new(keep)), reply };
-    commands.try_send(command).map_err(|_| DumpError::NoAnswer)?;
-    place.worker.wake(place.seat);
-    full.recv_timeout(PATIENCE).map(|full| full.aligned()).map_err(|_| DumpError::NoAnswer)
-}
-
-/// The path of a recording's file.
-pub(super) fn within(folder: &Path, name: &str) -> PathBuf {
-    folder.join(name)
+    if (place.0)(FlightRing::new(keep), reply) == Reached::No {
+        return Err(DumpError::NoAnswer);
+    }
+    full.recv_timeout(PATIENCE).map(FlightRing::aligned).map_err(|_| DumpError::NoAnswer)
 }
 
 /// Jobs that wait: of as many streams at once, as when one provider fails all of them.

@@ -169,10 +169,10 @@ impl StageEngine {
         #[cfg(feature = "metrics")]
         self.metrics.watch(published.clone(), Arc::clone(&shared), sender.downgrade());
         #[cfg(feature = "recorder")]
-        let flight = options.recorder.clone().map(|recorder| {
-            let commands = commands.downgrade();
-            stream::Flight::new(recorder, flight::StreamPlace { commands, worker: Arc::clone(&worker), seat })
-        });
+        let flight = options
+            .recorder
+            .clone()
+            .map(|recorder| stream::Flight::new(recorder, control::place_of(&commands, &worker, seat)));
         let stage = GateStage {
             mic: MicIn::new(
                 options.mic_channel,

@@ -123,8 +123,8 @@ pub(crate) struct Mic {
 }
 
 impl Mic {
-    /// Reads on until a line holds `what`.
-    pub(crate) fn wait_for(&mut self, what: &str) {
+    /// Reads on until a line holds `what`, and says what it is.
+    pub(crate) fn wait_for(&mut self, what: &str) -> String {
         let begin = Instant::now();
         loop {
             let left = PATIENCE.saturating_sub(begin.elapsed());
@@ -132,7 +132,7 @@ impl Mic {
             let line = line.unwrap_or_else(|_| panic!("no `{what}` in {}", Lines(self.seen.clone())));
             self.seen.push(line);
             if self.seen.last().unwrap().contains(what) {
-                return;
+                return self.seen.last().unwrap().clone();
             }
         }
     }

@@ -24,7 +24,7 @@ async fn what_the_recorder_wrote_is_decided_again_to_the_same_decisions() {
     let (first, second) = mic.split_at(mic.len() / 320 / 2 * 320);
     live.record_at(first, at).await;
     live.control.interrupt().unwrap();
-    let spoken = first_turn(&live.got).unwrap_or(Span::default());
+    let spoken = first_turn(&live.got).unwrap_or_default();
     live.control.feedback(result("and the next one leaves at ten", Some(spoken))).unwrap();
     let config = recorded(&recorder).gate.with("turn.sure_threshold", "0.8").unwrap();
     live.control.reconfigure(config).await.unwrap();

@@ -8,8 +8,8 @@ use std::time::SystemTime;
 use hound::{SampleFormat, WavSpec, WavWriter};
 use serde_json::{Value, json};
 
+use super::cause::DumpCause;
 use super::ring::{Entry, FlightRing};
-use super::{DumpCause, within};
 use crate::decision::{Decision, Verdict};
 use crate::echo::{DelayQuality, EchoEvidence};
 use crate::frame::{FRAME_LEN, SAMPLE_RATE, SampleIndex, Span};
@@ -54,18 +54,18 @@ fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
 #[expect(clippy::disallowed_methods, reason = "folders are named after the time of day")]
 fn free_place(folder: &Path, cause: DumpCause) -> PathBuf {
     let now = humantime::format_rfc3339_millis(SystemTime::now()).to_string().replace([':', '.'], "-");
-    within(folder, &format!("{PREFIX}{now}-{}", cause.as_str()))
+    folder.join(format!("{PREFIX}{now}-{}", cause.as_str()))
 }
 
 fn fill(folder: &Path, cause: DumpCause, ring: &FlightRing) -> std::io::Result<()> {
     let start = SampleIndex::of_frame(ring.skipped);
-    let mut mic = wav(&within(folder, "mic.wav"))?;
-    let mut given = wav(&within(folder, "given.wav"))?;
-    let mut inputs = BufWriter::new(File::create(within(folder, "inputs.jsonl"))?);
+    let mut mic = wav(&folder.join("mic.wav"))?;
+    let mut given = wav(&folder.join("given.wav"))?;
+    let mut inputs = BufWriter::new(File::create(folder.join("inputs.jsonl"))?);
     writeln!(inputs, "{}", header(cause, ring))?;
     let (mut frame_number, mut ledger) = (0, Ledger::new());
     let mut played = vec![0.0; ring.frames() as usize * FRAME_LEN];
-    let mut rows = BufWriter::new(File::create(within(folder, "decisions.csv"))?);
+    let mut rows = BufWriter::new(File::create(folder.join("decisions.csv"))?);
     writeln!(rows, "t_ms,speech,echo,delay_ms,state,verdict,reason,forwarded,released_ms")?;
     for entry in ring.iter() {
         if let Entry::Mic { frame, decision } = entry {
@@ -91,11 +91,11 @@ fn fill(folder: &Path, cause: DumpCause, ring: &FlightRing) -> std::io::Result<(
     let mut rest = Vec::new();
     ledger.finish(|row, _| rest.push(*row));
     rest.iter().try_for_each(|row| writeln!(rows, "{}", row_text(row, start)))?;
-    let mut playback = wav(&within(folder, "playback.wav"))?;
+    let mut playback = wav(&folder.join("playback.wav"))?;
     put(&mut playback, &played)?;
     [mic, given, playback].into_iter().try_for_each(|wav| wav.finalize().map_err(io_error))?;
     let config = ring.config.as_ref().map_or(String::new(), |config| config.to_toml());
-    std::fs::write(within(folder, "config.toml"), config)?;
+    std::fs::write(folder.join("config.toml"), config)?;
     rows.flush()?;
     inputs.flush()
 }

@@ -21,6 +21,7 @@ pub(crate) struct FlightRing {
 
 /// Something that the gate was given, and what it decided.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a box would be allocated for each frame")]
 pub(crate) enum Entry {
     AgentSaid(Box<str>),
     Clear { at: SampleIndex },
@@ -51,14 +52,14 @@ impl FlightRing {
     }
 
     /// What is pushed from now on goes into `spare`; hands out what was kept.
-    pub(crate) fn hand_over(&mut self, mut spare: Box<Self>) -> Self {
+    pub(crate) fn hand_over(&mut self, mut spare: Self) -> Self {
         spare.skipped = self.skipped + self.frames();
         let last = self.entries.iter().rev().find_map(|entry| match entry {
             Entry::Config(config) => Some(config),
             _ => None,
         });
         spare.config = last.or(self.config.as_ref()).cloned();
-        std::mem::replace(self, *spare)
+        std::mem::replace(self, spare)
     }
 
     /// Begins where the windows of every detector begin, so that a new gate scores the same windows.

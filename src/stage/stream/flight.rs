@@ -30,8 +30,8 @@ impl Flight {
         self
     }
 
-    pub(super) fn hand_over(&mut self, spare: Box<FlightRing>) -> Box<FlightRing> {
-        Box::new(self.ring.hand_over(spare))
+    pub(super) fn hand_over(&mut self, spare: FlightRing) -> FlightRing {
+        self.ring.hand_over(spare)
     }
 
     fn ask(&self, cause: DumpCause) {
