@@ -3,6 +3,8 @@
 //!
 //!     cargo bench --features stage --bench stage
 //!
+//! The stage's thread runs as any other, and at real-time priority where the process may have it.
+//!
 //!     cargo bench --features stage,metrics --bench stage -- metrics
 //!
 //! measures what a publication of metrics costs the stage, which should be nothing.
@@ -22,7 +24,7 @@ use std::time::{Duration, Instant};
 use sounds::speech;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
-use voxgate::stage::{GateStage, StageEngine, StageOptions};
+use voxgate::stage::{Clock, EnginePriority, GateStage, StageEngine, StageOptions};
 use voxgate::{AudioFormat, Chunk, Frame, Gate, GateConfig, Samples};
 
 fn main() {
@@ -37,11 +39,18 @@ fn main() {
     println!("| gate | runtime | p50 | p99 | p99.9 | longest |\n| --- | --- | --- | --- | --- | --- |");
     let runtime =
         || tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_time().build().expect("threads");
-    for load in [Load::Idle, Load::Busy] {
-        let runtime = runtime();
-        let stop = load.start(&runtime, threads);
-        println!("| the stage's thread | {load:?} | {} |", in_the_stage(&runtime));
-        stop.store(true, Ordering::Release);
+    for priority in [EnginePriority::Normal, EnginePriority::RealTime] {
+        for load in [Load::Idle, Load::Busy] {
+            let runtime = runtime();
+            let stop = load.start(&runtime, threads);
+            let engine = StageEngine::with_priority(STREAMS, Clock::system(), priority).expect("a thread");
+            println!(
+                "| the stage's thread, {:?} | {load:?} | {} |",
+                engine.priority(),
+                in_the_stage(&engine, &runtime)
+            );
+            stop.store(true, Ordering::Release);
+        }
     }
     for load in [Load::Idle, Load::Busy] {
         let runtime = runtime();
@@ -141,9 +150,8 @@ impl Load {
     }
 }
 
-fn in_the_stage(runtime: &Runtime) -> String {
+fn in_the_stage(engine: &StageEngine, runtime: &Runtime) -> String {
     let _entered = runtime.enter();
-    let engine = StageEngine::start(STREAMS).expect("a thread");
     let mut mics = Vec::new();
     for _ in 0..STREAMS {
         let GateStage { mic, mut events, .. } = engine.open(StageOptions::default()).expect("the defaults are sound");

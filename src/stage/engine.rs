@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 use super::clock::Clock;
 use super::contain::contained;
 use super::lateness::{Lateness, LatenessHistogram};
+use super::priority::EnginePriority;
 use super::shared::WorkerHandle;
 use super::stream::{Step, Stream, StreamParts};
 use crate::pool::{GateId, GatePool};
@@ -24,6 +25,7 @@ pub struct StageEngine {
     pub(super) worker: Arc<WorkerHandle>,
     pub(super) inbox: mpsc::Sender<StreamParts>,
     pub(super) most_streams: usize,
+    priority: EnginePriority,
     lateness: Arc<LatenessHistogram>,
     #[cfg_attr(not(feature = "metrics"), expect(dead_code, reason = "read for metrics"))]
     effort: Arc<LatenessHistogram>,
@@ -47,6 +49,15 @@ impl StageEngine {
     /// # Errors
     /// As [`start`](Self::start).
     pub fn with_clock(most_streams: usize, clock: Clock) -> std::io::Result<Self> {
+        Self::with_priority(most_streams, clock, EnginePriority::Normal)
+    }
+
+    /// As [`with_clock`](Self::with_clock), with a thread that the system runs before others if it grants that;
+    /// [`priority`](Self::priority) says whether it did.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn with_priority(most_streams: usize, clock: Clock, priority: EnginePriority) -> std::io::Result<Self> {
         if !(1..=MOST_STREAMS).contains(&most_streams) {
             let message = format!("most_streams is {most_streams}, expected 1 to {MOST_STREAMS}");
             return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, message));
@@ -69,18 +80,30 @@ impl StageEngine {
             over: Vec::new(),
             looked: Moment::default(),
         };
-        let thread = thread::Builder::new().name("voxgate".to_owned()).spawn(move || runner.run())?;
+        let (answer, granted) = std::sync::mpsc::channel();
+        let thread = thread::Builder::new().name("voxgate".to_owned()).spawn(move || {
+            // If nobody waits for the answer, there is no engine.
+            _ = answer.send(priority.claim());
+            runner.run();
+        })?;
         worker.runs_on(thread.thread().clone());
+        let priority = granted.recv().unwrap_or_default();
         Ok(Self {
             worker,
             inbox,
             most_streams,
+            priority,
             lateness,
             effort,
             #[cfg(feature = "metrics")]
             metrics: Arc::default(),
             ended,
         })
+    }
+
+    /// The priority that the system granted.
+    pub fn priority(&self) -> EnginePriority {
+        self.priority
     }
 
     /// The clock of the engine: that of arrivals and of play-out times.

@@ -70,6 +70,7 @@ mod open_error;
 mod options;
 mod playback;
 mod playback_queue;
+mod priority;
 mod shared;
 #[cfg(feature = "otel")]
 mod spans;
@@ -90,6 +91,7 @@ pub use mic::MicIn;
 pub use open_error::OpenError;
 pub use options::{Mode, StageOptions};
 pub use playback::{PlayAt, PlaybackError, PlaybackIn};
+pub use priority::EnginePriority;
 #[cfg(feature = "otel")]
 pub use spans::CallSpan;
 pub use standing::{Standing, Way};

@@ -10,6 +10,7 @@ mod flight;
 mod gating;
 mod modes;
 mod playback;
+mod priority;
 mod soak;
 mod support;
 mod watchdogs;
