@@ -26,6 +26,10 @@ struct Stage;
 #[doc = include_str!("../docs/src/metrics.md")]
 struct Metrics;
 
+#[cfg(feature = "serve")]
+#[doc = include_str!("../docs/src/serve.md")]
+struct Serve;
+
 #[cfg(feature = "tokio")]
 #[doc = include_str!("../docs/src/guards.md")]
 struct Guards;

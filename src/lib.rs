@@ -81,6 +81,7 @@
 //! | `formats` | FLAC, MP3, Ogg Vorbis, M4A, AAC and ADPCM in the command | yes |
 //! | `mic` | `voxgate mic`, the gate on a live microphone | |
 //! | `stage` | the async stage for tokio agents | |
+//! | `serve` | the gateway: `voxgate serve`, and the same as a library | |
 //! | `metrics` | what streams, guards and stores know, by the facade `metrics`, and an exporter for Prometheus | |
 //! | `otel` | a span of `tracing` for each call and turn of the stage | |
 //! | `recorder` | a flight recorder for the stage's streams | |

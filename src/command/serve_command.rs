@@ -1,11 +1,14 @@
 //! `voxgate serve`: the gateway.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
+use voxgate::guard::Name;
 use voxgate::guard::store::{AnyStore, MemoryStore};
+use voxgate::metrics::{ObservedStore, Prometheus};
 use voxgate::serve::{CallRecord, ServeConfig, Server};
 
 use crate::command::paint::UsageError;
@@ -15,37 +18,57 @@ use crate::command::store_source::Store;
 #[derive(Args)]
 pub(crate) struct ServeArgs {
     /// The settings: what to listen on, and where calls go. `voxgate serve --example` prints some.
-    #[arg(long, value_name = "FILE.toml", required_unless_present = "example")]
+    #[arg(long, value_name = "FILE.toml", required_unless_present_any = ["example", "demo"])]
     config: Option<PathBuf>,
     /// Print settings with a comment for each, and end.
     #[arg(long, conflicts_with = "config")]
     example: bool,
+    /// Serve a demonstration without a key: an agent that reads aloud, and a page to call it with your microphone.
+    #[arg(long, conflicts_with_all = ["config", "example"])]
+    demo: bool,
+    /// Where the demonstration listens.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", requires = "demo")]
+    listen: SocketAddr,
 }
 
 /// Serves until ctrl-c or SIGTERM, then lets calls end.
 pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
-    let Some(path) = &args.config else {
+    if args.example {
         return Ok(std::io::stdout().write_all(EXAMPLE.as_bytes())?);
-    };
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let wrong = |error: &dyn std::fmt::Display| UsageError(format!("{}: {error}", path.display()));
-    let config = ServeConfig::from_toml(&text).map_err(|error| wrong(&error))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let store = match &config.store {
-            None => AnyStore::new(MemoryStore::new()),
-            Some(url) => Store::at(url, &config.namespace).open_for_work()?,
-        };
-        let routes: Vec<String> = config.routes.iter().map(|route| route.path.clone()).collect();
-        let scheme = if config.tls.is_some() { "wss" } else { "ws" };
-        let server = Server::bind(config, store, tell).await.map_err(|error| wrong(&error))?;
-        let address = server.local_addr()?;
-        for route in routes {
-            eprintln!("listening on {scheme}://{address}{route}");
+    }
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(args))
+}
+
+async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
+    let named = args.config.as_ref().map_or("--demo".into(), |path| path.display().to_string());
+    let wrong = |error: &dyn std::fmt::Display| UsageError(format!("{named}: {error}"));
+    let config = match &args.config {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {named}"))?;
+            ServeConfig::from_toml(&text)
         }
-        server.run(asked_to_end()?).await;
-        Ok(())
-    })
+        None => voxgate::serve::demo(args.listen).await,
+    };
+    let config = config.map_err(|error| wrong(&error))?;
+    let store = match &config.store {
+        None => AnyStore::new(MemoryStore::new()),
+        Some(url) => Store::at(url, &config.namespace).open_for_work()?,
+    };
+    let routes: Vec<String> = config.routes.iter().map(|route| route.path.clone()).collect();
+    let (web, scheme) = if config.tls.is_some() { ("https", "wss") } else { ("http", "ws") };
+    // The limits that all calls of a route share become labels; those of keys and calls do not.
+    let limited = config.routes.iter().filter(|route| route.calls.is_some());
+    let limited: Vec<Name> = limited.map(voxgate::serve::RouteConfig::resource).collect::<Result<_, _>>()?;
+    let store = AnyStore::new(ObservedStore::new(store, limited));
+    let server = Server::bind(config, store, tell).await.map_err(|error| wrong(&error))?;
+    let server = server.with_metrics(Prometheus::install()?);
+    let address = server.local_addr()?;
+    match &args.config {
+        Some(_) => routes.iter().for_each(|route| eprintln!("listening on {scheme}://{address}{route}")),
+        None => eprintln!("open {web}://{address}/demo.html (ctrl-c ends it)"),
+    }
+    server.run(asked_to_end()?).await;
+    Ok(())
 }
 
 /// One line for each call that is over.

@@ -10,9 +10,7 @@ use tokio::sync::watch;
 
 use super::config::DoorKind;
 use crate::frame::duration_of;
-use crate::per_reason::PerReason;
-use crate::reason::Reason;
-use crate::stage::{Control, Mode, Totals};
+use crate::stage::{Control, Mode};
 
 /// All calls of this instance.
 #[derive(Debug, Default)]
@@ -22,14 +20,11 @@ pub(super) struct Calls {
     past: Mutex<Past>,
 }
 
-/// Sums over the calls that are over.
+/// Calls that are over.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Past {
     pub(super) calls: u64,
     pub(super) refused: u64,
-    pub(super) totals: Totals,
-    pub(super) spent_usd: f64,
-    pub(super) saved_usd: f64,
 }
 
 /// A call that is there.
@@ -107,12 +102,7 @@ impl Calls {
     /// It is over.
     pub(super) fn leave(&self, call: &LiveCall) {
         lock(&self.live).remove(&call.id);
-        let (about, totals) = (lock(&call.about).clone(), call.control.totals());
-        let mut past = lock(&self.past);
-        past.calls += 1;
-        past.totals = added(&past.totals, &totals);
-        past.spent_usd += about.spent_usd;
-        past.saved_usd += about.saved_usd;
+        lock(&self.past).calls += 1;
     }
 
     /// One was not let in.
@@ -139,18 +129,8 @@ impl Calls {
         lock(&self.live).values().map(|call| call.view()).collect()
     }
 
-    /// Sums over all calls there were and are.
-    pub(super) fn sums(&self) -> Past {
-        let live: Vec<_> = lock(&self.live).values().cloned().collect();
-        live.iter().fold(*lock(&self.past), |sum, call| {
-            let about = lock(&call.about);
-            Past {
-                totals: added(&sum.totals, &call.control.totals()),
-                spent_usd: sum.spent_usd + about.spent_usd,
-                saved_usd: sum.saved_usd + about.saved_usd,
-                ..sum
-            }
-        })
+    pub(super) fn past(&self) -> Past {
+        *lock(&self.past)
     }
 
     pub(super) fn end_all(&self, why: Ending) {
@@ -220,22 +200,6 @@ impl LiveCall {
             spent_usd: about.spent_usd,
             saved_usd: about.saved_usd,
         }
-    }
-}
-
-fn added(one: &Totals, other: &Totals) -> Totals {
-    let mut suppressed = PerReason::default();
-    for &reason in Reason::ALL {
-        suppressed[reason] = one.suppressed[reason] + other.suppressed[reason];
-    }
-    Totals {
-        forwarded: one.forwarded + other.forwarded,
-        suppressed,
-        ungated: one.ungated + other.ungated,
-        lost: one.lost + other.lost,
-        turns: one.turns + other.turns,
-        misfires: one.misfires + other.misfires,
-        would_lose: one.would_lose + other.would_lose,
     }
 }
 

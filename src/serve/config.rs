@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::budget::Ceilings;
 use crate::config::{GateConfig, Padding, Preset};
 use crate::error::ConfigError;
+use crate::guard::{Name, NameError};
 use crate::stage::Mode;
 use voxgate_base::duration_text;
 
@@ -86,6 +87,9 @@ pub struct ServeLimits {
     /// Audio that waits for a gate for this long passes around it (fail open).
     #[serde(with = "duration_text")]
     pub late: Duration,
+    /// How long the places of a call last in the store if its instance dies: 1 s to a minute.
+    #[serde(with = "duration_text")]
+    pub lease: Duration,
     /// On SIGTERM no call is taken, and those that are there may go on for this long.
     #[serde(with = "duration_text")]
     pub drain: Duration,
@@ -103,6 +107,7 @@ impl Default for ServeLimits {
             idle: Duration::from_secs(60),
             call: Duration::from_secs(4 * 3_600),
             late: Duration::from_millis(500),
+            lease: Duration::from_secs(30),
             drain: Duration::from_secs(60),
         }
     }
@@ -332,6 +337,14 @@ impl ServeConfig {
 }
 
 impl RouteConfig {
+    /// The name by which the store knows the route, and counts its calls.
+    ///
+    /// # Errors
+    /// A path that is too long for a name.
+    pub fn resource(&self) -> Result<Name, NameError> {
+        Name::new(format!("serve {}", self.path))
+    }
+
     /// The gate's settings: the door's, with those of the route over them.
     ///
     /// # Errors
@@ -375,4 +388,4 @@ fn default_namespace() -> String {
 /// The words for the modes.
 pub(super) const MODES: &str = "\"gate\", \"shadow\" or \"bypass\"";
 /// Paths of the gateway's own.
-const OURS: [&str; 4] = ["/", "/healthz", "/readyz", "/metrics"];
+const OURS: [&str; 5] = ["/", "/demo.html", "/healthz", "/readyz", "/metrics"];

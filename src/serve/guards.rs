@@ -9,10 +9,11 @@ use voxgate_base::Moment;
 
 use super::config::{RouteConfig, ServeConfig, ServeError};
 use crate::budget::{
-    Acquired, CallCost, Charge, Concurrent, Item, Limits, Meter, PriceBook, Rate, SavedCause, Spending, Usage,
+    Acquired, Bill, CallCost, Charge, Concurrent, Item, Limits, Meter, PriceBook, Rate, SavedCause, Spending, Usage,
 };
 use crate::guard::store::{AnyStore, LeaseTerm, RateWindow};
 use crate::guard::{Lease, LeaseState, Name};
+use crate::metrics::{GuardKind, note_answer};
 
 /// The guards of all routes.
 pub(super) struct Guards {
@@ -75,7 +76,8 @@ impl Guards {
     pub(super) fn new(config: &ServeConfig, store: AnyStore) -> Result<Self, ServeError> {
         let worker = config.worker.clone().unwrap_or_else(own_name);
         let owner = Name::new(worker).map_err(|error| ServeError::Toml(format!("worker: {error}")))?;
-        let limits = Limits::new(Arc::new(store), owner, LeaseTerm::default());
+        let term = LeaseTerm::new(config.limits.lease).map_err(|error| ServeError::Toml(format!("lease: {error}")))?;
+        let limits = Limits::new(Arc::new(store), owner, term);
         let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         Ok(Self { limits, began: std::time::Instant::now(), began_of_day: since })
     }
@@ -87,7 +89,7 @@ impl Guards {
         if let Some(per_minute) = route.calls_per_minute_per_key {
             let resource = route.resource("new calls of", key.as_deref());
             let rate = Rate { resource, n: per_minute.into(), per: RateWindow::MINUTE };
-            match self.limits.spend(&rate, 1).await {
+            match note_answer(GuardKind::Limit, self.limits.spend(&rate, 1).await) {
                 Spending::Counted { .. } => {}
                 Spending::Denied(denied) => return Err(NotLetIn::Limit(denied.to_string())),
                 Spending::Indeterminate(error) => return Err(NotLetIn::Store(error.to_string())),
@@ -108,7 +110,7 @@ impl Guards {
     }
 
     async fn slot(&self, limit: &Concurrent) -> Result<Lease, NotLetIn> {
-        match self.limits.acquire(limit).await {
+        match note_answer(GuardKind::Limit, self.limits.acquire(limit).await) {
             Acquired::Granted(lease) => Ok(lease),
             Acquired::Denied(denied) => Err(NotLetIn::Limit(denied.to_string())),
             Acquired::Indeterminate(error) => Err(NotLetIn::Store(error.to_string())),
@@ -139,7 +141,7 @@ impl RouteGuards {
     pub(super) fn new(route: &RouteConfig) -> Result<Self, ServeError> {
         let refuse = |problem: String| ServeError::Route { path: route.path.clone(), problem };
         let keys = route.keys.iter().map(super::config::Secret::reveal).collect::<Result<_, _>>()?;
-        let name = Name::new(format!("serve {}", route.path)).map_err(|error| refuse(error.to_string()))?;
+        let name = route.resource().map_err(|error| refuse(error.to_string()))?;
         let meter = match &route.price {
             None if route.ceilings != crate::budget::Ceilings::default() => {
                 return Err(refuse("ceilings need a price; see `voxgate cost prices`".to_owned()));
@@ -193,9 +195,14 @@ impl RouteGuards {
         let mut route = meter.lock().unwrap_or_else(PoisonError::into_inner);
         let item = route.item;
         match route.meter.charge(cost, item, Usage::Audio(sent), guards.now()) {
-            Ok(refused @ Charge::Refused { .. }) => Err(refused.to_string()),
+            Ok(refused @ Charge::Refused { .. }) => Err(note_answer(GuardKind::Budget, refused).to_string()),
             _ => Ok(()),
         }
+    }
+
+    /// What the route has cost and saved.
+    pub(super) fn bill(&self) -> Option<Bill> {
+        Some(self.meter.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner).meter.bill())
     }
 
     /// What so much audio, that was not sent, would have cost.

@@ -14,11 +14,11 @@ use super::call::{Around, Call};
 use super::calls::Ending;
 use super::config::{DoorKind, MODES, mode_named};
 use super::door::{Door, Twilio};
-use super::metrics;
 use super::record::CallRecord;
 use super::shared::Shared;
 use super::socket::Socket;
 use super::upstream::{Connected, NoUpstream};
+use super::{demo, metrics};
 use crate::stage::{Mode, StageOptions};
 
 type Answer = Response<Full<Bytes>>;
@@ -30,7 +30,7 @@ pub(super) async fn answer(request: Request<Incoming>, peer: SocketAddr, shared:
         "/healthz" => text(StatusCode::OK, "ok\n"),
         "/readyz" if shared.is_draining() => text(StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
         "/readyz" => text(StatusCode::OK, "ready\n"),
-        "/" | "/metrics" => operator(&request, peer, &shared),
+        "/" | "/demo.html" | "/metrics" => operator(&request, peer, &shared),
         _ if path == "/v1/calls" || path.starts_with("/v1/calls/") => operator(&request, peer, &shared),
         _ => match shared.route(path) {
             Some((index, _)) => take_call(request, index, shared).await.unwrap_or_else(|refused| refused),
@@ -48,6 +48,9 @@ fn operator(request: &Request<Incoming>, peer: SocketAddr, shared: &Shared) -> A
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     match (request.method(), &parts[..]) {
         (&Method::GET, [""]) => typed("text/html; charset=utf-8", PAGE.to_owned()),
+        (&Method::GET, ["demo.html"]) if shared.config.routes.iter().any(|route| route.path == "/demo") => {
+            typed("text/html; charset=utf-8", demo::PAGE.to_owned())
+        }
         (&Method::GET, ["metrics"]) => typed("text/plain; version=0.0.4; charset=utf-8", metrics::text(shared)),
         (&Method::GET, ["v1", "calls"]) => json(&shared.calls.views()),
         (method, ["v1", "calls", id, rest @ ..]) => {
@@ -69,6 +72,9 @@ fn operator(request: &Request<Incoming>, peer: SocketAddr, shared: &Shared) -> A
                 },
                 _ => text(StatusCode::METHOD_NOT_ALLOWED, "GET, DELETE, or PUT …/mode/gate\n"),
             }
+        }
+        (&Method::GET, _) => {
+            text(StatusCode::NOT_FOUND, "there is no demonstration here; see `voxgate serve --demo`\n")
         }
         _ => text(StatusCode::METHOD_NOT_ALLOWED, "GET\n"),
     }
@@ -238,7 +244,10 @@ fn json(value: &impl serde::Serialize) -> Answer {
 
 /// The live page loads nothing from elsewhere, and nobody frames it.
 const SAFE: [(&str, &str); 2] = [
-    ("content-security-policy", "default-src 'self' 'unsafe-inline'; frame-ancestors 'none'"),
+    (
+        "content-security-policy",
+        "default-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline' blob:; frame-ancestors 'none'",
+    ),
     ("x-content-type-options", "nosniff"),
 ];
 /// What an agent may send ahead: 5 min.

@@ -13,6 +13,7 @@ mod call;
 mod calls;
 mod config;
 mod delay_line;
+mod demo;
 mod door;
 mod guards;
 mod http;
@@ -28,5 +29,6 @@ mod upstream;
 pub use config::{
     DoorKind, RouteConfig, SecondStream, Secret, ServeConfig, ServeError, ServeLimits, TlsFiles, Upstreams,
 };
+pub use demo::demo;
 pub use record::CallRecord;
 pub use server::Server;

@@ -17,13 +17,14 @@ use super::listener;
 use super::record::CallRecord;
 use super::shared::{Route, Shared};
 use crate::guard::store::AnyStore;
+use crate::metrics::Prometheus;
 use crate::stage::{Clock, StageEngine};
 
 /// A gateway that listens.
 pub struct Server {
     listener: TcpListener,
     tls: Option<tokio_rustls::TlsAcceptor>,
-    shared: Arc<Shared>,
+    shared: Shared,
 }
 
 impl Server {
@@ -67,11 +68,19 @@ impl Server {
             places: Arc::new(Semaphore::new(calls)),
             engines: engines.map_err(ServeError::Threads)?,
             draining: AtomicBool::new(false),
+            prometheus: None,
             admin_token: config.admin_token.as_ref().map(Secret::reveal).transpose()?,
             on_call: Box::new(on_call),
             config,
         };
-        Ok(Self { listener, tls, shared: Arc::new(shared) })
+        Ok(Self { listener, tls, shared })
+    }
+
+    /// Answers `GET /metrics` with what was published in the process too, beside the calls of this instance.
+    #[must_use]
+    pub fn with_metrics(mut self, prometheus: Prometheus) -> Self {
+        self.shared.prometheus = Some(prometheus);
+        self
     }
 
     /// Where it listens.
@@ -86,6 +95,7 @@ impl Server {
     /// `limits.drain`, and closes what is left with code 1001 (going away).
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self { listener, tls, shared } = self;
+        let shared = Arc::new(shared);
         let accepting = tokio::spawn(listener::accept(listener, tls, Arc::clone(&shared)));
         shutdown.await;
         shared.draining.store(true, Ordering::Release);

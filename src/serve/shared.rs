@@ -11,6 +11,7 @@ use super::guards::{Guards, RouteGuards};
 use super::record::CallRecord;
 use super::upstream::Upstream;
 use crate::config::GateConfig;
+use crate::metrics::Prometheus;
 use crate::stage::StageEngine;
 
 /// Is told of each call that is over.
@@ -25,6 +26,7 @@ pub(super) struct Shared {
     pub(super) places: Arc<Semaphore>,
     pub(super) engines: Vec<StageEngine>,
     pub(super) draining: AtomicBool,
+    pub(super) prometheus: Option<Prometheus>,
     pub(super) admin_token: Option<String>,
     pub(super) on_call: OnCall,
 }

@@ -1,6 +1,15 @@
 //! The gateway: real sockets, a scripted telephone network on one side and a scripted agent on the other.
 
+#![allow(clippy::disallowed_methods, reason = "these tests wait for processes")]
+
 mod admission;
+#[allow(dead_code, reason = "the stores' own tests need more of it")]
+#[path = "../../crates/voxgate-guard/tests/stores/authority.rs"]
+mod authority;
+mod command;
 mod hostile;
+#[allow(dead_code, reason = "the stores' own tests need more of it")]
+#[path = "../../crates/voxgate-guard/tests/stores/server.rs"]
+mod server;
 mod support;
 mod twilio;

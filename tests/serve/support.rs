@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use audio_codec_algorithms::{decode_ulaw, encode_ulaw};
@@ -11,11 +13,17 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring::default_provider;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, accept_hdr_async, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, accept_async, accept_hdr_async, connect_async};
 use voxgate::guard::store::{AnyStore, MemoryStore};
 use voxgate::serve::{ServeConfig, Server};
 use voxgate::stage::Clock;
@@ -35,6 +43,7 @@ pub(crate) struct Gateway {
 pub(crate) struct Agent {
     listener: TcpListener,
     pub(crate) address: SocketAddr,
+    tls: Option<TlsAcceptor>,
 }
 
 /// A WebSocket of either end.
@@ -119,12 +128,16 @@ impl Agent {
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        Self { listener, address }
+        Self { listener, address, tls: None }
     }
 
     /// The next call, with its path and headers.
     pub(crate) async fn accept(&self) -> (Called, String, BTreeMap<String, String>) {
-        let (stream, _) = tokio::time::timeout(PATIENCE, self.listener.accept()).await.expect("a call").unwrap();
+        self.accept_within(PATIENCE).await
+    }
+
+    async fn accept_within(&self, time: Duration) -> (Called, String, BTreeMap<String, String>) {
+        let (stream, _) = tokio::time::timeout(time, self.listener.accept()).await.expect("a call").unwrap();
         let mut seen = (String::new(), BTreeMap::new());
         #[expect(clippy::result_large_err, reason = "the callback is tungstenite's")]
         let look = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
@@ -136,6 +149,37 @@ impl Agent {
         };
         let socket = accept_hdr_async(stream, look).await.expect("a handshake");
         (End { socket }, seen.0, seen.1)
+    }
+
+    /// With a certificate.
+    pub(crate) async fn start_with_tls(certificate: &Path, key: &Path) -> Self {
+        let certificates = CertificateDer::pem_file_iter(certificate).unwrap().collect::<Result<_, _>>().unwrap();
+        let key = PrivateKeyDer::from_pem_file(key).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(default_provider()));
+        let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+        let config = config.with_single_cert(certificates, key).unwrap();
+        Self { tls: Some(TlsAcceptor::from(Arc::new(config))), ..Self::start().await }
+    }
+
+    /// The next call, encrypted.
+    pub(crate) async fn accept_tls(&self) -> End<TlsStream<TcpStream>> {
+        let (stream, _) = self.listener.accept().await.unwrap();
+        let stream = self.tls.as_ref().unwrap().accept(stream).await.expect("a client that trusts us");
+        End { socket: accept_async(stream).await.expect("a handshake") }
+    }
+
+    /// A client that does not trust us.
+    pub(crate) async fn fail_tls(&self) {
+        let (stream, _) = self.listener.accept().await.unwrap();
+        self.tls.as_ref().unwrap().accept(stream).await.expect_err("no trust");
+    }
+
+    /// Takes calls, and holds them until the other side is gone.
+    pub(crate) async fn accept_all(&self) {
+        loop {
+            let (mut call, ..) = self.accept_within(Duration::MAX).await;
+            tokio::spawn(async move { call.closed().await });
+        }
     }
 
     /// Refuses the next call.
