@@ -46,6 +46,13 @@ fn every_block_is_checked_by_something() {
                 "toml,prices" => {
                     drop(PriceBook::from_toml(&block.text).unwrap_or_else(|error| panic!("{place}{error}")))
                 }
+                #[cfg(feature = "serve")]
+                "toml,serve" => drop(
+                    voxgate::serve::ServeConfig::from_toml(&block.text)
+                        .unwrap_or_else(|error| panic!("{place}{error}")),
+                ),
+                #[cfg(not(feature = "serve"))]
+                "toml,serve" => {}
                 "sh" => assert!(block.text.lines().all(is_there), "{place}"),
                 "c" => assert_eq!(name(&document), "c.md", "bindings/c/test runs that one: {place}"),
                 "python" => assert_eq!(name(&document), "python.md", "bindings/python/tests runs that one: {place}"),

@@ -107,6 +107,17 @@ fn settings_that_are_wrong_or_absent_are_told() {
     voxgate::serve::ServeConfig::from_toml(&whole.join("\n")).expect("the example with everything in it");
 }
 
+#[test]
+fn the_files_for_deployment_hold_settings_that_can_be_read() {
+    let compose = std::fs::read_to_string("deploy/serve.toml").unwrap();
+    voxgate::serve::ServeConfig::from_toml(&compose).expect("deploy/serve.toml");
+    let manifests = std::fs::read_to_string("deploy/kubernetes/voxgate.yaml").unwrap();
+    let (_, rest) = manifests.split_once("serve.toml: |\n").expect("a ConfigMap");
+    let inner: Vec<&str> =
+        rest.lines().map_while(|line| line.is_empty().then_some("").or(line.strip_prefix("    "))).collect();
+    voxgate::serve::ServeConfig::from_toml(&inner.join("\n")).expect("the ConfigMap");
+}
+
 #[tokio::test]
 async fn sigterm_lets_calls_end_and_says_how_they_did() {
     let (folder, agent) = (tempfile::TempDir::new().unwrap(), Agent::start().await);
