@@ -9,8 +9,9 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use super::calls::{Calls, Ending, LiveCall};
 use super::config::{SecondStream, ServeLimits};
 use super::delay_line::{DelayLine, Released};
-use super::door::{Door, Malformed, MicAudio, Pcm, Step};
+use super::door::{Door, Malformed, MicAudio, Pcm, Sent, Step};
 use super::guards::{Guards, Held, RouteGuards};
+use super::played::PlayedClock;
 use super::playout::PlayoutClock;
 use super::socket::{Incoming, Socket, TooSlow};
 use crate::budget::CallCost;
@@ -64,6 +65,7 @@ impl Call {
             events: Some(events),
             clock,
             playout: PlayoutClock::default(),
+            played: PlayedClock::default(),
             line: DelayLine::default(),
             steps: Vec::new(),
             live,
@@ -99,6 +101,7 @@ struct Pump {
     events: Option<Events>,
     clock: Clock,
     playout: PlayoutClock,
+    played: PlayedClock,
     line: DelayLine,
     steps: Vec<Step>,
     live: Arc<LiveCall>,
@@ -120,6 +123,8 @@ enum Next {
     Upstream(Incoming),
     Ended(Ending),
     Second,
+    /// Nothing; the door looks again.
+    Look,
 }
 
 impl Pump {
@@ -136,6 +141,7 @@ impl Pump {
                 incoming = self.upstream.next() => Next::Upstream(incoming),
                 ending = &mut ended => Next::Ended(ending),
                 _ = second.tick() => Next::Second,
+                () = tokio::time::sleep(LOOK_AGAIN), if self.door.waits() => Next::Look,
             };
             let done = match next {
                 Next::Event(event) => {
@@ -146,6 +152,7 @@ impl Pump {
                 Next::Upstream(incoming) => self.hear_upstream(incoming, around).await,
                 Next::Ended(ending) => Err(CallEnd::ended(ending)),
                 Next::Second => self.each_second(around),
+                Next::Look => Ok(()),
             };
             if let Err(end) = done.and_then(|()| self.release()) {
                 return end;
@@ -182,6 +189,9 @@ impl Pump {
                 Step::ToUpstream(message) => self.upstream.send(message)?,
                 Step::ToClient(message) => self.client.send(message)?,
                 Step::Mic(audio) => self.take_mic(audio).await,
+                Step::Listen(pcm) => self.listen(&pcm).await,
+                Step::Played(pcm) => self.played(&pcm),
+                Step::Feedback(result) => _ = self.control.feedback(result),
                 Step::Behind(message) => self.line.behind(message),
                 Step::Playback(pcm) => self.play(&pcm)?,
                 Step::PlaybackCleared => {
@@ -221,6 +231,26 @@ impl Pump {
         let span = Span::new(start, start + in_mic(pcm.samples.len()));
         self.mic_end = self.mic_end.max(span.end);
         self.line.hold(span, pcm.samples.len(), message);
+    }
+
+    /// To the gate alone: the door keeps the bytes.
+    async fn listen(&mut self, pcm: &Pcm) {
+        for samples in pcm.samples.chunks((pcm.sample_rate as usize / PIECES_A_SECOND).max(1)) {
+            self.wait_for_room(samples.len(), pcm.sample_rate).await;
+            let chunk = Chunk::new(Samples::I16(samples), AudioFormat::mono(pcm.sample_rate));
+            let taken = self.mic.as_mut().map(|mic| mic.push(chunk));
+            if !matches!(taken, Some(Ok(()))) {
+                return self.door.not_heard();
+            }
+        }
+    }
+
+    /// What the client has played until now.
+    fn played(&mut self, pcm: &Pcm) {
+        let at = self.played.ends(pcm.duration(), self.clock.now());
+        let chunk = Chunk::new(Samples::I16(&pcm.samples), AudioFormat::mono(pcm.sample_rate));
+        // Beyond its bound the playback is not known; the stage tells of it, and the call goes on.
+        _ = self.playback.push(chunk, PlayAt::At(at));
     }
 
     /// A client may send faster than real time, after its network has stalled; the gate must not lose a word.
@@ -271,6 +301,9 @@ impl Pump {
     }
 
     fn note_event(&mut self, event: Option<Event>) {
+        if let Some(event) = &event {
+            self.door.gate_told(event);
+        }
         match event {
             None => self.events = None,
             Some(Event::Audio(audio) | Event::SpeechStarted { audio, .. }) => self.line.forward(audio.span),
@@ -286,12 +319,27 @@ impl Pump {
                 None => self.line.finish(),
             };
             let message = match next {
-                None => return Ok(()),
+                None => return self.release_due(),
                 Some(Released::Audio(message)) => self.door.release(message),
                 Some(Released::Other(message)) => message,
             };
             self.upstream.send(message)?;
         }
+    }
+
+    /// What a door that drops has to send.
+    fn release_due(&mut self) -> Result<(), CallEnd> {
+        let settled = self.events.as_ref().map(Events::settled);
+        let mut steps = Vec::new();
+        self.door.due(settled, self.clock.now(), &mut steps);
+        for step in steps {
+            match step {
+                Step::ToUpstream(message) => self.upstream.send(message)?,
+                Step::Feedback(result) => _ = self.control.feedback(result),
+                other => self.steps.push(other),
+            }
+        }
+        Ok(())
     }
 
     fn each_second(&mut self, around: &Around<'_>) -> Result<(), CallEnd> {
@@ -321,10 +369,13 @@ impl Pump {
 
     fn meter(&mut self, around: &Around<'_>) -> Result<(), CallEnd> {
         let totals = self.control.totals();
-        let sent = totals.forwarded + totals.ungated;
         let kept: u64 = totals.suppressed.iter().map(|(_, samples)| samples).sum();
-        let (new_sent, new_kept) = (sent - self.charged.0, kept - self.charged.1);
-        self.charged = (sent, kept);
+        let gate_counts = Sent { total: totals.forwarded + totals.ungated, silence: 0, kept };
+        let Sent { total, silence, kept } = self.door.sent().unwrap_or(gate_counts);
+        let new_sent = total.saturating_sub(self.charged.0);
+        let new_kept = kept.saturating_sub(self.charged.1);
+        self.charged = (total.max(self.charged.0), kept.max(self.charged.1));
+        self.live.note_silence(silence);
         let charged = around.route.charge(around.guards, &mut self.cost, duration_of(new_sent));
         self.saved_usd += around.route.saved(duration_of(new_kept));
         self.live.note(self.line.len(), self.cost.spent().dollars(), self.saved_usd);
@@ -410,6 +461,8 @@ const PIECES_A_SECOND: usize = 10;
 const ROOM: Duration = Duration::from_millis(20);
 const ROOM_PACE: Duration = Duration::from_millis(1);
 const MOST_WAITS: u32 = 5_000;
+/// For a door with messages that wait for no longer than 300 ms.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// How often, and how long apart, a second stream asks for the place of the first.
 const REPLACING: u32 = 100;
 const REPLACING_PACE: Duration = Duration::from_millis(50);

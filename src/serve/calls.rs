@@ -45,6 +45,8 @@ struct About {
     name: Option<String>,
     mode: Mode,
     waiting: usize,
+    silence: u64,
+    not_gated: Option<String>,
     spent_usd: f64,
     saved_usd: f64,
 }
@@ -76,6 +78,10 @@ pub(super) struct CallView {
     lost_s: f64,
     turns: u64,
     misfires: u64,
+    /// Sent in place of audio, so that the provider finds the end of what was said.
+    silence_s: f64,
+    /// Why its audio goes to no gate, if it does not.
+    not_gated: Option<String>,
     waiting_messages: usize,
     spent_usd: f64,
     saved_usd: f64,
@@ -85,7 +91,7 @@ impl Calls {
     /// A call has begun.
     pub(super) fn enter(&self, path: &str, door: DoorKind, control: Control, mode: Mode) -> Arc<LiveCall> {
         let id = self.next.fetch_add(1, Ordering::Relaxed) + 1;
-        let about = About { name: None, mode, waiting: 0, spent_usd: 0.0, saved_usd: 0.0 };
+        let about = About { name: None, mode, waiting: 0, silence: 0, not_gated: None, spent_usd: 0.0, saved_usd: 0.0 };
         let call = Arc::new(LiveCall {
             id,
             path: path.to_owned(),
@@ -159,6 +165,14 @@ impl LiveCall {
         (about.waiting, about.spent_usd, about.saved_usd) = (waiting, spent_usd, saved_usd);
     }
 
+    pub(super) fn note_silence(&self, samples: u64) {
+        lock(&self.about).silence = samples;
+    }
+
+    pub(super) fn set_not_gated(&self, why: &str) {
+        lock(&self.about).not_gated = Some(why.to_owned());
+    }
+
     pub(super) fn end(&self, why: Ending) {
         self.end.send_replace(Some(why));
     }
@@ -196,6 +210,8 @@ impl LiveCall {
             lost_s: seconds(totals.lost),
             turns: totals.turns,
             misfires: totals.misfires,
+            silence_s: seconds(about.silence),
+            not_gated: about.not_gated,
             waiting_messages: about.waiting,
             spent_usd: about.spent_usd,
             saved_usd: about.saved_usd,

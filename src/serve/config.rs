@@ -161,6 +161,8 @@ pub struct RouteConfig {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum DoorKind {
+    /// Deepgram's `/v1/listen`. What the gate does not forward is dropped, because seconds of audio are billed.
+    Deepgram,
     /// Twilio Media Streams, and what Telnyx, Plivo and Exotel make of them.
     Twilio,
 }
@@ -169,6 +171,7 @@ impl DoorKind {
     /// The word used in files and logs.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Deepgram => "deepgram",
             Self::Twilio => "twilio",
         }
     }

@@ -12,8 +12,8 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response;
 
 use super::call::{Around, Call};
 use super::calls::Ending;
-use super::config::{DoorKind, MODES, mode_named};
-use super::door::{Door, Twilio};
+use super::config::{DoorKind, MODES, RouteConfig, mode_named};
+use super::door::{Deepgram, Door, Listening, Passing, Twilio};
 use super::record::CallRecord;
 use super::shared::Shared;
 use super::socket::Socket;
@@ -112,6 +112,7 @@ async fn take_call(mut request: Request<Incoming>, index: usize, shared: Arc<Sha
     let held = held.map_err(|error| refused(text(error.status(), format!("{error}\n"))))?;
     let rest = request.uri().path_and_query().map_or("", |whole| whole.as_str());
     let rest = rest.strip_prefix(route.config.path.as_str()).unwrap_or_default().to_owned();
+    let (door, rest) = door(&route.config, rest);
     let connected = route.upstream.connect(&rest, request.headers(), &shared.config.limits).await;
     let Connected { socket: upstream, headers } = connected.map_err(|error| refused(no_upstream(error)))?;
 
@@ -123,7 +124,8 @@ async fn take_call(mut request: Request<Incoming>, index: usize, shared: Arc<Sha
         let limits = &shared.config.limits;
         if let Ok(Ok(upgraded)) = tokio::time::timeout(limits.handshake, upgrade).await {
             let client = Socket::accepted(TokioIo::new(upgraded), limits).await;
-            carry(&shared, index, mode, client, upstream, held).await;
+            let ends = Ends { door, client, upstream };
+            carry(&shared, index, mode, ends, held).await;
         }
         drop(place);
     });
@@ -131,7 +133,8 @@ async fn take_call(mut request: Request<Incoming>, index: usize, shared: Arc<Sha
 }
 
 /// Opens the gate and carries the call to its end.
-async fn carry(shared: &Shared, index: usize, mode: Mode, client: Socket, upstream: Socket, held: super::guards::Held) {
+async fn carry(shared: &Shared, index: usize, mode: Mode, ends: Ends, held: super::guards::Held) {
+    let Ends { door: (door, not_gated), client, upstream } = ends;
     let route = &shared.routes[index];
     let options = StageOptions {
         gate: route.gate.clone(),
@@ -146,8 +149,9 @@ async fn carry(shared: &Shared, index: usize, mode: Mode, client: Socket, upstre
         return;
     };
     let live = shared.calls.enter(&route.config.path, route.config.door, stage.control.clone(), mode);
+    not_gated.iter().for_each(|why| live.set_not_gated(why));
     let call = Call {
-        door: door(route.config.door),
+        door,
         client,
         upstream,
         stage,
@@ -163,9 +167,26 @@ async fn carry(shared: &Shared, index: usize, mode: Mode, client: Socket, upstre
     (shared.on_call)(&CallRecord { call: live.view(), why });
 }
 
-fn door(kind: DoorKind) -> Box<dyn Door> {
-    match kind {
-        DoorKind::Twilio => Box::new(Twilio::new()),
+/// Both ends of a call, and the door between them; why it goes to no gate, if it does not.
+struct Ends {
+    door: (Box<dyn Door>, Option<String>),
+    client: Socket,
+    upstream: Socket,
+}
+
+/// The door of a route, and what goes on of what the client added to the route's path.
+fn door(route: &RouteConfig, rest: String) -> ((Box<dyn Door>, Option<String>), String) {
+    match route.door {
+        DoorKind::Twilio => ((Box::new(Twilio::new()), None), rest),
+        DoorKind::Deepgram => {
+            let address = route.upstream.addresses().first().map_or("", String::as_str);
+            let listening = Listening::asked(&rest, address);
+            let rest = listening.passed_on(&rest);
+            match listening {
+                Listening::Gated(asked) => ((Box::new(Deepgram::new(asked)), None), rest),
+                Listening::Passes(why) => ((Box::new(Passing), Some(why)), rest),
+            }
+        }
     }
 }
 

@@ -19,6 +19,7 @@ mod guards;
 mod http;
 mod listener;
 mod metrics;
+mod played;
 mod playout;
 mod record;
 mod server;

@@ -9,6 +9,7 @@ mod admission;
 #[path = "../../crates/voxgate-guard/tests/stores/authority.rs"]
 mod authority;
 mod command;
+mod deepgram;
 mod hostile;
 #[allow(dead_code, reason = "the stores' own tests need more of it")]
 #[path = "../../crates/voxgate-guard/tests/stores/server.rs"]

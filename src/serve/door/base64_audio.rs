@@ -66,17 +66,22 @@ impl AudioMessage {
         if changes.is_empty() {
             return Message::Text(text);
         }
-        changes.sort_by_key(|(range, _)| range.start);
-        let mut written = String::with_capacity(text.len() + 8);
-        let mut copied = 0;
-        for (range, instead) in changes {
-            written.push_str(&text[copied..range.start]);
-            written.push_str(&instead);
-            copied = range.end;
-        }
-        written.push_str(&text[copied..]);
-        Message::Text(written.into())
+        Message::text(spliced(&text, changes))
     }
+}
+
+/// A text with parts of it written anew; the parts do not overlap.
+pub(super) fn spliced(text: &str, mut changes: Vec<(Range<usize>, String)>) -> String {
+    changes.sort_by_key(|(range, _)| range.start);
+    let mut written = String::with_capacity(text.len() + 8);
+    let mut copied = 0;
+    for (range, instead) in changes {
+        written.push_str(&text[copied..range.start]);
+        written.push_str(&instead);
+        copied = range.end;
+    }
+    written.push_str(&text[copied..]);
+    written
 }
 
 /// Where a value lies that was borrowed from `text`; a string without its quotes.

@@ -1,14 +1,19 @@
 //! Doors: what the messages of a protocol mean to the gate. A door reads no socket and no clock.
 
 mod base64_audio;
+mod cut_line;
+mod deepgram;
 mod encoding;
 mod malformed;
+mod passing;
 mod protocol;
 mod twilio;
 
 pub(super) use base64_audio::AudioMessage;
+pub(super) use deepgram::{Deepgram, Listening};
 #[cfg(test)]
 pub(super) use encoding::Encoding;
 pub(super) use malformed::Malformed;
-pub(super) use protocol::{Door, MicAudio, Pcm, Step};
+pub(super) use passing::Passing;
+pub(super) use protocol::{Door, MicAudio, Pcm, Sent, Step};
 pub(super) use twilio::Twilio;

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use tokio_tungstenite::tungstenite::Message;
+use voxgate_base::Moment;
 
 use super::base64_audio::AudioMessage;
 use super::malformed::Malformed;
+use crate::frame::SampleIndex;
+use crate::stage::{Event, OwnedSttResult};
 
 /// One call in a protocol. Messages of both sides go in, in the order in which they came; steps come out.
 pub(in crate::serve) trait Door: Send {
@@ -25,6 +28,40 @@ pub(in crate::serve) trait Door: Send {
         _ = number;
         None
     }
+
+    /// What the gate has told, for a door that drops what is not forwarded.
+    fn gate_told(&mut self, event: &Event) {
+        _ = event;
+    }
+
+    /// The gate did not take the audio of the last [`Step::Listen`]: it fails open.
+    fn not_heard(&mut self) {}
+
+    /// For a door that drops: what is to be done by now. All audio before `settled` was forwarded or never will be; `None`
+    /// says that there is no gate any more.
+    fn due(&mut self, settled: Option<SampleIndex>, now: Moment, steps: &mut Vec<Step>) {
+        _ = (settled, now, steps);
+    }
+
+    /// Whether [`due`](Self::due) has to be asked again before long, though nothing comes.
+    fn waits(&self) -> bool {
+        false
+    }
+
+    /// What the upstream was sent, for a door that drops.
+    fn sent(&self) -> Option<Sent> {
+        None
+    }
+}
+
+/// What a door that drops has sent and kept back, in samples at 16 kHz.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::serve) struct Sent {
+    /// Silence is in it.
+    pub(in crate::serve) total: u64,
+    /// Silence that was sent so that the provider finds the end of what was said.
+    pub(in crate::serve) silence: u64,
+    pub(in crate::serve) kept: u64,
 }
 
 /// What is to be done because of a message.
@@ -38,6 +75,12 @@ pub(in crate::serve) enum Step {
     Mic(MicAudio),
     /// Send it on behind the microphone's audio that came before it.
     Behind(Message),
+    /// Audio of the microphone for the gate alone; the door sends on what is forwarded, when it is due.
+    Listen(Pcm),
+    /// Audio that the client has played while it recorded what comes next.
+    Played(Pcm),
+    /// What speech-to-text has made of audio.
+    Feedback(OwnedSttResult),
     /// Audio that the client plays after what it was sent before.
     Playback(Pcm),
     /// The client drops what it has not played yet.
