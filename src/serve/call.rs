@@ -168,6 +168,7 @@ impl Pump {
                 self.obey(around).await
             }
             Incoming::Closes(frame) => Err(CallEnd::closed("the client", frame)),
+            Incoming::TooLong { size, limit } => Err(CallEnd::too_long("the client", size, limit)),
             Incoming::Broken(why) => Err(CallEnd::closed(&format!("the client is gone ({why}), which"), None)),
         }
     }
@@ -179,6 +180,7 @@ impl Pump {
                 self.obey(around).await
             }
             Incoming::Closes(frame) => Err(CallEnd::closed("the upstream", frame)),
+            Incoming::TooLong { size, limit } => Err(CallEnd::too_long("the upstream", size, limit)),
             Incoming::Broken(why) => Err(CallEnd::upstream_gone(&why)),
         }
     }
@@ -193,6 +195,11 @@ impl Pump {
                 Step::Played(pcm) => self.played(&pcm),
                 Step::Feedback(result) => _ = self.control.feedback(result),
                 Step::Behind(message) => self.line.behind(message),
+                Step::InOrder(message) => match self.line.has_messages() {
+                    true => self.line.behind(message),
+                    false => self.upstream.send(message)?,
+                },
+                Step::MicPauses => self.catch_up().await,
                 Step::Playback(pcm) => self.play(&pcm)?,
                 Step::PlaybackCleared => {
                     self.playout.cleared();
@@ -264,6 +271,21 @@ impl Pump {
                 self.note_event(event);
             }
         }
+    }
+
+    /// Has the gate decide on all that came, and lets go on what it cannot decide without more audio.
+    async fn catch_up(&mut self) {
+        let control = self.control.clone();
+        let mut caught_up = std::pin::pin!(tokio::time::timeout(FLUSH, control.caught_up()));
+        loop {
+            tokio::select! {
+                biased;
+                event = next_event(&mut self.events) => self.note_event(event),
+                _ = &mut caught_up => break,
+            }
+        }
+        let settled = self.events.as_ref().map_or(self.mic_end, Events::settled);
+        self.line.open(Span::new(settled.min(self.mic_end), self.mic_end));
     }
 
     /// The gate hears what the client is about to play; a mark measures when it does.
@@ -421,6 +443,11 @@ impl CallEnd {
     fn upstream_gone(why: &str) -> Self {
         let client = CloseFrame { code: CloseCode::Error, reason: "the upstream is gone".into() };
         Self { why: format!("the upstream is gone: {why}"), client: Some(client), upstream: None }
+    }
+
+    fn too_long(who: &str, size: usize, limit: usize) -> Self {
+        let why = format!("{who} sent a message of {size} bytes; `limits.message_bytes` allows {limit}");
+        Self::both(CloseCode::Size, why)
     }
 
     fn policy(why: String) -> Self {

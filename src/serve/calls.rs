@@ -82,6 +82,8 @@ pub(super) struct CallView {
     silence_s: f64,
     /// Why its audio goes to no gate, if it does not.
     not_gated: Option<String>,
+    /// The level of its misfire storm.
+    storm: &'static str,
     waiting_messages: usize,
     spent_usd: f64,
     saved_usd: f64,
@@ -212,6 +214,7 @@ impl LiveCall {
             misfires: totals.misfires,
             silence_s: seconds(about.silence),
             not_gated: about.not_gated,
+            storm: self.control.standing().storm.as_str(),
             waiting_messages: about.waiting,
             spent_usd: about.spent_usd,
             saved_usd: about.saved_usd,

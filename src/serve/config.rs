@@ -163,6 +163,9 @@ pub struct RouteConfig {
 pub enum DoorKind {
     /// Deepgram's `/v1/listen`. What the gate does not forward is dropped, because seconds of audio are billed.
     Deepgram,
+    /// OpenAI's Realtime API over WebSocket.
+    #[serde(rename = "openai_realtime")]
+    OpenAiRealtime,
     /// Twilio Media Streams, and what Telnyx, Plivo and Exotel make of them.
     Twilio,
 }
@@ -172,6 +175,7 @@ impl DoorKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Deepgram => "deepgram",
+            Self::OpenAiRealtime => "openai_realtime",
             Self::Twilio => "twilio",
         }
     }

@@ -19,6 +19,8 @@ pub(super) struct DelayLine {
     forwarded: VecDeque<Span>,
     /// One past the last sample that waits.
     end: SampleIndex,
+    /// Audio before this need not be settled.
+    open_until: SampleIndex,
 }
 
 #[derive(Debug)]
@@ -54,6 +56,19 @@ impl DelayLine {
         }
     }
 
+    /// This goes on as it came, though the gate has not decided on it.
+    pub(super) fn open(&mut self, span: Span) {
+        self.open_until = self.open_until.max(span.end);
+        if !span.is_empty() {
+            self.forward(span);
+        }
+    }
+
+    /// Whether messages without audio wait.
+    pub(super) fn has_messages(&self) -> bool {
+        self.waiting.iter().any(|waiting| matches!(waiting, Waiting::Other(_)))
+    }
+
     /// How many messages wait.
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
@@ -61,10 +76,15 @@ impl DelayLine {
 
     /// The next message that may go on, if all audio before `settled` was forwarded by now or never will be.
     pub(super) fn next(&mut self, settled: SampleIndex) -> Option<Released> {
-        let overdue = self.end.since(self.start()) > samples_in(LONGEST);
+        let settled = settled.max(self.open_until);
         match self.waiting.front()? {
-            Waiting::Audio { span, .. } if !overdue && !self.is_decided(*span, settled) => None,
-            _ => self.take(overdue),
+            Waiting::Audio { span, .. } if self.is_decided(*span, settled) => self.take(false),
+            // A message may itself be longer than that.
+            Waiting::Audio { span, .. } => {
+                let overdue = self.end.since(span.end) > samples_in(LONGEST);
+                overdue.then(|| self.take(true)).flatten()
+            }
+            Waiting::Other(_) => self.take(false),
         }
     }
 
@@ -83,14 +103,6 @@ impl DelayLine {
                 Some(Released::Audio(message))
             }
         }
-    }
-
-    fn start(&self) -> SampleIndex {
-        let audio = self.waiting.iter().find_map(|waiting| match waiting {
-            Waiting::Audio { span, .. } => Some(span.start),
-            Waiting::Other(_) => None,
-        });
-        audio.unwrap_or(self.end)
     }
 
     /// Of a message that is forwarded so far, the rest is not waited for once half of it is known: resampling keeps the
@@ -203,9 +215,27 @@ mod tests {
     #[test]
     fn what_is_never_settled_passes() {
         let mut line = DelayLine::default();
-        (0..=250).for_each(|n| hold(&mut line, n));
+        (0..=251).for_each(|n| hold(&mut line, n));
         assert_eq!(next(&mut line, 0), Some(160));
         assert_eq!(next(&mut line, 0), None);
         assert!(line.finish().is_some());
+    }
+
+    #[test]
+    fn a_message_that_is_decided_is_not_overdue() {
+        let mut line = DelayLine::default();
+        (0..400).for_each(|n| hold(&mut line, n));
+        assert_eq!(next(&mut line, 320), Some(0));
+    }
+
+    #[test]
+    fn when_the_microphone_pauses_what_is_undecided_passes() {
+        let mut line = DelayLine::default();
+        (0..3).for_each(|n| hold(&mut line, n));
+        line.behind(Message::text("commit"));
+        assert!(line.has_messages());
+        line.open(span(480, 960));
+        assert_eq!([(); 4].map(|()| next(&mut line, 480)), [Some(0), Some(80), Some(160), Some(usize::MAX)]);
+        assert!(!line.has_messages());
     }
 }

@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response;
 use super::call::{Around, Call};
 use super::calls::Ending;
 use super::config::{DoorKind, MODES, RouteConfig, mode_named};
-use super::door::{Deepgram, Door, Listening, Passing, Twilio};
+use super::door::{Deepgram, Door, Listening, OpenAiRealtime, Passing, Twilio};
 use super::record::CallRecord;
 use super::shared::Shared;
 use super::socket::Socket;
@@ -177,6 +177,7 @@ struct Ends {
 /// The door of a route, and what goes on of what the client added to the route's path.
 fn door(route: &RouteConfig, rest: String) -> ((Box<dyn Door>, Option<String>), String) {
     match route.door {
+        DoorKind::OpenAiRealtime => ((Box::new(OpenAiRealtime::new()), None), rest),
         DoorKind::Twilio => ((Box::new(Twilio::new()), None), rest),
         DoorKind::Deepgram => {
             let address = route.upstream.addresses().first().map_or("", String::as_str);

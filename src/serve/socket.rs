@@ -7,6 +7,7 @@ use futures_util::{Sink, Stream};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::error::CapacityError;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::config::ServeLimits;
@@ -19,6 +20,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 pub(super) struct Socket {
     inner: WebSocketStream<Box<dyn Transport>>,
     unsent: Unsent,
+    reading: Reading,
 }
 
 /// Whether what was given to a socket has left it.
@@ -28,12 +30,22 @@ enum Unsent {
     Something,
 }
 
+/// Whether what comes can still be read as messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    Messages,
+    /// A message was too long, and its rest is of no use.
+    Lost,
+}
+
 /// What comes from a side.
 #[derive(Debug)]
 pub(super) enum Incoming {
     Message(Message),
     /// It closes, and says why or not.
     Closes(Option<CloseFrame>),
+    /// It sent a message that is longer than the limit.
+    TooLong { size: usize, limit: usize },
     /// The connection is gone, or what came is no WebSocket.
     Broken(String),
 }
@@ -50,7 +62,7 @@ impl Socket {
     }
 
     pub(super) fn new(inner: WebSocketStream<Box<dyn Transport>>) -> Self {
-        Self { inner, unsent: Unsent::Nothing }
+        Self { inner, unsent: Unsent::Nothing, reading: Reading::Messages }
     }
 
     /// Takes a message to be sent while [`next`](Self::next) waits. Never waits.
@@ -86,6 +98,10 @@ impl Socket {
                     self.unsent = Unsent::Something; // the answer to a ping
                     continue;
                 }
+                Poll::Ready(Some(Err(Error::Capacity(CapacityError::MessageTooLong { size, max_size })))) => {
+                    self.reading = Reading::Lost;
+                    Incoming::TooLong { size, limit: max_size }
+                }
                 Poll::Ready(Some(Err(error))) => Incoming::Broken(error.to_string()),
                 Poll::Ready(None) => Incoming::Broken("the connection has ended".to_owned()),
             });
@@ -97,6 +113,10 @@ impl Socket {
         let said = async {
             // Those who are gone need no goodbye.
             _ = self.inner.close(frame).await;
+            if self.reading == Reading::Lost {
+                // A connection that is dropped with something unread in it takes the goodbye with it.
+                _ = tokio::io::copy(self.inner.get_mut(), &mut tokio::io::sink()).await;
+            }
             while let Incoming::Message(_) = self.next().await {}
         };
         _ = tokio::time::timeout(GOODBYE, said).await;

@@ -5,6 +5,7 @@ mod cut_line;
 mod deepgram;
 mod encoding;
 mod malformed;
+mod openai;
 mod passing;
 mod protocol;
 mod twilio;
@@ -14,6 +15,7 @@ pub(super) use deepgram::{Deepgram, Listening};
 #[cfg(test)]
 pub(super) use encoding::Encoding;
 pub(super) use malformed::Malformed;
+pub(super) use openai::OpenAiRealtime;
 pub(super) use passing::Passing;
 pub(super) use protocol::{Door, MicAudio, Pcm, Sent, Step};
 pub(super) use twilio::Twilio;

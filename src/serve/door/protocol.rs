@@ -79,6 +79,10 @@ pub(in crate::serve) enum Step {
     Listen(Pcm),
     /// Audio that the client has played while it recorded what comes next.
     Played(Pcm),
+    /// Send it on behind the messages that wait, but not behind audio.
+    InOrder(Message),
+    /// The microphone may send nothing for a while: what the gate cannot decide without more audio goes on as it came.
+    MicPauses,
     /// What speech-to-text has made of audio.
     Feedback(OwnedSttResult),
     /// Audio that the client plays after what it was sent before.
