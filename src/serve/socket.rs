@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 use futures_util::{Sink, Stream};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::error::CapacityError;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::config::ServeLimits;
@@ -45,7 +45,10 @@ pub(super) enum Incoming {
     /// It closes, and says why or not.
     Closes(Option<CloseFrame>),
     /// It sent a message that is longer than the limit.
-    TooLong { size: usize, limit: usize },
+    TooLong {
+        size: usize,
+        limit: usize,
+    },
     /// The connection is gone, or what came is no WebSocket.
     Broken(String),
 }

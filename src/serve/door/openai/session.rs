@@ -48,7 +48,9 @@ impl Session {
         }
         self.wished |= said == Said::ByTheClient;
         // What cannot be read says nothing.
-        let Some(told) = session.and_then(|session| serde_json::from_str::<Told<'_>>(session.get()).ok()) else { return };
+        let Some(told) = session.and_then(|session| serde_json::from_str::<Told<'_>>(session.get()).ok()) else {
+            return;
+        };
         let audio = told.audio.unwrap_or_default();
         let (input, output) = (audio.input.unwrap_or_default(), audio.output.unwrap_or_default());
         if let Some(written) = input.format.or(told.input_audio_format) {
