@@ -11,6 +11,7 @@ use super::config::{SecondStream, ServeLimits};
 use super::delay_line::{DelayLine, Released};
 use super::door::{Door, Malformed, MicAudio, Pcm, Sent, Step};
 use super::guards::{Guards, Held, RouteGuards};
+use super::jobs::{Jobs, Part, Voice};
 use super::played::PlayedClock;
 use super::playout::PlayoutClock;
 use super::socket::{Incoming, Socket, TooSlow};
@@ -22,6 +23,7 @@ use crate::{AudioFormat, Chunk, Samples};
 /// What a call is made of.
 pub(super) struct Call {
     pub(super) door: Box<dyn Door>,
+    pub(super) part: Part,
     pub(super) client: Socket,
     pub(super) upstream: Socket,
     pub(super) stage: GateStage,
@@ -34,6 +36,7 @@ pub(super) struct Call {
 /// What all calls of a route share.
 pub(super) struct Around<'a> {
     pub(super) calls: &'a Calls,
+    pub(super) jobs: &'a Jobs,
     pub(super) guards: &'a Guards,
     pub(super) route: &'a RouteGuards,
     pub(super) limits: &'a ServeLimits,
@@ -50,11 +53,12 @@ pub(super) struct CallEnd {
 impl Call {
     /// Carries the call until one side closes it or a guard ends it.
     pub(super) async fn run(self, around: &Around<'_>) -> String {
-        let Self { door, client, upstream, stage, clock, live, held, second_stream } = self;
+        let Self { door, part, client, upstream, stage, clock, live, held, second_stream } = self;
         let GateStage { mic, playback, control, events } = stage;
         let now = Instant::now();
         let mut pump = Pump {
             door,
+            part,
             client,
             upstream,
             mic: Some(mic),
@@ -78,6 +82,11 @@ impl Call {
             sent_all: [now; 2],
         };
         let end = pump.run(around).await;
+        if let Part::Speaks(job) = &pump.part
+            && pump.door.breaks_off()
+        {
+            around.jobs.tell(job, &Voice::Cleared);
+        }
         pump.flush(around).await;
         let Pump { client, upstream, held, .. } = pump;
         // Whoever waits for the place of this call need not wait for its goodbyes.
@@ -89,6 +98,7 @@ impl Call {
 
 struct Pump {
     door: Box<dyn Door>,
+    part: Part,
     client: Socket,
     upstream: Socket,
     mic: Option<MicIn>,
@@ -122,6 +132,7 @@ enum Next {
     Client(Incoming),
     Upstream(Incoming),
     Ended(Ending),
+    Voice(Voice),
     Second,
     /// Nothing; the door looks again.
     Look,
@@ -137,6 +148,7 @@ impl Pump {
             let next = tokio::select! {
                 biased;
                 event = next_event(&mut self.events) => Next::Event(event),
+                voice = next_voice(&mut self.part) => Next::Voice(voice),
                 incoming = self.client.next() => Next::Client(incoming),
                 incoming = self.upstream.next() => Next::Upstream(incoming),
                 ending = &mut ended => Next::Ended(ending),
@@ -150,6 +162,10 @@ impl Pump {
                 }
                 Next::Client(incoming) => self.hear_client(incoming, around).await,
                 Next::Upstream(incoming) => self.hear_upstream(incoming, around).await,
+                Next::Voice(voice) => {
+                    self.hear_voice(voice);
+                    Ok(())
+                }
                 Next::Ended(ending) => Err(CallEnd::ended(ending)),
                 Next::Second => self.each_second(around),
                 Next::Look => Ok(()),
@@ -200,7 +216,10 @@ impl Pump {
                     false => self.upstream.send(message)?,
                 },
                 Step::MicPauses => self.catch_up().await,
-                Step::Playback(pcm) => self.play(&pcm)?,
+                Step::Playback(pcm) => match &self.part {
+                    Part::Speaks(job) => around.jobs.tell(job, &Voice::Plays(pcm)),
+                    _ => self.play(&pcm)?,
+                },
                 Step::PlaybackCleared => {
                     self.playout.cleared();
                     _ = self.control.interrupt();
@@ -300,6 +319,18 @@ impl Pump {
         Ok(())
     }
 
+    /// The agent speaks on another socket.
+    fn hear_voice(&mut self, voice: Voice) {
+        match voice {
+            Voice::Plays(pcm) => {
+                let chunk = Chunk::new(Samples::I16(&pcm.samples), AudioFormat::mono(pcm.sample_rate));
+                // Beyond its bound the playback is not known; the stage tells of it, and the call goes on.
+                _ = self.playback.push(chunk, PlayAt::Next);
+            }
+            Voice::Cleared => _ = self.control.interrupt(),
+        }
+    }
+
     /// One stream a call.
     async fn claim(&mut self, name: &str, around: &Around<'_>) -> Result<(), CallEnd> {
         self.live.set_name(name);
@@ -374,7 +405,9 @@ impl Pump {
         if self.sent_all.iter().any(|since| now.duration_since(*since) > around.limits.write) {
             return Err(TooSlow.into());
         }
-        if now.duration_since(self.heard_client) > around.limits.idle {
+        // A voice is silent for as long as the agent is.
+        let listens = !matches!(self.part, Part::Speaks(_));
+        if listens && now.duration_since(self.heard_client) > around.limits.idle {
             return Err(CallEnd::policy(format!("the client sent nothing for {:?}", around.limits.idle)));
         }
         if self.live.lasted() > around.limits.call {
@@ -428,6 +461,16 @@ async fn next_event(events: &mut Option<Events>) -> Option<Event> {
         Some(events) => events.next().await,
         None => std::future::pending().await,
     }
+}
+
+/// What the job's agent says next; never, if nobody tells it here.
+async fn next_voice(part: &mut Part) -> Voice {
+    if let Part::Hears(ears) = part
+        && let Some(voice) = ears.recv().await
+    {
+        return voice;
+    }
+    std::future::pending().await
 }
 
 impl CallEnd {

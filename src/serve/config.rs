@@ -163,6 +163,8 @@ pub struct RouteConfig {
 pub enum DoorKind {
     /// Deepgram's `/v1/listen`. What the gate does not forward is dropped, because seconds of audio are billed.
     Deepgram,
+    /// LiveKit Inference: its speech-to-text, and its text-to-speech as the reference for echo.
+    LivekitInference,
     /// OpenAI's Realtime API over WebSocket.
     #[serde(rename = "openai_realtime")]
     OpenAiRealtime,
@@ -175,6 +177,7 @@ impl DoorKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Deepgram => "deepgram",
+            Self::LivekitInference => "livekit_inference",
             Self::OpenAiRealtime => "openai_realtime",
             Self::Twilio => "twilio",
         }

@@ -13,7 +13,8 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response;
 use super::call::{Around, Call};
 use super::calls::Ending;
 use super::config::{DoorKind, MODES, RouteConfig, mode_named};
-use super::door::{Deepgram, Door, Listening, OpenAiRealtime, Passing, Twilio};
+use super::door::{Deepgram, Door, Listening, LiveKitStt, LiveKitTts, OpenAiRealtime, Passing, Twilio};
+use super::jobs::Part;
 use super::record::CallRecord;
 use super::shared::Shared;
 use super::socket::Socket;
@@ -112,6 +113,7 @@ async fn take_call(mut request: Request<Incoming>, index: usize, shared: Arc<Sha
     let held = held.map_err(|error| refused(text(error.status(), format!("{error}\n"))))?;
     let rest = request.uri().path_and_query().map_or("", |whole| whole.as_str());
     let rest = rest.strip_prefix(route.config.path.as_str()).unwrap_or_default().to_owned();
+    let part = part(&shared, index, &rest, request.headers());
     let (door, rest) = door(&route.config, rest);
     let connected = route.upstream.connect(&rest, request.headers(), &shared.config.limits).await;
     let Connected { socket: upstream, headers } = connected.map_err(|error| refused(no_upstream(error)))?;
@@ -124,7 +126,7 @@ async fn take_call(mut request: Request<Incoming>, index: usize, shared: Arc<Sha
         let limits = &shared.config.limits;
         if let Ok(Ok(upgraded)) = tokio::time::timeout(limits.handshake, upgrade).await {
             let client = Socket::accepted(TokioIo::new(upgraded), limits).await;
-            let ends = Ends { door, client, upstream };
+            let ends = Ends { door, part, client, upstream };
             carry(&shared, index, mode, ends, held).await;
         }
         drop(place);
@@ -134,7 +136,7 @@ async fn take_call(mut request: Request<Incoming>, index: usize, shared: Arc<Sha
 
 /// Opens the gate and carries the call to its end.
 async fn carry(shared: &Shared, index: usize, mode: Mode, ends: Ends, held: super::guards::Held) {
-    let Ends { door: (door, not_gated), client, upstream } = ends;
+    let Ends { door: (door, not_gated), part, client, upstream } = ends;
     let route = &shared.routes[index];
     let options = StageOptions {
         gate: route.gate.clone(),
@@ -152,6 +154,7 @@ async fn carry(shared: &Shared, index: usize, mode: Mode, ends: Ends, held: supe
     not_gated.iter().for_each(|why| live.set_not_gated(why));
     let call = Call {
         door,
+        part,
         client,
         upstream,
         stage,
@@ -160,8 +163,13 @@ async fn carry(shared: &Shared, index: usize, mode: Mode, ends: Ends, held: supe
         held,
         second_stream: route.config.second_stream,
     };
-    let around =
-        Around { calls: &shared.calls, guards: &shared.guards, route: &route.guards, limits: &shared.config.limits };
+    let around = Around {
+        calls: &shared.calls,
+        jobs: &shared.jobs,
+        guards: &shared.guards,
+        route: &route.guards,
+        limits: &shared.config.limits,
+    };
     let why = call.run(&around).await;
     shared.calls.leave(&live);
     (shared.on_call)(&CallRecord { call: live.view(), why });
@@ -170,6 +178,7 @@ async fn carry(shared: &Shared, index: usize, mode: Mode, ends: Ends, held: supe
 /// Both ends of a call, and the door between them; why it goes to no gate, if it does not.
 struct Ends {
     door: (Box<dyn Door>, Option<String>),
+    part: Part,
     client: Socket,
     upstream: Socket,
 }
@@ -177,6 +186,14 @@ struct Ends {
 /// The door of a route, and what goes on of what the client added to the route's path.
 fn door(route: &RouteConfig, rest: String) -> ((Box<dyn Door>, Option<String>), String) {
     match route.door {
+        DoorKind::LivekitInference => {
+            let door: (Box<dyn Door>, _) = match path_of(&rest) {
+                "/stt" => (Box::new(LiveKitStt::default()), None),
+                "/tts" => (Box::new(LiveKitTts::default()), None),
+                path => (Box::new(Passing), Some(format!("{path:?} is neither \"/stt\" nor \"/tts\""))),
+            };
+            (door, rest)
+        }
         DoorKind::OpenAiRealtime => ((Box::new(OpenAiRealtime::new()), None), rest),
         DoorKind::Twilio => ((Box::new(Twilio::new()), None), rest),
         DoorKind::Deepgram => {
@@ -189,6 +206,28 @@ fn door(route: &RouteConfig, rest: String) -> ((Box<dyn Door>, Option<String>), 
             }
         }
     }
+}
+
+/// What a call is in its job: one that a client of another route names is another.
+fn part(shared: &Shared, index: usize, rest: &str, headers: &HeaderMap) -> Part {
+    if shared.routes[index].config.door != DoorKind::LivekitInference {
+        return Part::Alone;
+    }
+    let header = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let names = [header("x-livekit-job-id"), header("x-livekit-room-id")];
+    let job = match names {
+        [None, None] => return Part::Alone,
+        [job, room] => format!("{index} {job:?} {room:?}"),
+    };
+    match path_of(rest) {
+        "/stt" => shared.jobs.hear(&job),
+        "/tts" => Part::Speaks(job),
+        _ => Part::Alone,
+    }
+}
+
+fn path_of(rest: &str) -> &str {
+    rest.split_once('?').map_or(rest, |(path, _)| path)
 }
 
 /// The mode that the request asks for; the word, if there is none of that name.

@@ -17,6 +17,7 @@ mod demo;
 mod door;
 mod guards;
 mod http;
+mod jobs;
 mod listener;
 mod metrics;
 mod played;

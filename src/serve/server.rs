@@ -65,6 +65,7 @@ impl Server {
             guards: Guards::new(&config, store)?,
             routes,
             calls: Calls::default(),
+            jobs: super::jobs::Jobs::default(),
             places: Arc::new(Semaphore::new(calls)),
             engines: engines.map_err(ServeError::Threads)?,
             draining: AtomicBool::new(false),

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use super::calls::Calls;
 use super::config::{RouteConfig, ServeConfig, ServeError};
 use super::guards::{Guards, RouteGuards};
+use super::jobs::Jobs;
 use super::record::CallRecord;
 use super::upstream::Upstream;
 use crate::config::GateConfig;
@@ -23,6 +24,7 @@ pub(super) struct Shared {
     pub(super) routes: Vec<Route>,
     pub(super) guards: Guards,
     pub(super) calls: Calls,
+    pub(super) jobs: Jobs,
     pub(super) places: Arc<Semaphore>,
     pub(super) engines: Vec<StageEngine>,
     pub(super) draining: AtomicBool,

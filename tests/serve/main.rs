@@ -11,6 +11,7 @@ mod authority;
 mod command;
 mod deepgram;
 mod hostile;
+mod livekit;
 mod openai;
 #[allow(dead_code, reason = "the stores' own tests need more of it")]
 #[path = "../../crates/voxgate-guard/tests/stores/server.rs"]

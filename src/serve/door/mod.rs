@@ -4,6 +4,7 @@ mod base64_audio;
 mod cut_line;
 mod deepgram;
 mod encoding;
+mod livekit;
 mod malformed;
 mod openai;
 mod passing;
@@ -14,6 +15,7 @@ pub(super) use base64_audio::AudioMessage;
 pub(super) use deepgram::{Deepgram, Listening};
 #[cfg(test)]
 pub(super) use encoding::Encoding;
+pub(super) use livekit::{LiveKitStt, LiveKitTts};
 pub(super) use malformed::Malformed;
 pub(super) use openai::OpenAiRealtime;
 pub(super) use passing::Passing;

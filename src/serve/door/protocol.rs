@@ -48,6 +48,11 @@ pub(in crate::serve) trait Door: Send {
         false
     }
 
+    /// Whether the agent is in the middle of what it says, so that an end of the call cuts it off.
+    fn breaks_off(&self) -> bool {
+        false
+    }
+
     /// What the upstream was sent, for a door that drops.
     fn sent(&self) -> Option<Sent> {
         None
