@@ -148,6 +148,11 @@ impl CutLine {
         self.map.forget_before(SampleIndex(gated));
     }
 
+    /// Whether audio has come and nothing of it goes on.
+    pub(super) fn is_silent(&self) -> bool {
+        self.received > 0 && self.counts.audio + self.counts.zeros == 0 && self.forwarded.is_empty()
+    }
+
     /// How many samples have come.
     pub(super) fn received(&self) -> u64 {
         self.received

@@ -258,6 +258,9 @@ impl Door for Deepgram {
             self.heard = now;
         }
         let mut out = Vec::new();
+        if settled.is_none() && self.line.is_silent() {
+            self.line.pad(self.line.in_rate(LEAST_AUDIO), &mut out);
+        }
         self.line.advance(settled, now, &mut out);
         if settled.is_some() {
             self.wait_for_the_end(&mut out, steps);
@@ -292,6 +295,8 @@ const FINALIZE: &str = r#"{"type":"Finalize"}"#;
 /// A client that sends nothing for this long is not spoken for. The provider hangs up 10 s after the last message, and so
 /// no sooner than without a gate.
 const CLIENT_IS_SILENT: Duration = Duration::from_secs(5);
+/// A stream that ends without any audio ends with an error (1011, NET-0000; developers.deepgram.com/docs/stt-troubleshooting-websocket-data-and-net-errors).
+const LEAST_AUDIO: Duration = Duration::from_millis(100);
 /// How far back times are mapped exactly.
 const REMEMBERED: Duration = Duration::from_secs(60);
 

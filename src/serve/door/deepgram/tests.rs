@@ -171,6 +171,22 @@ fn a_client_that_is_gone_is_not_kept_alive() {
 }
 
 #[test]
+fn a_stream_in_which_nobody_spoke_ends_without_an_error() {
+    let mut call = Call::new("");
+    call.hears(3.0);
+    call.settles();
+    assert_eq!(call.sends(), (0, 0, vec![]));
+    let mut steps = Vec::new();
+    call.door.client_sent(Message::text(r#"{"type":"CloseStream"}"#), &mut steps).unwrap();
+    assert!(matches!(steps[..], [Step::MicEnds]));
+    call.door.due(None, call.now, &mut steps);
+    let [_, Step::ToUpstream(Message::Binary(silence)), Step::ToUpstream(Message::Text(text))] = &steps[..] else {
+        panic!("{steps:?}")
+    };
+    assert_eq!((silence.len() as u64, text.as_str()), (s(0.1), r#"{"type":"CloseStream"}"#));
+}
+
+#[test]
 fn where_all_audio_passes_there_is_no_silence_and_no_time_changes() {
     let mut call = Call::new("");
     call.hears(3.5);
