@@ -276,6 +276,7 @@ mod tests {
     fn only_what_is_forwarded_goes_on_and_no_sample_twice() {
         let mut line = line(200);
         line.forward(span(50, 100));
+        line.forward(span(90, 100));
         assert_eq!(advance(&mut line, 100), [bytes(50..100)]);
         line.forward(span(80, 120));
         line.forward(span(150, 160));

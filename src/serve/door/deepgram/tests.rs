@@ -246,6 +246,7 @@ fn every_time_is_mapped_and_nothing_else_changes() {
         ),
         (json!({"type": "UtteranceEnd", "last_word_end": 2.5}), json!({"type": "UtteranceEnd", "last_word_end": 3.5})),
         (json!({"type": "UtteranceEnd", "last_word_end": -1}), json!({"type": "UtteranceEnd", "last_word_end": -1})),
+        (json!({"type": "SpeechStarted", "timestamp": -1}), json!({"type": "SpeechStarted", "timestamp": -1})),
         (
             json!({"type": "Metadata", "duration": 3.5, "channels": 1}),
             json!({"type": "Metadata", "duration": 10.0, "channels": 1}),
@@ -255,6 +256,36 @@ fn every_time_is_mapped_and_nothing_else_changes() {
         let mapped: Value = serde_json::from_str(&call.says(&message).0).unwrap();
         assert_eq!(mapped, expected);
     }
+}
+
+/// A provider's estimates may overlap, and two words then lie on both sides of a cut in the wrong order.
+#[test]
+fn mapped_times_never_go_backwards() {
+    let mut call = turn("");
+    call.hears(6.5);
+    call.settled = s(9.0);
+    call.forwards(9.0, 10.0);
+    call.sends();
+    let words = [
+        json!({"start": 2.25, "end": 2.875}),
+        json!({"start": 2.375, "end": 2.5}),
+        json!({"start": 2.625, "end": 3.0}),
+    ];
+    let result =
+        json!({"type": "Results", "start": 0.0, "duration": 3.5, "channel": {"alternatives": [{"words": words}]}});
+    let told: Value = serde_json::from_str(&call.says(&result).0).unwrap();
+    let words = told["channel"]["alternatives"][0]["words"].as_array().unwrap();
+    let starts: Vec<f64> = words.iter().map(|word| word["start"].as_f64().unwrap()).collect();
+    assert_eq!(starts, [8.75, 8.75, 9.125]);
+    assert!(words.iter().all(|word| word["end"].as_f64() >= word["start"].as_f64()), "{words:?}");
+}
+
+#[test]
+fn what_no_gate_takes_is_sent() {
+    let mut call = Call::new("");
+    call.hears(0.02);
+    call.door.not_heard();
+    assert_eq!(call.sends(), (s(0.02), 0, vec![]));
 }
 
 #[test]
