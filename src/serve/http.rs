@@ -307,7 +307,7 @@ fn json(value: &impl serde::Serialize) -> Answer {
 const SAFE: [(&str, &str); 2] = [
     (
         "content-security-policy",
-        "default-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline' blob:; frame-ancestors 'none'",
+        "default-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline' blob:; img-src data:; frame-ancestors 'none'",
     ),
     ("x-content-type-options", "nosniff"),
 ];

@@ -8,7 +8,7 @@ import { chromium } from "playwright-core";
 
 export const ROOT = resolve(import.meta.dirname ?? new URL(".", import.meta.url).pathname, "../..");
 const TARGET = resolve(ROOT, process.env.CARGO_TARGET_DIR ?? "target");
-const VOXGATE = process.env.VOXGATE ?? join(TARGET, "debug/voxgate");
+export const VOXGATE = process.env.VOXGATE ?? join(TARGET, "debug/voxgate");
 /** Screenshots are kept here. */
 export const PICTURES = join(TARGET, "screenshots");
 mkdirSync(PICTURES, { recursive: true });

@@ -140,3 +140,23 @@ async fn the_agent_does_not_hear_itself() {
     println!("{loud} of {} packets of echo reached the agent", heard.len());
     assert!(loud * 100 < heard.len() * 3, "{loud} of {} packets of echo reached the agent", heard.len());
 }
+
+#[tokio::test]
+async fn a_mark_comes_behind_the_audio_that_it_measures_and_the_agent_never_sees_it() {
+    let agent = Agent::start().await;
+    let gateway = Gateway::to(agent.address, "").await;
+    let (mut client, mut call) = gateway.call(&agent).await;
+    begin(&mut client, "CA1").await;
+    assert_eq!(call.next().await["event"], "connected");
+    assert_eq!(call.next().await["event"], "start");
+    call.send(speech(&[0; 8_000])).await;
+    assert_eq!(client.next().await["event"], "media");
+    let mark = client.next().await;
+    assert_eq!((&mark["event"], &mark["streamSid"]), (&json!("mark"), &json!("MZ1")));
+    let mut echoed = mark.clone();
+    echoed["sequenceNumber"] = json!("2");
+    client.send(echoed).await;
+    client.send(json!({"event": "dtmf", "sequenceNumber": "3", "streamSid": "MZ1", "dtmf": {"digit": "1"}})).await;
+    let seen = call.next().await;
+    assert_eq!((&seen["event"], &seen["sequenceNumber"]), (&json!("dtmf"), &json!("2")));
+}

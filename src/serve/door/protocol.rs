@@ -90,7 +90,7 @@ pub(in crate::serve) enum Step {
     MicPauses,
     /// What speech-to-text has made of audio.
     Feedback(OwnedSttResult),
-    /// Audio that the client plays after what it was sent before.
+    /// Audio that the client plays after what it was sent before. The step comes behind that of sending it.
     Playback(Pcm),
     /// The client drops what it has not played yet.
     PlaybackCleared,

@@ -137,21 +137,20 @@ impl Door for Twilio {
     }
 
     fn upstream_sent(&mut self, message: Message, steps: &mut Vec<Step>) -> Result<(), Malformed> {
+        let mut played = None;
         if let Message::Text(text) = &message {
             // What the agent sends wrong is for the client to refuse.
             if let Ok(envelope) = Envelope::read(text) {
                 match &*envelope.event {
-                    "media" | "playAudio" => {
-                        if let Ok((_, pcm)) = self.media(text, &envelope) {
-                            steps.push(Step::Playback(pcm));
-                        }
-                    }
+                    "media" | "playAudio" => played = self.media(text, &envelope).ok().map(|(_, pcm)| pcm),
                     "clear" | "clearAudio" => steps.push(Step::PlaybackCleared),
                     _ => {}
                 }
             }
         }
         steps.push(Step::ToClient(message));
+        // Behind it, because a mark may follow: it comes back when all before it was played.
+        steps.extend(played.map(Step::Playback));
         Ok(())
     }
 
