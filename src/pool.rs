@@ -119,7 +119,7 @@ impl GatePool {
     }
 
     /// Decides on every frame pushed since the last call, and hands each decision over with its gate,
-    /// which lends the audio.
+    /// which lends the audio. If `on_decision` panics, the gates behind that one wait for the next call.
     ///
     /// # Real-time
     /// Never allocates, frees, locks, logs, blocks or calls the system, unless `on_decision` does.
@@ -133,8 +133,13 @@ impl GatePool {
     /// Scores the due windows, and calls `decide` for every gate with a pushed frame.
     pub(crate) fn decide_by(&mut self, mut decide: impl FnMut(GateId, &mut Gate)) {
         score_together(self.staged().flat_map(|seat| seat.gate.due()));
-        self.staged().for_each(|seat| decide(seat.id, &mut seat.gate));
-        self.progress.fill(Progress::Decided);
+        for (seat, progress) in self.seats.iter_mut().zip(&mut self.progress) {
+            // Noted before: a panic leaves the gates behind it for the next call, and decides none of them twice.
+            let before = std::mem::replace(progress, Progress::Decided);
+            if let (Progress::Staged, Some(seat)) = (before, seat) {
+                decide(seat.id, &mut seat.gate);
+            }
+        }
     }
 
     /// A gate of the pool.

@@ -3,6 +3,9 @@
 #[path = "architecture/house.rs"]
 mod house;
 
+#[path = "architecture/unsafe_code.rs"]
+mod unsafe_code;
+
 use house::House;
 
 #[test]
@@ -44,6 +47,45 @@ fn the_command_is_a_user_of_the_library() {
     assert_eq!(house.import_into("command"), None, "the library does not need its command");
     for private in house.private_children() {
         assert_eq!(house.naming(&format!("voxgate::{private}::")), [""; 0], "{private} is private");
+    }
+}
+
+/// Each `unsafe` says why it may be, and none comes or goes without the list:
+/// `VOXGATE_WRITE_UNSAFE=1 cargo test --test architecture` writes it, and the difference is reviewed.
+#[test]
+fn every_unsafe_is_in_the_inventory_and_says_why() {
+    let found = unsafe_code::inventory();
+    for place in &found {
+        let is_implementation = place.file != "src/vad/webrtc.rs" && place.code.starts_with("unsafe fn ");
+        assert!(!place.why.is_empty() || is_implementation, "say why, with `// SAFETY: …`: {}", place.row());
+        let may = ["bindings/c/", "src/vad/webrtc.rs", "tests/", "fuzz/src/"];
+        assert!(may.iter().any(|at| place.file.starts_with(at)), "unsafe stands at borders only: {}", place.row());
+    }
+    let rows: Vec<String> = found.iter().map(unsafe_code::Place::row).collect();
+    let list = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/architecture/unsafe.txt");
+    if std::env::var_os("VOXGATE_WRITE_UNSAFE").is_some() {
+        std::fs::write(list, rows.join("\n") + "\n").unwrap();
+    }
+    let text = std::fs::read_to_string(list).unwrap();
+    let listed: Vec<&str> = text.lines().collect();
+    assert!(rows.len() > 50, "the sources were not read");
+    assert_eq!(rows, listed, "the inventory of unsafe is another: see the doc of this test");
+}
+
+/// The oldest Rust that is promised is the one that CI compiles with.
+#[test]
+fn the_promised_rust_is_the_one_that_is_tested() {
+    let read = |path: &str| std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let manifest = read("Cargo.toml");
+    let promised =
+        manifest.lines().find_map(|line| line.strip_prefix("rust-version = \"")).unwrap().trim_end_matches('"');
+    assert_eq!(promised, "1.95");
+    let listed = read("tests/public-api/rustc-version.txt");
+    assert!(listed.starts_with(&format!("rustc {promised}.")), "the public API is listed with {listed}");
+    for path in ["README.md", "bindings/python/pyproject.toml"] {
+        let said = read(path);
+        let wrong = said.lines().find(|line| line.contains("Rust 1.") && !line.contains(promised));
+        assert_eq!(wrong, None, "{path} promises another Rust than Cargo.toml");
     }
 }
 

@@ -1,6 +1,7 @@
 //! A pool's gates decide as they would alone, whoever joins and leaves.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use proptest::prelude::*;
 use voxgate::vad::{Score, Vad};
@@ -208,6 +209,44 @@ fn a_detector_of_ones_own_scores_by_itself() {
         });
     }
     assert_eq!(decided, 16);
+}
+
+/// Whoever catches a panic over one gate goes on with the others, and they decide as they would alone.
+#[test]
+fn a_panic_over_a_gate_of_a_pool_leaves_the_others_as_they_are() {
+    let config = GateConfig::default();
+    let (mut pool, mut alone) = (GatePool::new(), Gate::new(&config).unwrap());
+    let ids = [(); 3].map(|()| pool.join(Gate::new(&config).unwrap()));
+    let (mut decided, mut expected) = ([const { Vec::new() }; 3], Vec::new());
+    for (n, frame) in audio().iter().enumerate() {
+        ids.iter().for_each(|id| pool.push(*id, frame).unwrap());
+        let mut decide = |pool: &mut GatePool, panics: bool| {
+            let decide = AssertUnwindSafe(|| {
+                pool.decide(|id, _, decision| {
+                    assert!(!panics || id != ids[1], "planted");
+                    decided[ids.iter().position(|known| *known == id).unwrap()].push(decision.verdict);
+                });
+            });
+            catch_unwind(decide).is_ok()
+        };
+        if n % 25 == 7 {
+            assert!(!decide(&mut pool, true), "the panic reaches the caller");
+            assert_eq!(pool.push(ids[0], frame), Ok(()), "it was decided before the panic");
+            assert_eq!(pool.push(ids[2], frame), Err(PoolError::Undecided), "it waits");
+            pool.push(ids[1], frame).unwrap();
+            expected.push(alone.push(frame).verdict);
+        }
+        assert!(decide(&mut pool, false));
+        expected.push(alone.push(frame).verdict);
+        if n % 25 == 7 {
+            pool.push(ids[2], frame).unwrap();
+            assert!(decide(&mut pool, false));
+        }
+    }
+    assert!(expected.iter().any(|verdict| matches!(verdict, Verdict::Forward(_))));
+    assert_eq!(decided[0], expected, "the gate before the panic");
+    assert_eq!(decided[2], expected, "the gate behind it");
+    assert!(ids.into_iter().all(|id| pool.leave(id).is_ok()), "each can leave, the one of the panic too");
 }
 
 fn configs() -> Vec<GateConfig> {

@@ -63,7 +63,7 @@ pub(crate) fn run(args: &ConfigArgs) -> anyhow::Result<()> {
 }
 
 fn read_file(path: &Path) -> anyhow::Result<GateConfig> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = crate::command::text_file::text(path).with_context(|| format!("cannot read {}", path.display()))?;
     GateConfig::from_toml(&text).with_context(|| path.display().to_string())
 }
 

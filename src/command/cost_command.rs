@@ -136,7 +136,7 @@ fn quantities(work: &[Work]) -> String {
 }
 
 fn read<T>(path: &Path, parse: impl Fn(&str) -> Result<T, PriceError>) -> anyhow::Result<T> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = crate::command::text_file::text(path).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(parse(&text).map_err(|error| UsageError(format!("{}: {error}", path.display())))?)
 }
 

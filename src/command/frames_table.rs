@@ -7,6 +7,8 @@ use anyhow::{Context, bail};
 use voxgate::echo::{DelayQuality, EchoEvidence};
 use voxgate::{LedgerRow, Reason, TurnState, Verdict};
 
+use crate::command::text_file;
+
 /// A row: what was decided about a frame of 10 ms.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct FrameRow {
@@ -86,7 +88,7 @@ pub(crate) fn sent_runs(rows: &[FrameRow]) -> impl Iterator<Item = Range<usize>>
 /// If it cannot be read, is not ours, of another version, cut off, or damaged; named with the line and the remedy.
 pub(crate) fn read_frames(path: &Path) -> anyhow::Result<Vec<FrameRow>> {
     let name = path.display();
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read the frames {name}"))?;
+    let bytes = text_file::bytes(path, MOST_BYTES).with_context(|| format!("cannot read the frames {name}"))?;
     let text = String::from_utf8_lossy(&bytes);
     let Some((header, body)) = text.split_once('\n') else {
         bail!("{name} is no table of frames; `voxgate gate MIC.wav --frames {name}` writes one");
@@ -96,8 +98,14 @@ pub(crate) fn read_frames(path: &Path) -> anyhow::Result<Vec<FrameRow>> {
         bail!("{name} is cut off in line {}; copy it again, or {AGAIN}", body.lines().count() + 1);
     }
     let row = |(n, line): (usize, &str)| {
-        let wrong =
-            || anyhow::anyhow!("{name}, line {}: expected the row of {} ms, found `{line}`; {AGAIN}", n + 2, 10 * n);
+        let wrong = || {
+            anyhow::anyhow!(
+                "{name}, line {}: expected the row of {} ms, found `{}`; {AGAIN}",
+                n + 2,
+                10 * n,
+                text_file::shown(line)
+            )
+        };
         read_row(line, &places, n).ok_or_else(wrong)
     };
     let rows = body.lines().enumerate().map(row).collect::<anyhow::Result<Vec<_>>>()?;
@@ -134,15 +142,16 @@ fn read_row(line: &str, places: &[usize; COLUMNS.len()], n: usize) -> Option<Fra
         return None;
     }
     let released_ms = optional(cell(8)?).map(|ms| ms.parse()).transpose().ok()?;
-    let is_sent = ["0", "1"].iter().position(|word| *word == cells[places[7]])? == 1;
+    let (turn, verdict, forwarded) = (cell(4)?, cell(5)?, cell(7)?);
+    let is_sent = ["0", "1"].iter().position(|word| *word == forwarded)? == 1;
     let delay_ms = optional(cell(3)?).map(|ms| ms.parse::<f64>()).transpose().ok()?;
     (is_sent == released_ms.is_some()).then_some(())?;
     Some(FrameRow {
         speech: share(cell(1)?)?,
         echo: share(cell(2)?)?,
         delay_ms: delay_ms.filter(|ms| ms.is_finite()),
-        turn: TURNS.into_iter().find(|turn| turn.as_str() == cells[places[4]])?,
-        verdict: VERDICTS.into_iter().find(|verdict| verdict.as_str() == cells[places[5]])?,
+        turn: TURNS.into_iter().find(|known| known.as_str() == turn)?,
+        verdict: VERDICTS.into_iter().find(|known| known.as_str() == verdict)?,
         reason: match cell(6)? {
             "" => None,
             word => Some(Reason::ALL.iter().copied().find(|reason| reason.as_str() == word)?),
@@ -151,6 +160,8 @@ fn read_row(line: &str, places: &[usize; COLUMNS.len()], n: usize) -> Option<Fra
     })
 }
 
+/// A day of rows of 120 bytes.
+const MOST_BYTES: u64 = 1 << 30;
 /// A contract: columns are added, not renamed.
 pub(crate) const COLUMNS: [&str; 9] =
     ["t_ms", "speech", "echo", "delay_ms", "state", "verdict", "reason", "forwarded", "released_ms"];

@@ -43,8 +43,11 @@ mod stdout;
 mod store_source;
 mod summary;
 mod target;
+mod text_file;
 mod truth;
 mod tune;
+#[doc(hidden)]
+pub mod untrusted;
 mod usage_command;
 mod usage_explained;
 mod why_command;

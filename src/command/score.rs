@@ -50,7 +50,7 @@ impl Score {
         for utterance in utterances {
             let frames = frames(utterance.start_ms, utterance.end_ms, rows.len());
             let from = utterance.start_ms.saturating_sub(margin_ms);
-            is_near[self::frames(from, utterance.end_ms + margin_ms, rows.len())].fill(true);
+            is_near[self::frames(from, utterance.end_ms.saturating_add(margin_ms), rows.len())].fill(true);
             is_speech[frames.clone()].fill(true);
             score.utterances.extend(heard(*utterance, &rows[frames.clone()]));
         }

@@ -66,7 +66,8 @@ impl StoreArgs {
         let url = match (&self.store, &self.store_file) {
             (Some(url), _) => url.clone(),
             (None, Some(path)) => {
-                let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+                let text =
+                    crate::command::text_file::text(path).with_context(|| format!("cannot read {}", path.display()))?;
                 let first = text.lines().next().unwrap_or_default().trim().to_owned();
                 if first.is_empty() {
                     bail!(UsageError(format!("the first line of {} is empty; expected {EXPECTED}", path.display())));

@@ -61,7 +61,7 @@ impl GateConfig {
 }
 
 pub(super) fn parse(text: &str) -> Result<Table, ConfigError> {
-    text.parse().map_err(|error: toml::de::Error| ConfigError::Value(error.to_string().trim_end().to_owned()))
+    text.parse().map_err(|error: toml::de::Error| ConfigError::Value(brief(error.to_string().trim_end())))
 }
 
 pub(super) fn read(given: &Table) -> Result<GateConfig, ConfigError> {
@@ -144,7 +144,7 @@ fn refuse_other_kind(given: &Value, known: &Value, path: &str) -> Result<(), Con
     if fits {
         return Ok(());
     }
-    let given = given.as_str().map_or_else(|| given.to_string(), str::to_owned);
+    let given = shown(&given.as_str().map_or_else(|| given.to_string(), str::to_owned));
     Err(ConfigError::Value(format!("`{given}` is not what `{path}` can be; expected {expected}")))
 }
 
@@ -168,11 +168,21 @@ fn unknown(key: &str, known: &Table) -> ConfigError {
     ConfigError::UnknownKey { key: key.clone(), nearest }
 }
 
+/// A message, each of whose lines may quote one of the text, which is as long as its author likes.
+fn brief(message: &str) -> String {
+    let short: Vec<String> = message.lines().take(MOST_LINES).map(|line| cut(line, LONGEST_LINE)).collect();
+    short.join("\n")
+}
+
 /// Cuts off text that is longer than any key.
 fn shown(key: &str) -> String {
-    match key.char_indices().nth(LONGEST_SHOWN) {
-        Some((end, _)) => format!("{}…", &key[..end]),
-        None => key.to_owned(),
+    cut(key, LONGEST_SHOWN)
+}
+
+fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 
@@ -195,7 +205,7 @@ fn value_error(error: &toml::de::Error) -> ConfigError {
     let what = in_our_words(parts.next().unwrap_or_default());
     let place: Vec<&str> = parts.map(|key| key.trim_end_matches('`')).collect();
     let key = place.into_iter().rev().collect::<Vec<_>>().join(".");
-    ConfigError::Value(if key.is_empty() { what } else { format!("{what} in `{key}`") })
+    ConfigError::Value(brief(&if key.is_empty() { what } else { format!("{what} in `{key}`") }))
 }
 
 fn in_our_words(what: &str) -> String {
@@ -218,6 +228,10 @@ fn in_our_words(what: &str) -> String {
 
 /// Three times as many characters as the longest key has.
 const LONGEST_SHOWN: usize = 120;
+/// A line of settings has 80; where a message names all values that there are, it has some more.
+const LONGEST_LINE: usize = 400;
+/// The message of a place has five: what is wrong, three that point at it, and a hint.
+const MOST_LINES: usize = 8;
 /// Bonus of similarity for a key of the same section: a misspelt key is rarely in the wrong section.
 const HOME: f64 = 0.2;
 

@@ -41,7 +41,10 @@ impl Fault {
 pub(super) fn between(line: usize, start: &str, end: &str, text: &str) -> Result<Option<Label>, Fault> {
     let (start_ms, end_ms) = (milliseconds(line, start)?, milliseconds(line, end)?);
     if end_ms < start_ms {
-        return Err(Fault::new(line, format!("it ends at {end} s, before it begins at {start} s; swap them")));
+        return Err(Fault::new(
+            line,
+            format!("it ends at {} s, before it begins at {} s; swap them", shown(end), shown(start)),
+        ));
     }
     Ok((end_ms > start_ms).then(|| Label { line, ..Label::of(start_ms, end_ms, text) }))
 }

@@ -13,6 +13,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
+use crate::command::text_file;
 pub(crate) use label::{Fault, Label, NO_SPEECH, SPEECH};
 
 /// How labels are written down.
@@ -32,7 +33,7 @@ pub(crate) enum LabelFormat {
 /// If it cannot be read, or a line is not what it should be; named with the remedy.
 pub(crate) fn read_labels(path: &Path) -> anyhow::Result<Vec<Label>> {
     let name = path.display();
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read the labels {name}"))?;
+    let bytes = text_file::bytes(path, MOST_BYTES).with_context(|| format!("cannot read the labels {name}"))?;
     let Some(text) = decoded(&bytes) else {
         bail!("{name} is no text; expected labels: {EXPECTED}");
     };
@@ -51,7 +52,7 @@ impl LabelFormat {
     /// The format that the extension stands for.
     pub(crate) fn promised_by(path: &Path) -> Option<Self> {
         let extension = path.extension()?.to_str()?.to_lowercase();
-        ALL.into_iter().find(|format| format.extension().eq_ignore_ascii_case(&extension))
+        EVERY_FORMAT.into_iter().find(|format| format.extension().eq_ignore_ascii_case(&extension))
     }
 
     /// The labels as a file of this format; they are in order, and none overlaps another.
@@ -124,7 +125,10 @@ fn decoded(bytes: &[u8]) -> Option<String> {
     }
 }
 
-const ALL: [LabelFormat; 5] =
+/// A label each tenth of a second for a day, of 70 bytes.
+const MOST_BYTES: u64 = 64 << 20;
+/// All of them.
+pub(crate) const EVERY_FORMAT: [LabelFormat; 5] =
     [LabelFormat::Audacity, LabelFormat::Rttm, LabelFormat::WebVtt, LabelFormat::TextGrid, LabelFormat::Table];
 const EXPECTED: &str = "a label track of Audacity (.txt), RTTM (.rttm), WebVTT (.vtt), a TextGrid of Praat (.TextGrid), or \
     a table `start_ms,end_ms,label` (.csv)";

@@ -19,7 +19,11 @@ pub(super) fn read(text: &str) -> Result<Vec<Label>, Fault> {
         }
         let first = *recording.get_or_insert(fields[1]);
         if fields[1] != first {
-            let what = format!("it is of another recording, `{}`, than the lines before, `{first}`", fields[1]);
+            let what = format!(
+                "it is of another recording, `{}`, than the lines before, `{}`",
+                shown(fields[1]),
+                shown(first)
+            );
             return Err(Fault::new(line, format!("{what}; keep the lines of one recording in a file")));
         }
         let end = end_of(fields[3], fields[4]);

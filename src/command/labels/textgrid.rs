@@ -1,14 +1,14 @@
 //! TextGrids of Praat, long and short: as Praat does, only texts in quotes, flags in angles and numbers that stand free
 //! are read, which are the same in both.
 
-use super::label::{Fault, Label, between};
+use super::label::{Fault, Label, between, shown};
 
 pub(super) fn read(text: &str) -> Result<Vec<Label>, Fault> {
     let mut tokens = Tokens { text, at: 0, line: 1 };
     for expected in ["ooTextFile", "TextGrid"] {
         let (line, found) = tokens.text()?;
         if found != expected {
-            return Err(Fault::new(line, format!("expected \"{expected}\", found \"{found}\"")));
+            return Err(Fault::new(line, format!("expected \"{expected}\", found \"{}\"", shown(&found))));
         }
     }
     let (_start, _end, has_tiers) = (tokens.number()?, tokens.number()?, tokens.next());
@@ -22,7 +22,12 @@ pub(super) fn read(text: &str) -> Result<Vec<Label>, Fault> {
                 "IntervalTier" => labels.extend(interval(&mut tokens, &name)?),
                 // Points cover nothing.
                 "TextTier" => drop((tokens.number()?, tokens.text()?)),
-                other => return Err(Fault::new(line, format!("`{other}` is no kind of tier; expected IntervalTier"))),
+                other => {
+                    return Err(Fault::new(
+                        line,
+                        format!("`{}` is no kind of tier; expected IntervalTier", shown(other)),
+                    ));
+                }
             }
         }
     }
@@ -90,12 +95,14 @@ impl<'a> Tokens<'a> {
 
     fn count(&mut self) -> Result<usize, Fault> {
         let (line, number) = self.number()?;
-        number.parse().map_err(|_| Fault::new(line, format!("`{number}` is no count")))
+        number.parse().map_err(|_| Fault::new(line, format!("`{}` is no count", shown(number))))
     }
 
     fn missing(&self, expected: &str, found: Option<(usize, Token<'_>)>) -> Fault {
         match found {
-            Some((line, token)) => Fault::new(line, format!("expected {expected}, found {token:?}")),
+            Some((line, token)) => {
+                Fault::new(line, format!("expected {expected}, found {}", shown(&format!("{token:?}"))))
+            }
             None => Fault::new(self.line, format!("the file ends where {expected} has to follow; export it again")),
         }
     }

@@ -55,6 +55,12 @@ impl Source {
         Self::read_from(Input::open(path, interrupt)?, headerless)
     }
 
+    /// Bytes as they would come through a pipe.
+    pub(crate) fn piped(bytes: Vec<u8>, headerless: Headerless) -> anyhow::Result<Self> {
+        let bytes = Box::new(std::io::Cursor::new(bytes));
+        Self::read_from(Input { bytes, name: "the bytes".to_owned(), file: None }, headerless)
+    }
+
     fn read_from(input: Input, headerless: Headerless) -> anyhow::Result<Self> {
         let (name, waits) = (input.name.clone(), input.file.is_none());
         let opened = open(input, headerless)?;

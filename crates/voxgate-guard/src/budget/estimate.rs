@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::prices::unreadable;
 use super::{BillingMode, PriceBook, PriceError, SavedCause, Usage, Usd};
 use voxgate_base::Probability;
 use voxgate_base::duration_text;
@@ -178,8 +179,7 @@ impl Scenario {
     /// # Errors
     /// [`PriceError`] names the place, or the price that cannot be used.
     pub fn from_toml(text: &str) -> Result<Self, PriceError> {
-        let scenario: Self =
-            toml::from_str(text).map_err(|error| PriceError::Toml(error.to_string().trim_end().into()))?;
+        let scenario: Self = toml::from_str(text).map_err(|error| unreadable(&error))?;
         scenario.prices.refuse_contradictions()?;
         scenario.refuse_what_cannot_happen()?;
         Ok(scenario)

@@ -190,7 +190,7 @@ impl PriceBook {
     /// # Errors
     /// [`PriceError`] names the price or the place.
     pub fn from_toml(text: &str) -> Result<Self, PriceError> {
-        let book: Self = toml::from_str(text).map_err(|error| PriceError::Toml(error.to_string().trim_end().into()))?;
+        let book: Self = toml::from_str(text).map_err(|error| unreadable(&error))?;
         book.refuse_contradictions()?;
         Ok(book)
     }
@@ -327,6 +327,17 @@ impl Trust {
     }
 }
 
+/// What is wrong with a text; a line of it that is quoted is as long as its author likes.
+pub(super) fn unreadable(error: &toml::de::Error) -> PriceError {
+    let told = error.to_string();
+    let cut = |line: &str| line.chars().take(LONGEST_LINE).collect::<String>();
+    PriceError::Toml(told.trim_end().lines().take(MOST_LINES).map(cut).collect::<Vec<_>>().join("\n"))
+}
+
+/// Wider than a terminal.
+const LONGEST_LINE: usize = 400;
+/// The message of a place has five.
+const MOST_LINES: usize = 8;
 const SECOND_NS: u128 = 1_000_000_000;
 const MINUTE_NS: u128 = 60 * SECOND_NS;
 const SHIPPED: &str = include_str!("prices.toml");

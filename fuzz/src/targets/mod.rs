@@ -1,0 +1,19 @@
+//! What is fuzzed: each takes any bytes, and may not panic, hang, or take more memory than it may.
+
+mod c_border;
+mod files;
+mod gate;
+mod intake;
+
+/// Each target and its name.
+pub(crate) const ALL: [(&str, fn(&[u8])); 9] = [
+    ("audio", files::audio),
+    ("c_border", c_border::calls),
+    ("frames", files::frames),
+    ("gate", gate::calls),
+    ("intake", intake::chunks),
+    ("labels", files::labels),
+    ("prices", files::prices),
+    ("settings", files::settings),
+    ("weights", files::weights),
+];

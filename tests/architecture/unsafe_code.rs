@@ -1,0 +1,81 @@
+//! The `unsafe` of our own sources, read as text.
+
+use std::path::{Path, PathBuf};
+
+/// A place where `unsafe` stands, and why it may.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) file: String,
+    /// Its line without blanks at the edges.
+    pub(crate) code: String,
+    /// What its comment says; empty without one.
+    pub(crate) why: String,
+}
+
+impl Place {
+    /// A line of the inventory.
+    pub(crate) fn row(&self) -> String {
+        format!("{} | {} | {}", self.file, self.code, self.why)
+    }
+}
+
+/// Every `unsafe` in the repository, in order of files and lines.
+pub(crate) fn inventory() -> Vec<Place> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    for folder in ["src", "crates", "bindings", "benches", "examples", "fuzz/src", "tests"] {
+        walk(&root.join(folder), &mut files);
+    }
+    files.sort();
+    let mut found = Vec::new();
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let name = file.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/");
+        found.extend(places(&name, &text));
+    }
+    found
+}
+
+fn places(file: &str, text: &str) -> Vec<Place> {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    // A function of C says in the header what its pointers have to be; its body is a block with a comment of its own.
+    let exported = |n: usize| n > 0 && lines[n - 1] == "#[unsafe(no_mangle)]";
+    let is_type = |line: &str| line.contains("unsafe extern \"C\" fn(");
+    let counts =
+        |n: usize| is_unsafe(lines[n]) && !exported(n) && !(is_type(lines[n]) && !lines[n].contains("unsafe {"));
+    let place = |n: usize| Place { file: file.to_owned(), code: lines[n].to_owned(), why: why(&lines, n) };
+    (0..lines.len()).filter(|n| counts(*n)).map(place).collect()
+}
+
+fn is_unsafe(line: &str) -> bool {
+    let code = line.split("//").next().unwrap_or_default();
+    let word = ["unsafe {", "unsafe fn ", "unsafe impl ", "unsafe extern "];
+    word.iter()
+        .any(|word| code.starts_with(word) || code.contains(&format!(" {word}")) || code.contains(&format!("({word}")))
+}
+
+/// The comment above, over the lines of the same statement.
+fn why(lines: &[&str], at: usize) -> String {
+    let above = lines[..at].iter().rev().take(REACH);
+    let mut said = above.clone().filter_map(|line| line.strip_prefix("// SAFETY: "));
+    if let Some(said) = said.next() {
+        return said.to_owned();
+    }
+    let section = above.clone().any(|line| *line == "/// # Safety");
+    let promise = above.clone().find(|line| line.starts_with("/// ")).and_then(|line| line.strip_prefix("/// "));
+    promise.filter(|_| section).unwrap_or_default().to_owned()
+}
+
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let name = entry.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if entry.is_dir() && !["target", "node_modules"].contains(&name) && !name.starts_with('.') {
+            walk(&entry, files);
+        } else if name.ends_with(".rs") {
+            files.push(entry);
+        }
+    }
+}
+
+/// Lines between a comment and what it is about, at most.
+const REACH: usize = 9;
