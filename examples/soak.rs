@@ -1,9 +1,16 @@
-//! A thousand live calls in one process, at real time:
-//! `cargo run --release --features stage --example soak -- MINUTES [STREAMS [ENGINES]]`
+//! Long runs, each of which fails if something is not at the end as it was at the start:
 //!
-//! The calls come one after the other, 200 a second. Each hears a shipped recording, over and over, in packets of
+//! - `cargo run --release --features stage --example soak -- MINUTES [STREAMS [ENGINES]]`: a thousand live calls in one
+//!   process, at real time;
+//! - `… --example soak -- day [--hours 24]`: one gate hears a day, faster than real time;
+//! - `… --example soak -- pool [--gates 2000] [--minutes 30]`: a pool of gates, each of which hears so much.
+//!
+//! The last two are in `soak/faster.rs`. The live calls come one after the other, 200 a second. Each hears a shipped recording, over and over, in packets of
 //! 20 ms; in every tenth the agent speaks all the time and its echo is looked for. Says how late decisions were and
 //! whether memory grew.
+
+#[path = "soak/faster.rs"]
+mod faster;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +24,23 @@ use voxgate::{AudioFormat, Chunk, Samples};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let minutes: f64 = arguments.next().ok_or("expected MINUTES [STREAMS [ENGINES]]")?.parse()?;
+    let first = arguments.next().ok_or("expected MINUTES [STREAMS [ENGINES]], or day, or pool")?;
+    let mut flag = |name: &str, default: f64| -> Result<f64, Box<dyn std::error::Error>> {
+        match (arguments.next(), arguments.next()) {
+            (None, _) => Ok(default),
+            (Some(given), Some(value)) if given == name => Ok(value.parse()?),
+            (Some(given), _) => Err(format!("{given} is not known here; expected {name} NUMBER").into()),
+        }
+    };
+    match first.as_str() {
+        "day" => return faster::day(flag("--hours", 24.0)?),
+        "pool" => {
+            let gates = flag("--gates", 2_000.0)?;
+            return faster::pool(gates as usize, flag("--minutes", 30.0)?);
+        }
+        _ => {}
+    }
+    let minutes: f64 = first.parse()?;
     let streams = arguments.next().map_or(Ok(1_000), |n| n.parse())?;
     let engines = arguments.next().map_or(Ok(1), |n| n.parse())?;
     let report = soak(Duration::from_secs_f64(minutes * 60.0), streams, engines, Pace::real_time())?;
@@ -187,6 +210,7 @@ fn chunk(samples: &[i16]) -> Chunk<'_> {
     Chunk::new(Samples::I16(samples), AudioFormat::mono(16_000))
 }
 
+/// Megabytes of this process in memory; Linux only.
 fn resident() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
