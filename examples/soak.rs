@@ -5,8 +5,8 @@
 //! - `… --example soak -- day [--hours 24]`: one gate hears a day, faster than real time;
 //! - `… --example soak -- pool [--gates 2000] [--minutes 30]`: a pool of gates, each of which hears so much.
 //!
-//! The last two are in `soak/faster.rs`. The live calls come one after the other, 200 a second. Each hears a shipped recording, over and over, in packets of
-//! 20 ms; in every tenth the agent speaks all the time and its echo is looked for. Says how late decisions were and
+//! The last two are in `soak/faster.rs`. The live calls come one after the other, 200 a second. Each hears a shipped
+//! recording, over and over, in packets of 20 ms; in every tenth the agent speaks all the time and its echo is looked for. Says how late decisions were and
 //! whether memory grew.
 
 #[path = "soak/faster.rs"]

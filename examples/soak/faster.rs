@@ -26,9 +26,10 @@ pub(crate) fn day(hours: f64) -> Result<(), Box<dyn Error>> {
         }
         memory.look(number, frames);
     }
+    let sent = call.sent_in_all;
     let before = call.first_minute(&sound);
     let fresh = Call::new()?.first_minute(&sound);
-    println!("{hours} h through one gate: {} samples were sent, each maps to its own", call.sent_in_all);
+    println!("{hours} h through one gate: {sent} samples were sent, each maps to its own");
     println!("scores of the same audio: {}", scores.told());
     memory.told();
     if before != fresh {

@@ -12,7 +12,9 @@ use voxgate::metrics::{ObservedStore, Prometheus};
 use voxgate::serve::{CallRecord, ServeConfig, Server};
 
 use crate::command::paint::UsageError;
+use crate::command::stdout::say;
 use crate::command::store_source::Store;
+use crate::command::text_file;
 
 /// The gateway's options.
 #[derive(Args)]
@@ -34,7 +36,7 @@ pub(crate) struct ServeArgs {
 /// Serves until ctrl-c or SIGTERM, then lets calls end.
 pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     if args.example {
-        return Ok(std::io::stdout().write_all(EXAMPLE.as_bytes())?);
+        return say(EXAMPLE);
     }
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(args))
 }
@@ -44,7 +46,7 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     let wrong = |error: &dyn std::fmt::Display| UsageError(format!("{named}: {error}"));
     let config = match &args.config {
         Some(path) => {
-            let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {named}"))?;
+            let text = text_file::text(path).with_context(|| format!("cannot read {named}"))?;
             ServeConfig::from_toml(&text)
         }
         None => voxgate::serve::demo(args.listen).await,
@@ -64,8 +66,8 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     let server = server.with_metrics(Prometheus::install()?);
     let address = server.local_addr()?;
     match &args.config {
-        Some(_) => routes.iter().for_each(|route| eprintln!("listening on {scheme}://{address}{route}")),
-        None => eprintln!("open {web}://{address}/demo.html (ctrl-c ends it)"),
+        Some(_) => routes.iter().for_each(|route| hint(&format!("listening on {scheme}://{address}{route}"))),
+        None => hint(&format!("open {web}://{address}/demo.html (ctrl-c ends it)")),
     }
     server.run(asked_to_end()?).await;
     Ok(())
@@ -79,13 +81,18 @@ fn tell(record: &CallRecord) {
     }
 }
 
+/// A line for whoever has started it. Nobody need read it.
+fn hint(line: &str) {
+    _ = writeln!(std::io::stderr(), "{line}");
+}
+
 /// Ready at the first signal; the second one ends the process at once.
 fn asked_to_end() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     Ok(async move {
         tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
-        eprintln!("no new calls; those that are there may end (once more: stop at once)");
+        hint("no new calls; those that are there may end (once more: stop at once)");
         tokio::spawn(async move {
             tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
             std::process::exit(130);

@@ -41,8 +41,8 @@ fn places(file: &str, text: &str) -> Vec<Place> {
     // A function of C says in the header what its pointers have to be; its body is a block with a comment of its own.
     let exported = |n: usize| n > 0 && lines[n - 1] == "#[unsafe(no_mangle)]";
     let is_type = |line: &str| line.contains("unsafe extern \"C\" fn(");
-    let counts =
-        |n: usize| is_unsafe(lines[n]) && !exported(n) && !(is_type(lines[n]) && !lines[n].contains("unsafe {"));
+    let is_code = |line: &str| !is_type(line) || line.contains("unsafe {");
+    let counts = |n: usize| is_unsafe(lines[n]) && !exported(n) && is_code(lines[n]);
     let place = |n: usize| Place { file: file.to_owned(), code: lines[n].to_owned(), why: why(&lines, n) };
     (0..lines.len()).filter(|n| counts(*n)).map(place).collect()
 }

@@ -97,6 +97,8 @@ const COMMANDS: &[(&[&str], Prints)] = &[
     (&["--version"], Prints::Always),
     #[cfg(feature = "mic")]
     (&["mic", "--list", "--host", "none"], Prints::IfThereIs("a device")),
+    #[cfg(feature = "serve")]
+    (&["serve", "--example"], Prints::Always),
     (&["usage", "--store", NOWHERE], Prints::IfThereIs("a store")),
     (&["claims", "--store", NOWHERE], Prints::IfThereIs("a store")),
     (&["doctor", "--store", NOWHERE], Prints::IfThereIs("a store")),

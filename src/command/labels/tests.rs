@@ -17,7 +17,7 @@ fn what_programs_write_is_read() {
 fn what_is_written_is_read_back() {
     let labels =
         [Label::of(0, 70, SPEECH), Label::of(70, 3_599_999, NO_SPEECH), Label::of(3_600_000, 3_661_005, SPEECH)];
-    for format in ALL {
+    for format in EVERY_FORMAT {
         let text = format.write(&labels, "my call", 4_000_000);
         assert_eq!(LabelFormat::of_contents(&text), Some(format), "{text}");
         let read: Vec<_> = format.read(&text).unwrap().iter().map(|l| (l.start_ms, l.end_ms, name(l))).collect();

@@ -21,7 +21,7 @@ use super::{GuardStore, Spend, Spent};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let store = AnyStore::new(MemoryStore::new());
-/// assert!(store.survey().await?.rooms.is_empty());
+/// assert!(store.survey().await?.claims.is_empty());
 /// # Ok(())
 /// # }
 /// ```
