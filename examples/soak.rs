@@ -10,7 +10,7 @@
 //! whether memory grew.
 
 #[path = "soak/faster.rs"]
-mod faster;
+pub(crate) mod faster;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

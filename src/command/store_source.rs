@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+#[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite", feature = "dynamodb"))]
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -223,6 +224,7 @@ fn is_file(address: &str) -> bool {
 }
 
 /// A server's message on one line, its escape sequences made visible.
+#[cfg(any(feature = "redis", feature = "postgres", feature = "sqlite", feature = "dynamodb"))]
 fn told(error: StoreError) -> anyhow::Error {
     anyhow::Error::msg(printable(&error.to_string()))
 }

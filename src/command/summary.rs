@@ -123,7 +123,7 @@ impl Summary {
     }
 
     /// In samples, as the stage has them.
-    #[cfg(feature = "metrics")]
+    #[cfg(all(feature = "metrics", feature = "mic"))]
     pub(crate) fn totals(&self) -> voxgate::Totals {
         voxgate::Totals {
             forwarded: self.forwarded * FRAME_LEN as u64,

@@ -15,3 +15,9 @@ fn calls_are_all_decided() {
     assert_eq!(decided + ungated, voxgate::samples_in(report.heard) / 160, "{report:?}");
     assert!(report.turns >= 20, "{report:?}");
 }
+
+#[test]
+fn minutes_through_one_gate_and_through_a_pool_end_as_they_began() {
+    example::faster::day(0.2).unwrap();
+    example::faster::pool(10, 2.0).unwrap();
+}
