@@ -4,7 +4,7 @@
 //! messages both ways. The gate hears the microphone, and where the agent's voice passes by too, that is its reference for
 //! echo. What the gate does not forward becomes silence of the same length, so that no clock behind it moves.
 //!
-//! Gates run on threads of their own ([`StageEngine`]); nothing of the network is on them. A call is one
+//! Gates run on threads of their own ([`StageEngine`](crate::stage::StageEngine)); nothing of the network is on them. A call is one
 //! task: everything that waits in it is bounded, and whatever fails costs one call.
 
 #![expect(clippy::disallowed_methods, reason = "clocks and locks of the network's side; no audio thread comes here")]
