@@ -54,16 +54,22 @@ fn is_unsafe(line: &str) -> bool {
         .any(|word| code.starts_with(word) || code.contains(&format!(" {word}")) || code.contains(&format!("({word}")))
 }
 
-/// The comment above, over the lines of the same statement.
+/// The comment above, up to the blank line or the statement before; of a function the section on safety in its documentation.
 fn why(lines: &[&str], at: usize) -> String {
-    let above = lines[..at].iter().rev().take(REACH);
-    let mut said = above.clone().filter_map(|line| line.strip_prefix("// SAFETY: "));
-    if let Some(said) = said.next() {
-        return said.to_owned();
+    if lines[at].contains("unsafe fn ") || lines[at].starts_with("unsafe extern ") {
+        let documentation: Vec<&str> = lines[..at].iter().rev().copied().take_while(|line| is_heading(line)).collect();
+        let section = documentation.iter().position(|line| *line == "/// # Safety");
+        let promise = section.and_then(|section| documentation[section.checked_sub(1)?].strip_prefix("/// "));
+        return promise.unwrap_or_default().to_owned();
     }
-    let section = above.clone().any(|line| *line == "/// # Safety");
-    let promise = above.clone().find(|line| line.starts_with("/// ")).and_then(|line| line.strip_prefix("/// "));
-    promise.filter(|_| section).unwrap_or_default().to_owned()
+    let above = lines[..at].iter().rev().take_while(|line| !line.is_empty()).take(REACH);
+    let same_statement = above.take_while(|line| !line.ends_with(';') || line.starts_with("//"));
+    same_statement.filter_map(|line| line.strip_prefix("// SAFETY: ")).next().unwrap_or_default().to_owned()
+}
+
+/// A line of documentation, or an attribute.
+fn is_heading(line: &str) -> bool {
+    line.starts_with("///") || line.starts_with("#[")
 }
 
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) {

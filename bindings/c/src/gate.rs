@@ -122,6 +122,9 @@ pub unsafe extern "C" fn voxgate_gate_background(
 }
 
 /// Gives the gate a frame that is played at `at`.
+///
+/// # Safety
+/// The pointers are what the header asks of the callers.
 unsafe fn play(
     gate: *mut VoxgateGate,
     frame: *const VoxgateFrame,
