@@ -4,6 +4,8 @@ mod base64_audio;
 mod cut_line;
 mod deepgram;
 mod encoding;
+#[cfg(test)]
+mod hostile_tests;
 mod livekit;
 mod malformed;
 mod openai;
