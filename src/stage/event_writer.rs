@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use tokio::sync::{mpsc, watch};
 
@@ -362,7 +361,7 @@ impl EventWriter {
     pub(super) fn publish(&mut self) {
         self.flush_audio();
         self.published_out.send_replace(Published { totals: self.totals, standing: self.standing });
-        self.shared.settled.store(self.settled.max(self.handed).0, Ordering::Release);
+        self.shared.hand_over.settle(self.settled.max(self.handed).0);
     }
 }
 

@@ -111,9 +111,13 @@ impl Events {
     /// Waits for the worker's next event; `None` if the phase has changed.
     fn listen(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         // What is settled now was told before: once the channel is empty, it has been read.
-        let settled = self.shared.settled.load(Ordering::Acquire);
+        let settled = self.shared.hand_over.settled();
         match self.messages.poll_recv(cx) {
-            Poll::Ready(Some(Message::Event(event))) => {
+            Poll::Ready(Some(Message::Event(mut event))) => {
+                self.drop_passed(&mut event);
+                if matches!(&event, Event::Audio(audio) if audio.span.is_empty()) {
+                    return Poll::Ready(None);
+                }
                 self.note(&event);
                 return Poll::Ready(Some(event));
             }
@@ -128,15 +132,15 @@ impl Events {
                 self.phase = Phase::Over;
                 return Poll::Ready(None);
             }
+            // The executor cuts a task off that has read many (cooperative scheduling); the rest is read in its next turn.
+            Poll::Pending if !self.messages.is_empty() => return Poll::Pending,
             Poll::Pending => {}
         }
         self.forget_until(settled);
         let still = self.worker.still_for();
         if still >= self.stuck_after && !self.tap.is_empty() {
-            let takeover = self.shared.takeovers.load(Ordering::Acquire) + 1;
+            let takeover = self.shared.hand_over.take_over();
             self.take_over(settled, Failure::WorkerStuck, Phase::Passing { takeover });
-            self.shared.passing.store(true, Ordering::Release);
-            self.shared.takeovers.store(takeover, Ordering::Release);
             return Poll::Ready(None);
         }
         let look_again = self.stuck_after.saturating_sub(still).max(self.stuck_after / 4);
@@ -168,7 +172,6 @@ impl Events {
                     while self.tap.peek().is_ok_and(|mic| mic.number < from) {
                         self.pass_one();
                     }
-                    self.shared.passing.store(false, Ordering::Release);
                     self.phase = Phase::Worker;
                     return Poll::Ready(());
                 }
@@ -217,6 +220,17 @@ impl Events {
         let over = |mic: &MicFrame| SampleIndex::of_frame(mic.number + 1).0 <= settled;
         while self.tap.peek().is_ok_and(over) {
             _ = self.tap.pop();
+        }
+    }
+
+    /// Takes out of the event the audio that has passed: frames that came while the worker came back may have been
+    /// handed out here and decided on there.
+    fn drop_passed(&self, event: &mut Event) {
+        let (Event::Audio(audio) | Event::SpeechStarted { audio, .. }) = event else { return };
+        let passed = self.handed.since(audio.span.start).min(audio.span.len());
+        if passed > 0 {
+            audio.span.start = audio.span.start + passed;
+            audio.samples = audio.samples[passed as usize..].into();
         }
     }
 
@@ -272,7 +286,7 @@ mod tests {
         let frame = Frame::new(std::array::from_fn(|i| i as f32 / 160.0)).unwrap();
         sender.push(MicFrame { number: 0, arrived: Moment::default(), frame }).unwrap();
         let shared = Arc::new(StreamShared::default());
-        shared.settled.store(100, Ordering::Release);
+        shared.hand_over.settle(100);
         shared.mic_ended.store(true, Ordering::Release);
         let worker = Arc::new(WorkerHandle::new(Clock::system(), 1));
         worker.leave();
@@ -284,5 +298,53 @@ mod tests {
         assert_eq!(audio.span, Span::new(SampleIndex(100), SampleIndex(160)));
         assert_eq!(audio.samples[..], frame.samples()[100..]);
         assert_eq!(events.next().await, None);
+    }
+
+    #[tokio::test]
+    async fn what_passed_while_the_worker_came_back_is_not_handed_out_again() {
+        let (mut sender, tap) = rtrb::RingBuffer::new(3);
+        for number in 0..2 {
+            let frame = Frame::new([0.5; FRAME_LEN]).unwrap();
+            sender.push(MicFrame { number, arrived: Moment::default(), frame }).unwrap();
+        }
+        let worker = Arc::new(WorkerHandle::new(Clock::system(), 1));
+        let (told, messages) = mpsc::channel(2);
+        let mut events = Events::new(messages, tap, Arc::default(), worker, Duration::ZERO);
+        let mut spans = Vec::new();
+        while spans.len() < 2 {
+            if let Some(Event::Audio(audio)) = events.next().await {
+                spans.push((audio.span.start.0, audio.span.end.0));
+            }
+        }
+        assert_eq!(spans, [(0, 160), (160, 320)], "the worker is stuck, and all passes");
+        told.try_send(Message::Back { takeover: 1, from: 1 }).unwrap();
+        let span = Span::new(SampleIndex(160), SampleIndex(480));
+        let audio = Audio { span, samples: (0..320).map(|i| i as f32).collect(), passage: Passage::Gated };
+        told.try_send(Message::Event(Event::Audio(audio))).unwrap();
+        let Some(Event::Audio(audio)) = events.next().await else { panic!("the worker's audio comes") };
+        assert_eq!((audio.span, audio.samples[0]), (Span::new(SampleIndex(320), SampleIndex(480)), 160.0));
+    }
+
+    /// More than tokio lets a task read in one turn.
+    #[tokio::test]
+    async fn what_was_told_is_read_before_the_reader_takes_over() {
+        const FRAMES: u64 = 300;
+        let (mut sender, tap) = rtrb::RingBuffer::new(FRAMES as usize);
+        let (told, messages) = mpsc::channel(FRAMES as usize);
+        let frame = Frame::new([0.5; FRAME_LEN]).unwrap();
+        for number in 0..FRAMES {
+            sender.push(MicFrame { number, arrived: Moment::default(), frame }).unwrap();
+            let span = Span::new(SampleIndex::of_frame(number), SampleIndex::of_frame(number + 1));
+            let audio = Audio { span, samples: frame.samples()[..].into(), passage: Passage::Gated };
+            told.try_send(Message::Event(Event::Audio(audio))).unwrap();
+        }
+        let shared = Arc::new(StreamShared::default());
+        shared.hand_over.settle(SampleIndex::of_frame(FRAMES).0);
+        let worker = Arc::new(WorkerHandle::new(Clock::system(), 1));
+        let mut events = Events::new(messages, tap, shared, worker, Duration::ZERO);
+        for number in 0..FRAMES {
+            let Some(Event::Audio(audio)) = events.next().await else { panic!("the worker has told frame {number}") };
+            assert_eq!((audio.span.start, audio.passage), (SampleIndex::of_frame(number), Passage::Gated));
+        }
     }
 }

@@ -100,7 +100,7 @@ impl State {
             if stream.is_over() {
                 continue;
             }
-            let orphaned = worker.is_gone() || stream.shared.passing.load(Ordering::Acquire);
+            let orphaned = worker.is_gone() || stream.shared.hand_over.passes();
             let way = if orphaned { Way::Passing } else { standing.way };
             add(STREAMS, way.as_str(), 1.0);
             add(STORM_STREAMS, standing.storm.as_str(), 1.0);
@@ -108,7 +108,7 @@ impl State {
                 add(ECHO_STREAMS, echo.quality.as_str(), 1.0);
                 add(ECHO_LIKELY_STREAMS, "", f64::from(u8::from(echo.likelihood.get() >= LIKELY)));
             }
-            let frames = stream.shared.next_frame.load(Ordering::Acquire).saturating_sub(standing.next);
+            let frames = stream.shared.hand_over.next_frame().saturating_sub(standing.next);
             add(QUEUE_SECONDS, "mic", duration_of_frames(frames).as_secs_f64());
             let unplayed = stream.shared.unplayed_frames.load(Ordering::Acquire);
             add(QUEUE_SECONDS, "playback", duration_of_frames(unplayed).as_secs_f64());

@@ -61,7 +61,7 @@ impl MicIn {
         intake.push(chunk, |frame| sender.take(frame, arrived))?;
         self.origin_ns = self.origin_ns.or(intake.origin_ns());
         sender.shared.stale_samples.store(intake.report().late, Ordering::Release);
-        sender.shared.next_frame.store(sender.next, Ordering::Release);
+        sender.shared.hand_over.came(sender.next);
         sender.worker.wake(sender.shared.seat);
         Ok(())
     }
@@ -69,7 +69,7 @@ impl MicIn {
     /// How much audio it takes now without losing any, give or take a frame.
     pub fn room(&self) -> Duration {
         let FrameSender { queue, tap, shared, .. } = &self.sender;
-        let passes = queue.is_abandoned() || shared.passing.load(Ordering::Acquire);
+        let passes = queue.is_abandoned() || shared.hand_over.passes();
         let frames = if passes { tap.slots() } else { queue.slots() };
         duration_of_frames(frames.saturating_sub(1) as u64)
     }
@@ -90,7 +90,7 @@ impl Drop for MicIn {
         if let Some(intake) = &mut self.intake {
             intake.finish(|frame| sender.take(frame, now));
         }
-        sender.shared.next_frame.store(sender.next, Ordering::Release);
+        sender.shared.hand_over.came(sender.next);
         sender.shared.mic_ended.store(true, Ordering::Release);
         sender.worker.wake(sender.shared.seat);
     }
@@ -113,10 +113,14 @@ impl FrameSender {
         if frame.frame == Frame::gap() {
             return;
         }
-        let tapped = self.tap.push(frame).is_ok();
-        let queued = self.queue.push(frame).is_ok();
-        let passes = self.queue.is_abandoned() || self.shared.passing.load(Ordering::Acquire);
-        if !(queued || tapped && passes) {
+        let Self { tap, queue, shared, next, .. } = self;
+        let mut tapped = false;
+        let into_tap = || {
+            tapped = tap.push(frame).is_ok();
+            tapped
+        };
+        let taken = shared.hand_over.send(*next, into_tap, || queue.push(frame).is_ok());
+        if !(taken || tapped && queue.is_abandoned()) {
             self.shared.lost_frames.fetch_add(1, Ordering::AcqRel);
         }
     }

@@ -52,6 +52,7 @@
 //! The only calls that wait are [`Events::next`], [`Control::reconfigure`], [`Control::caught_up`] and
 //! [`StageEngine::shutdown`]. Dropping them loses nothing.
 
+mod atomic;
 mod clock;
 mod command;
 mod contain;
@@ -62,6 +63,7 @@ mod event_writer;
 mod events;
 #[cfg(feature = "recorder")]
 mod flight;
+mod hand_over;
 mod lateness;
 #[cfg(feature = "metrics")]
 mod metrics;
@@ -71,6 +73,7 @@ mod options;
 mod playback;
 mod playback_queue;
 mod priority;
+mod seats;
 mod shared;
 #[cfg(feature = "otel")]
 mod spans;

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use super::clock::{Clock, nanos};
 use super::event::Failure;
+use super::hand_over::HandOver;
+use super::seats::Seats;
 use crate::frame::Frame;
 use voxgate_base::Moment;
 
@@ -15,24 +17,17 @@ use voxgate_base::Moment;
 pub(super) struct StreamShared {
     /// Its place in the engine.
     pub(super) seat: usize,
-    /// What was not handed out before this sample never will be: written by the worker after the events that say so.
-    pub(super) settled: AtomicU64,
+    pub(super) hand_over: HandOver,
     /// Frames of the microphone that found no room.
     pub(super) lost_frames: AtomicU64,
-    /// The number of the microphone's next frame.
-    pub(super) next_frame: AtomicU64,
     /// Input samples whose time had passed.
     pub(super) stale_samples: AtomicU64,
     /// Frames of playback that wait.
     pub(super) unplayed_frames: AtomicU64,
     /// No more comes from the microphone.
     pub(super) mic_ended: AtomicBool,
-    /// How often the reader took over from a worker that is stuck.
-    pub(super) takeovers: AtomicU32,
     /// The worker has told everything.
     pub(super) finished: AtomicBool,
-    /// The reader has taken over and passes everything.
-    pub(super) passing: AtomicBool,
     /// How often the agent was interrupted.
     pub(super) interrupts: AtomicU32,
     /// Those of all streams of the engine.
@@ -133,57 +128,6 @@ impl WorkerHandle {
     pub(super) fn is_gone(&self) -> bool {
         self.gone.load(Ordering::Acquire)
     }
-}
-
-/// The places of an engine's streams: which are taken, and whose stream has something to do.
-#[derive(Debug)]
-pub(super) struct Seats {
-    most: usize,
-    taken: Box<[AtomicU64]>,
-    called: Box<[AtomicU64]>,
-}
-
-impl Seats {
-    fn new(most: usize) -> Self {
-        let words = || (0..most.div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
-        Self { most, taken: words(), called: words() }
-    }
-
-    /// A seat that was free; `None` if all are taken.
-    pub(super) fn take(&self) -> Option<usize> {
-        (0..self.most).find(|seat| !set(&self.taken, *seat))
-    }
-
-    pub(super) fn give_back(&self, seat: usize) {
-        self.taken[seat / 64].fetch_and(!(1 << (seat % 64)), Ordering::AcqRel);
-    }
-
-    /// How many are taken.
-    pub(super) fn count(&self) -> usize {
-        self.taken.iter().map(|word| word.load(Ordering::Acquire).count_ones() as usize).sum()
-    }
-
-    /// Marks its stream as having something to do; says whether that is news.
-    pub(super) fn call(&self, seat: usize) -> bool {
-        !set(&self.called, seat)
-    }
-
-    /// The seats that were marked since this was asked last.
-    pub(super) fn answer(&self, seats: &mut Vec<usize>) {
-        for (place, word) in self.called.iter().enumerate() {
-            let mut called = word.swap(0, Ordering::AcqRel);
-            while called != 0 {
-                seats.push(place * 64 + called.trailing_zeros() as usize);
-                called &= called - 1;
-            }
-        }
-    }
-}
-
-/// Sets a bit; says whether it was set.
-fn set(words: &[AtomicU64], bit: usize) -> bool {
-    let mask = 1 << (bit % 64);
-    words[bit / 64].fetch_or(mask, Ordering::AcqRel) & mask != 0
 }
 
 #[cfg(test)]

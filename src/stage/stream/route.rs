@@ -1,7 +1,5 @@
 //! When a stream's audio leaves the gate, and when it comes back.
 
-use std::sync::atomic::Ordering;
-
 use super::{Route, Stream};
 use crate::frame::SampleIndex;
 use crate::gate::Gate;
@@ -58,14 +56,11 @@ impl Stream {
 
     /// The reader took over while the worker was stuck: what waits has been handed out.
     pub(super) fn meet_takeover(&mut self, pool: &mut GatePool) {
-        let takeovers = self.shared.takeovers.load(Ordering::Acquire);
-        if std::mem::replace(&mut self.takeovers, takeovers) == takeovers {
-            return;
-        }
-        while self.mic.pop().is_ok() {}
-        self.next = self.next.max(self.shared.next_frame.load(Ordering::Acquire));
+        let Self { shared, mic, takeovers, .. } = self;
+        let Some(next) = shared.hand_over.meet_takeover(takeovers, || while mic.pop().is_ok() {}) else { return };
+        self.next = self.next.max(next);
         self.writer.gate_left();
-        self.writer.back(takeovers, self.next);
+        self.writer.back(self.takeovers, self.next);
         if matches!(self.route, Route::Gate | Route::Late { .. }) {
             self.enter_gate(pool);
         }
