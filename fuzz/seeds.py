@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Writes the seeds of the corpora anew: small files of each kind, and headers that lie. Found inputs are kept beside them."""
 import pathlib
+import re
 import struct
 
 root = pathlib.Path(__file__).resolve().parent.parent
@@ -75,3 +76,14 @@ for target in ("gate", "intake", "c_border"):
     put(target, "counting", bytes(range(256)) * 3)
     put(target, "zeros", bytes(600))
     put(target, "mixed", bytes((n * n * 31 + n // 7) & 0xFF for n in range(1_500)))
+
+# A call through each door: every message that the gateway's tests break, and what the gate decides between them.
+messages = re.findall(r'^    r?#?"(.*?)"#?,$', (root / "src/serve/untrusted.rs").read_text(), re.M)
+assert any(message.startswith("c{") for message in messages) and "f20" in messages
+doors = {
+    "twilio": "twilio", "openai": "openai", "livekit_stt": "livekit_stt", "livekit_tts": "livekit_tts",
+    "deepgram": "deepgram?encoding=mulaw&sample_rate=8000",
+    "deepgram_reference": "deepgram?encoding=linear16&sample_rate=48000&channels=2&voxgate_reference=channel&utterance_end_ms=1000",
+}
+for name, door in doors.items():
+    put("door", name, "\n".join([door, *messages, "f20", "s40", "t5000", *messages]))

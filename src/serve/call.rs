@@ -12,11 +12,12 @@ use super::delay_line::{DelayLine, Released};
 use super::door::{Door, Malformed, MicAudio, Pcm, Sent, Step};
 use super::guards::{Guards, Held, RouteGuards};
 use super::jobs::{Jobs, Part, Voice};
+use super::mic_clock::{MicClock, in_core};
 use super::played::PlayedClock;
 use super::playout::PlayoutClock;
 use super::socket::{Incoming, Socket, TooSlow};
 use crate::budget::CallCost;
-use crate::frame::{SAMPLE_RATE, SampleIndex, Span, duration_of, samples_in};
+use crate::frame::{Span, duration_of};
 use crate::stage::{Clock, Control, Event, Events, GateStage, MicIn, PlayAt, PlaybackIn};
 use crate::{AudioFormat, Chunk, Samples};
 
@@ -62,8 +63,7 @@ impl Call {
             client,
             upstream,
             mic: Some(mic),
-            mic_end: SampleIndex::default(),
-            mic_origin: None,
+            mic_clock: MicClock::default(),
             playback,
             control,
             events: Some(events),
@@ -102,10 +102,7 @@ struct Pump {
     client: Socket,
     upstream: Socket,
     mic: Option<MicIn>,
-    /// One past the last sample of the microphone that came.
-    mic_end: SampleIndex,
-    /// The client's time of the first sample, if it tells one.
-    mic_origin: Option<Duration>,
+    mic_clock: MicClock,
     playback: PlaybackIn,
     control: Control,
     events: Option<Events>,
@@ -235,12 +232,7 @@ impl Pump {
     /// To the gate, and into the delay line.
     async fn take_mic(&mut self, audio: MicAudio) {
         let MicAudio { pcm, at, message } = audio;
-        let in_mic = |samples: usize| samples as u64 * u64::from(SAMPLE_RATE) / u64::from(pcm.sample_rate);
-        let origin = *self.mic_origin.get_or_insert(at.unwrap_or_default());
-        let start = match at {
-            Some(at) if self.mic_end != SampleIndex::default() => SampleIndex(samples_in(at.saturating_sub(origin))),
-            _ => self.mic_end,
-        };
+        let span = self.mic_clock.span(&pcm, at);
         let piece = (pcm.sample_rate as usize / PIECES_A_SECOND).max(1);
         for (number, samples) in pcm.samples.chunks(piece).enumerate() {
             let before = number * piece;
@@ -250,12 +242,10 @@ impl Pump {
             let taken = self.mic.as_mut().map(|mic| mic.push(Chunk { at, ..chunk }));
             if !matches!(taken, Some(Ok(()))) {
                 // No gate can hear it: it fails open.
-                let from = start + in_mic(before);
-                self.line.forward(Span::new(from, from + in_mic(samples.len())));
+                let from = span.start + in_core(before, pcm.sample_rate);
+                self.line.forward(Span::new(from, from + in_core(samples.len(), pcm.sample_rate)));
             }
         }
-        let span = Span::new(start, start + in_mic(pcm.samples.len()));
-        self.mic_end = self.mic_end.max(span.end);
         self.line.hold(span, pcm.samples.len(), message);
     }
 
@@ -303,8 +293,9 @@ impl Pump {
                 _ = &mut caught_up => break,
             }
         }
-        let settled = self.events.as_ref().map_or(self.mic_end, Events::settled);
-        self.line.open(Span::new(settled.min(self.mic_end), self.mic_end));
+        let end = self.mic_clock.end();
+        let settled = self.events.as_ref().map_or(end, Events::settled);
+        self.line.open(Span::new(settled.min(end), end));
     }
 
     /// The gate hears what the client is about to play; a mark measures when it does.

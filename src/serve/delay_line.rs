@@ -151,7 +151,7 @@ mod tests {
         let loud = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [0x10; 160]);
         let text = format!("{{\"p\":\"{loud}\"}}");
         let end = text.len() - 2;
-        let message = AudioMessage::new(text.into(), 6..end, Encoding::Mulaw).unwrap();
+        let message = AudioMessage::json(text.into(), 6..end, Encoding::Mulaw).unwrap();
         line.hold(Span::new(SampleIndex(n * 320), SampleIndex((n + 1) * 320)), 160, message);
     }
 
@@ -160,7 +160,7 @@ mod tests {
         match line.next(SampleIndex(settled))? {
             Released::Audio(message) => {
                 let Message::Text(text) = message.into_message() else { panic!("text") };
-                let audio = AudioMessage::new(text.clone(), 6..text.len() - 2, Encoding::Mulaw).unwrap();
+                let audio = AudioMessage::json(text.clone(), 6..text.len() - 2, Encoding::Mulaw).unwrap();
                 Some(audio.samples().iter().filter(|&&sample| sample != 0).count())
             }
             Released::Other(_) => Some(usize::MAX),

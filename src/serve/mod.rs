@@ -20,12 +20,16 @@ mod http;
 mod jobs;
 mod listener;
 mod metrics;
+mod mic_clock;
 mod played;
 mod playout;
 mod record;
 mod server;
 mod shared;
 mod socket;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod untrusted;
 mod upstream;
 
 pub use config::{

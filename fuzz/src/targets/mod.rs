@@ -1,14 +1,16 @@
 //! What is fuzzed: each takes any bytes, and may not panic, hang, or take more memory than it may.
 
 mod c_border;
+mod door;
 mod files;
 mod gate;
 mod intake;
 
 /// Each target and its name.
-pub(crate) const ALL: [(&str, fn(&[u8])); 9] = [
+pub(crate) const ALL: [(&str, fn(&[u8])); 10] = [
     ("audio", files::audio),
     ("c_border", c_border::calls),
+    ("door", door::call),
     ("frames", files::frames),
     ("gate", gate::calls),
     ("intake", intake::chunks),

@@ -13,10 +13,10 @@ use serde::Deserialize;
 use tokio_tungstenite::tungstenite::Message;
 use voxgate_base::{Moment, Probability};
 
-pub(in crate::serve) use query::Listening;
+pub(in crate::serve) use query::{Asked, Listening};
 
 use self::endpoint::{Endpoint, Told};
-use self::query::{Asked, Channels};
+use self::query::Channels;
 use self::results::{Said, SaidResult, Timeline};
 use super::cut_line::CutLine;
 use super::malformed::Malformed;

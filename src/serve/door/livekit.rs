@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::base64_audio::{AudioMessage, place_of};
+use super::audio_message::{AudioMessage, place_of};
 use super::encoding::Encoding;
 use super::malformed::Malformed;
 use super::protocol::{Door, MicAudio, Pcm, Step};
@@ -167,7 +167,7 @@ fn format(sample_rate: Option<&Number>, encoding: Option<&str>) -> Option<Format
 fn audio_in(message: &Message, audio: &RawValue, format: Format) -> Option<(AudioMessage, Pcm)> {
     let Message::Text(text) = message else { return None };
     let place = audio.get().starts_with('"').then(|| place_of(text, audio))?;
-    let message = AudioMessage::new(text.clone(), place, format.encoding).ok()?;
+    let message = AudioMessage::json(text.clone(), place, format.encoding).ok()?;
     let pcm = Pcm { samples: message.samples(), sample_rate: format.sample_rate };
     Some((message, pcm))
 }

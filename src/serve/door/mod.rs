@@ -1,6 +1,6 @@
 //! Doors: what the messages of a protocol mean to the gate. A door reads no socket and no clock.
 
-mod base64_audio;
+mod audio_message;
 mod cut_line;
 mod deepgram;
 mod encoding;
@@ -13,7 +13,9 @@ mod passing;
 mod protocol;
 mod twilio;
 
-pub(super) use base64_audio::AudioMessage;
+pub(super) use audio_message::AudioMessage;
+#[cfg(any(test, fuzzing))]
+pub(super) use deepgram::Asked;
 pub(super) use deepgram::{Deepgram, Listening};
 #[cfg(test)]
 pub(super) use encoding::Encoding;

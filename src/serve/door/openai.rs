@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
-use super::base64_audio::{AudioMessage, place_of};
+use super::audio_message::{AudioMessage, place_of};
 use super::malformed::Malformed;
 use super::protocol::{Door, MicAudio, Pcm, Step};
 use crate::frame::{SAMPLE_RATE, SampleIndex, Span};
@@ -55,7 +55,7 @@ impl OpenAiRealtime {
     /// The microphone's audio; `None` if it cannot be read, which is for the service to refuse.
     fn append(&mut self, text: &Utf8Bytes, event: &Event<'_>) -> Option<MicAudio> {
         let format = self.session.input?;
-        let message = AudioMessage::new(text.clone(), string_in(text, event.audio?)?, format.encoding).ok()?;
+        let message = AudioMessage::json(text.clone(), string_in(text, event.audio?)?, format.encoding).ok()?;
         let pcm = Pcm { samples: message.samples(), sample_rate: format.sample_rate };
         let length = pcm.samples.len() as u64 * u64::from(SAMPLE_RATE) / u64::from(format.sample_rate);
         self.received = self.received + length;
@@ -65,7 +65,7 @@ impl OpenAiRealtime {
     /// The agent's voice.
     fn voice(&self, text: &Utf8Bytes, event: &Event<'_>) -> Option<Pcm> {
         let format = self.session.output?;
-        let message = AudioMessage::new(text.clone(), string_in(text, event.delta?)?, format.encoding).ok()?;
+        let message = AudioMessage::json(text.clone(), string_in(text, event.delta?)?, format.encoding).ok()?;
         Some(Pcm { samples: message.samples(), sample_rate: format.sample_rate })
     }
 

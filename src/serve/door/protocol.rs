@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_tungstenite::tungstenite::Message;
 use voxgate_base::Moment;
 
-use super::base64_audio::AudioMessage;
+use super::audio_message::AudioMessage;
 use super::malformed::Malformed;
 use crate::frame::SampleIndex;
 use crate::stage::{Event, OwnedSttResult};

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
-use super::base64_audio::{AudioMessage, place_of};
+use super::audio_message::{AudioMessage, place_of};
 use super::encoding::Encoding;
 use super::malformed::Malformed;
 use super::protocol::{Door, MicAudio, Pcm, Step};
@@ -76,7 +76,7 @@ impl Twilio {
     fn media(&self, text: &Utf8Bytes, envelope: &Envelope<'_>) -> Result<(AudioMessage, Pcm), Malformed> {
         let payload =
             envelope.media.as_ref().and_then(|media| media.payload).ok_or_else(|| missing("media", "payload"))?;
-        let message = AudioMessage::new(text.clone(), place_of(text, payload), self.encoding)?;
+        let message = AudioMessage::json(text.clone(), place_of(text, payload), self.encoding)?;
         let pcm = Pcm { samples: message.samples(), sample_rate: self.sample_rate };
         Ok((message, pcm))
     }
@@ -155,9 +155,9 @@ impl Door for Twilio {
     }
 
     fn release(&mut self, mut message: AudioMessage) -> Message {
-        let text = message.text().clone();
-        if let Ok(envelope) = Envelope::read(&text) {
-            message.changes.extend(self.number(&text, &envelope));
+        let text = message.text().cloned().unwrap_or_default();
+        if let Some((range, number)) = Envelope::read(&text).ok().and_then(|envelope| self.number(&text, &envelope)) {
+            message.change(range, number);
         }
         message.into_message()
     }

@@ -16,7 +16,7 @@ pub(in crate::serve) enum Listening {
 /// What matters of the query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::serve) struct Asked {
-    pub(super) encoding: Encoding,
+    pub(in crate::serve) encoding: Encoding,
     pub(super) sample_rate: u32,
     pub(super) channels: Channels,
     pub(super) end: AskedEnd,
@@ -37,6 +37,14 @@ pub(super) struct AskedEnd {
     pub(super) endpointing: Option<Duration>,
     /// `utterance_end_ms`: the gap between words until an `UtteranceEnd`.
     pub(super) utterance_end: Option<Duration>,
+}
+
+impl Asked {
+    /// Whether the audio is the microphone's alone.
+    #[cfg(any(test, fuzzing))]
+    pub(in crate::serve) fn is_mono(&self) -> bool {
+        self.channels == Channels::Mono
+    }
 }
 
 impl Listening {

@@ -8,7 +8,7 @@ use std::ops::Range;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::super::base64_audio::{place_of, spliced};
+use super::super::audio_message::{place_of, spliced};
 use crate::frame::SampleIndex;
 use crate::time_map::TimeMap;
 

@@ -1,4 +1,4 @@
-//! A JSON message with base64 audio in it, whose audio can be replaced and whose other bytes stay as they came.
+//! A message with audio in it, which can be replaced: base64 in JSON, whose other bytes stay as they came, or binary.
 
 use std::ops::Range;
 
@@ -10,22 +10,32 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use super::encoding::Encoding;
 use super::malformed::Malformed;
 
-/// A message that carries audio as a base64 string.
+/// A message that carries audio.
 #[derive(Debug)]
 pub(in crate::serve) struct AudioMessage {
-    text: Utf8Bytes,
-    /// Where the string is in the text, between its quotes.
-    base64: Range<usize>,
+    carrier: Carrier,
     audio: Vec<u8>,
     encoding: Encoding,
-    /// Other parts of the text to be written anew, in order and outside of the audio.
-    pub(in crate::serve) changes: Vec<(Range<usize>, String)>,
     silenced: bool,
+}
+
+/// What the audio is written in.
+#[derive(Debug)]
+enum Carrier {
+    /// As a string, between its quotes at this place of a text.
+    Json {
+        text: Utf8Bytes,
+        base64: Range<usize>,
+        /// Other parts of the text to be written anew, outside of the audio.
+        changes: Vec<(Range<usize>, String)>,
+    },
+    /// It is the message.
+    Binary,
 }
 
 impl AudioMessage {
     /// Of a message and the string in it, as `serde_json` has borrowed it.
-    pub(in crate::serve) fn new(text: Utf8Bytes, base64: Range<usize>, encoding: Encoding) -> Result<Self, Malformed> {
+    pub(in crate::serve) fn json(text: Utf8Bytes, base64: Range<usize>, encoding: Encoding) -> Result<Self, Malformed> {
         let string = text.get(base64.clone()).unwrap_or_default();
         // Some write "/" as "\/", which JSON allows.
         let decoded = match string.contains('\\') {
@@ -33,12 +43,20 @@ impl AudioMessage {
             false => STANDARD.decode(string),
         };
         let audio = decoded.map_err(|error| Malformed(format!("the audio is not base64: {error}")))?;
-        Ok(Self { text, base64, audio, encoding, changes: Vec::new(), silenced: false })
+        Ok(Self { carrier: Carrier::Json { text, base64, changes: Vec::new() }, audio, encoding, silenced: false })
     }
 
-    /// The whole message, as it came.
-    pub(in crate::serve) fn text(&self) -> &Utf8Bytes {
-        &self.text
+    /// Of a binary message.
+    pub(in crate::serve) fn binary(bytes: &[u8], encoding: Encoding) -> Self {
+        Self { carrier: Carrier::Binary, audio: bytes.to_vec(), encoding, silenced: false }
+    }
+
+    /// The whole message as it came, if it is a text.
+    pub(in crate::serve) fn text(&self) -> Option<&Utf8Bytes> {
+        match &self.carrier {
+            Carrier::Json { text, .. } => Some(text),
+            Carrier::Binary => None,
+        }
     }
 
     /// The samples that it carries.
@@ -57,16 +75,27 @@ impl AudioMessage {
         }
     }
 
+    /// Has a part of the text written anew, which is outside of the audio and of other such parts.
+    pub(in crate::serve) fn change(&mut self, range: Range<usize>, instead: String) {
+        if let Carrier::Json { changes, .. } = &mut self.carrier {
+            changes.push((range, instead));
+        }
+    }
+
     /// The message as it goes on: byte for byte as it came, but for what was silenced or changed.
     pub(in crate::serve) fn into_message(self) -> Message {
-        let Self { text, base64, audio, mut changes, silenced, .. } = self;
-        if silenced {
-            changes.push((base64, STANDARD.encode(&audio)));
+        match self.carrier {
+            Carrier::Binary => Message::binary(self.audio),
+            Carrier::Json { text, base64, mut changes } => {
+                if self.silenced {
+                    changes.push((base64, STANDARD.encode(&self.audio)));
+                }
+                match changes.is_empty() {
+                    true => Message::Text(text),
+                    false => Message::text(spliced(&text, changes)),
+                }
+            }
         }
-        if changes.is_empty() {
-            return Message::Text(text);
-        }
-        Message::text(spliced(&text, changes))
     }
 }
 
@@ -101,7 +130,7 @@ mod tests {
     fn message(text: &'static str) -> AudioMessage {
         let start = text.find("//4A").or(text.find("\\/\\/4A")).expect("the audio");
         let end = start + text[start..].find('"').expect("its end");
-        AudioMessage::new(text.into(), start..end, Encoding::Mulaw).expect("base64")
+        AudioMessage::json(text.into(), start..end, Encoding::Mulaw).expect("base64")
     }
 
     #[test]
@@ -115,7 +144,7 @@ mod tests {
         let text = r#"{"n":"7","payload":"//4A","later":[1, 2]}"#;
         let mut it = message(text);
         it.silence(1..9);
-        it.changes.push((6..7, "8".to_owned()));
+        it.change(6..7, "8".to_owned());
         assert_eq!(it.into_message(), Message::text(r#"{"n":"8","payload":"////","later":[1, 2]}"#));
     }
 
@@ -125,8 +154,16 @@ mod tests {
     }
 
     #[test]
+    fn of_a_binary_message_half_a_sample_stays_as_it_came() {
+        let mut it = AudioMessage::binary(&[1, 2, 3, 4, 5], Encoding::Linear16);
+        assert_eq!(it.samples(), [0x0201, 0x0403]);
+        it.silence(1..2);
+        assert_eq!(it.into_message(), Message::binary(vec![1, 2, 0, 0, 5]));
+    }
+
+    #[test]
     fn what_is_not_base64_is_refused() {
-        let refused = AudioMessage::new(r#"{"payload":"%%"}"#.into(), 12..14, Encoding::Mulaw);
+        let refused = AudioMessage::json(r#"{"payload":"%%"}"#.into(), 12..14, Encoding::Mulaw);
         assert!(refused.unwrap_err().to_string().contains("not base64"));
     }
 }
