@@ -81,7 +81,7 @@ for target in ("gate", "intake", "c_border"):
 messages = re.findall(r'^    r?#?"(.*?)"#?,$', (root / "src/serve/untrusted.rs").read_text(), re.M)
 assert any(message.startswith("c{") for message in messages) and "f20" in messages
 doors = {
-    "twilio": "twilio", "openai": "openai", "livekit_stt": "livekit_stt", "livekit_tts": "livekit_tts",
+    "twilio": "twilio", "vonage": "vonage", "asterisk": "asterisk", "openai": "openai", "livekit_stt": "livekit_stt", "livekit_tts": "livekit_tts",
     "deepgram": "deepgram?encoding=mulaw&sample_rate=8000",
     "deepgram_reference": "deepgram?encoding=linear16&sample_rate=48000&channels=2&voxgate_reference=channel&utterance_end_ms=1000",
 }

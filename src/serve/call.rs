@@ -222,6 +222,7 @@ impl Pump {
                     _ = self.control.interrupt();
                 }
                 Step::MarkPlayed(number) => self.playout.reached(number, self.clock.now()),
+                Step::NotGated(why) => self.live.set_not_gated(&why),
                 Step::Named(name) => self.claim(&name, around).await?,
                 Step::MicEnds => self.mic = None,
             }

@@ -161,6 +161,8 @@ pub struct RouteConfig {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum DoorKind {
+    /// Asterisk's `chan_websocket`.
+    Asterisk,
     /// Deepgram's `/v1/listen`. What the gate does not forward is dropped, because seconds of audio are billed.
     Deepgram,
     /// LiveKit Inference: its speech-to-text, and its text-to-speech as the reference for echo.
@@ -170,16 +172,20 @@ pub enum DoorKind {
     OpenAiRealtime,
     /// Twilio Media Streams, and what Telnyx, Plivo and Exotel make of them.
     Twilio,
+    /// Vonage's Voice API over WebSocket, and the Audio Connector of its Video API.
+    Vonage,
 }
 
 impl DoorKind {
     /// The word used in files and logs.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Asterisk => "asterisk",
             Self::Deepgram => "deepgram",
             Self::LivekitInference => "livekit_inference",
             Self::OpenAiRealtime => "openai_realtime",
             Self::Twilio => "twilio",
+            Self::Vonage => "vonage",
         }
     }
 }

@@ -165,7 +165,7 @@ impl RouteGuards {
     }
 
     /// The client's key, if keys are asked for or it has one.
-    fn key(&self, headers: &HeaderMap) -> Result<Option<String>, NotLetIn> {
+    pub(super) fn key(&self, headers: &HeaderMap) -> Result<Option<String>, NotLetIn> {
         if let Some(origin) = headers.get(header::ORIGIN) {
             let origin = String::from_utf8_lossy(origin.as_bytes());
             if !self.origins.iter().any(|known| *known == origin || known == "*") {

@@ -13,13 +13,15 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response;
 use super::call::{Around, Call};
 use super::calls::Ending;
 use super::config::{DoorKind, MODES, RouteConfig, mode_named};
-use super::door::{Deepgram, Door, Listening, LiveKitStt, LiveKitTts, OpenAiRealtime, Passing, Twilio};
+use super::door::{
+    Asterisk, Deepgram, Door, Listening, LiveKitStt, LiveKitTts, OpenAiRealtime, Passing, PlayedAudio, Twilio, Vonage,
+};
 use super::jobs::Part;
 use super::record::CallRecord;
 use super::shared::Shared;
 use super::socket::Socket;
 use super::upstream::{Connected, NoUpstream};
-use super::{demo, metrics};
+use super::{demo, metrics, reference};
 use crate::stage::{Mode, StageOptions};
 
 type Answer = Response<Full<Bytes>>;
@@ -106,13 +108,17 @@ async fn take_call(mut request: Request<Incoming>, index: usize, shared: Arc<Sha
     })?;
     let handshake = create_response(&bare(&request))
         .map_err(|error| refused(text(StatusCode::UPGRADE_REQUIRED, format!("a call is a WebSocket: {error}\n"))))?;
+    let rest = request.uri().path_and_query().map_or("", |whole| whole.as_str());
+    let rest = rest.strip_prefix(route.config.path.as_str()).unwrap_or_default().to_owned();
+    if route.config.door == DoorKind::Deepgram && path_of(&rest) == "/reference" {
+        let answer = handshake.map(|()| Full::default());
+        return take_reference(request, answer, index, &rest, Arc::clone(&shared)).map_err(refused);
+    }
     let place = Arc::clone(&shared.places)
         .try_acquire_owned()
         .map_err(|_| refused(busy("this instance has as many calls as `limits.calls` allows\n")))?;
     let held = shared.guards.admit(&route.guards, request.headers()).await;
     let held = held.map_err(|error| refused(text(error.status(), format!("{error}\n"))))?;
-    let rest = request.uri().path_and_query().map_or("", |whole| whole.as_str());
-    let rest = rest.strip_prefix(route.config.path.as_str()).unwrap_or_default().to_owned();
     let part = part(&shared, index, &rest, request.headers());
     let (door, rest) = door(&route.config, rest);
     let connected = route.upstream.connect(&rest, request.headers(), &shared.config.limits).await;
@@ -130,6 +136,41 @@ async fn take_call(mut request: Request<Incoming>, index: usize, shared: Arc<Sha
             carry(&shared, index, mode, ends, held).await;
         }
         drop(place);
+    });
+    Ok(answer)
+}
+
+/// Lets in a second socket of a call, or says why not.
+fn take_reference(
+    mut request: Request<Incoming>,
+    mut answer: Answer,
+    index: usize,
+    rest: &str,
+    shared: Arc<Shared>,
+) -> Result<Answer, Answer> {
+    let headers = request.headers();
+    shared.routes[index].guards.key(headers).map_err(|error| text(error.status(), format!("{error}\n")))?;
+    let audio = PlayedAudio::asked(rest).map_err(|error| text(StatusCode::BAD_REQUEST, format!("{error}\n")))?;
+    let call = reference::call_name(index, rest, headers).ok_or_else(|| {
+        text(StatusCode::BAD_REQUEST, "name the call: voxgate_call=…, the same as on its first socket\n")
+    })?;
+    if !shared.jobs.is_heard(&call) {
+        let why = "no call of this name and key is here; open it first, with voxgate_call=… in its query\n";
+        return Err(text(StatusCode::NOT_FOUND, why));
+    }
+    // A browser sends its key as a subprotocol, and wants one of those that it offers.
+    let offered = headers.get(header::SEC_WEBSOCKET_PROTOCOL).and_then(|value| value.to_str().ok());
+    let first = offered.and_then(|offered| HeaderValue::from_str(offered.split(',').next()?.trim()).ok());
+    if let Some(first) = first {
+        answer.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, first);
+    }
+    let upgrade = hyper::upgrade::on(&mut request);
+    tokio::spawn(async move {
+        let limits = &shared.config.limits;
+        if let Ok(Ok(upgraded)) = tokio::time::timeout(limits.handshake, upgrade).await {
+            let socket = Socket::accepted(TokioIo::new(upgraded), limits).await;
+            reference::hear(shared, socket, audio, call).await;
+        }
     });
     Ok(answer)
 }
@@ -196,6 +237,8 @@ fn door(route: &RouteConfig, rest: String) -> ((Box<dyn Door>, Option<String>), 
         }
         DoorKind::OpenAiRealtime => ((Box::new(OpenAiRealtime::new()), None), rest),
         DoorKind::Twilio => ((Box::new(Twilio::new()), None), rest),
+        DoorKind::Vonage => ((Box::<Vonage>::default(), None), rest),
+        DoorKind::Asterisk => ((Box::<Asterisk>::default(), None), rest),
         DoorKind::Deepgram => {
             let address = route.upstream.addresses().first().map_or("", String::as_str);
             let listening = Listening::asked(&rest, address);
@@ -210,8 +253,12 @@ fn door(route: &RouteConfig, rest: String) -> ((Box<dyn Door>, Option<String>), 
 
 /// What a call is in its job: one that a client of another route names is another.
 fn part(shared: &Shared, index: usize, rest: &str, headers: &HeaderMap) -> Part {
-    if shared.routes[index].config.door != DoorKind::LivekitInference {
-        return Part::Alone;
+    match shared.routes[index].config.door {
+        DoorKind::Deepgram => {
+            return reference::call_name(index, rest, headers).map_or(Part::Alone, |call| shared.jobs.hear(&call));
+        }
+        DoorKind::LivekitInference => {}
+        _ => return Part::Alone,
     }
     let header = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let names = [header("x-livekit-job-id"), header("x-livekit-room-id")];

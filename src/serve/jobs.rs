@@ -42,6 +42,11 @@ impl Jobs {
         Part::Hears(ears)
     }
 
+    /// Whether anybody hears the job.
+    pub(super) fn is_heard(&self, job: &str) -> bool {
+        self.lock().iter().any(|(name, teller)| name == job && !teller.is_closed())
+    }
+
     /// Tells all who hear the job; who does not listen misses it, and fails open.
     pub(super) fn tell(&self, job: &str, voice: &Voice) {
         for (_, teller) in self.lock().iter().filter(|(name, _)| name == job) {
@@ -67,10 +72,12 @@ mod tests {
         let (Part::Hears(mut ours), Part::Hears(mut theirs)) = (jobs.hear("a"), jobs.hear("b")) else {
             panic!("both hear")
         };
+        assert!(jobs.is_heard("a") && !jobs.is_heard("c"));
         jobs.tell("a", &Voice::Cleared);
         assert!(matches!(ours.try_recv(), Ok(Voice::Cleared)));
         assert!(theirs.try_recv().is_err());
         drop((ours, theirs));
+        assert!(!jobs.is_heard("a"));
         let _ears = jobs.hear("c");
         assert_eq!(jobs.lock().len(), 1, "who is gone is forgotten");
     }

@@ -24,6 +24,7 @@ mod mic_clock;
 mod played;
 mod playout;
 mod record;
+mod reference;
 mod server;
 mod shared;
 mod socket;

@@ -10,7 +10,9 @@ use voxgate_base::{Moment, Probability};
 
 use self::checks::{Checks, Side};
 use super::delay_line::{DelayLine, Released};
-use super::door::{Deepgram, Door, Listening, LiveKitStt, LiveKitTts, MicAudio, OpenAiRealtime, Step, Twilio};
+use super::door::{
+    Asterisk, Deepgram, Door, Listening, LiveKitStt, LiveKitTts, MicAudio, OpenAiRealtime, Step, Twilio, Vonage,
+};
 use super::mic_clock::{MicClock, in_core};
 use super::played::PlayedClock;
 use super::playout::PlayoutClock;
@@ -56,14 +58,23 @@ pub fn call(script: &[u8]) -> usize {
 }
 
 /// What the first line may say.
-pub const DOORS: [&str; 5] =
-    ["twilio", "openai", "livekit_stt", "livekit_tts", "deepgram?encoding=linear16&sample_rate=16000"];
+pub const DOORS: [&str; 7] = [
+    "twilio",
+    "vonage",
+    "asterisk",
+    "openai",
+    "livekit_stt",
+    "livekit_tts",
+    "deepgram?encoding=linear16&sample_rate=16000",
+];
 
 fn door(named: &[u8]) -> Option<(Box<dyn Door>, Checks)> {
     let named = std::str::from_utf8(named).ok()?;
     let (name, rest) = named.split_at(named.find('?').unwrap_or(named.len()));
     let door: Box<dyn Door> = match name {
         "twilio" => Box::new(Twilio::new()),
+        "vonage" => Box::<Vonage>::default(),
+        "asterisk" => Box::<Asterisk>::default(),
         "openai" => Box::new(OpenAiRealtime::new()),
         "livekit_stt" => Box::new(LiveKitStt::default()),
         "livekit_tts" => Box::new(LiveKitTts::default()),
@@ -184,7 +195,7 @@ impl Call {
                 }
                 Step::PlaybackCleared => self.playout.cleared(),
                 Step::MarkPlayed(number) => self.playout.reached(number, self.now),
-                Step::ToClient(_) | Step::Feedback(_) | Step::Named(_) | Step::MicEnds => {}
+                Step::ToClient(_) | Step::Feedback(_) | Step::NotGated(_) | Step::Named(_) | Step::MicEnds => {}
             }
         }
     }
@@ -251,6 +262,16 @@ pub const MESSAGES: &[&str] = &[
     r#"c{"event":"mark","streamSid":"MZ1","mark":{"name":"voxgate-4294967295"}}"#,
     r#"u{"event":"clear","streamSid":"MZ1"}"#,
     r#"c{"event":"stop","streamSid":"MZ1"}"#,
+    r#"c{"event":"websocket:connected","content-type":"audio/l16;rate=16000","caller":"4477"}"#,
+    r#"c{"event":"websocket:notify","payload":{"voxgate":1}}"#,
+    r#"u{"action":"clear"}"#,
+    "cMEDIA_START connection_id:e226 channel:WebSocket/c channel_id:p-1.9 format:ulaw optimal_frame_size:160 ptime:20",
+    r#"c{"event":"MEDIA_START","channel_id":"p-1.9","format":"slin16","ptime":20}"#,
+    "cMEDIA_MARK_PROCESSED voxgate-1",
+    "cERROR channel_id:c error_text:MARK_MEDIA not supported in passthrough mode",
+    "uFLUSH_MEDIA",
+    r#"u{"command":"PAUSE_MEDIA"}"#,
+    "Uabcdefghijklmnopqrstuvwxyz",
     r#"c{"type":"session.update","session":{"audio":{"input":{"format":{"type":"audio/pcmu"}}}}}"#,
     r#"u{"type":"session.created","session":{"input_audio_format":"g711_alaw","output_audio_format":"pcm16"}}"#,
     r#"c{"type":"input_audio_buffer.append","audio":"AAAAAA=="}"#,

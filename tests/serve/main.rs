@@ -8,11 +8,13 @@ mod admission;
 #[allow(dead_code, reason = "the stores' own tests need more of it")]
 #[path = "../../crates/voxgate-guard/tests/stores/authority.rs"]
 mod authority;
+mod binary;
 mod command;
 mod deepgram;
 mod hostile;
 mod livekit;
 mod openai;
+mod reference;
 #[allow(dead_code, reason = "the stores' own tests need more of it")]
 #[path = "../../crates/voxgate-guard/tests/stores/server.rs"]
 mod server;

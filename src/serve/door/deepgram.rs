@@ -5,6 +5,7 @@
 
 mod endpoint;
 mod query;
+mod reference;
 mod results;
 
 use std::time::Duration;
@@ -14,6 +15,7 @@ use tokio_tungstenite::tungstenite::Message;
 use voxgate_base::{Moment, Probability};
 
 pub(in crate::serve) use query::{Asked, Listening};
+pub(in crate::serve) use reference::PlayedAudio;
 
 use self::endpoint::{Endpoint, Told};
 use self::query::Channels;

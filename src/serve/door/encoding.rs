@@ -13,6 +13,20 @@ pub(in crate::serve) enum Encoding {
     Linear16,
 }
 
+/// How audio is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::serve) struct Format {
+    pub(in crate::serve) encoding: Encoding,
+    pub(in crate::serve) sample_rate: u32,
+}
+
+impl Format {
+    /// If the gate can hear audio of this rate.
+    pub(in crate::serve) fn new(encoding: Encoding, sample_rate: u32) -> Option<Self> {
+        (8_000..=192_000).contains(&sample_rate).then_some(Self { encoding, sample_rate })
+    }
+}
+
 impl Encoding {
     /// By the names that the protocols use.
     pub(in crate::serve) fn named(name: &str) -> Option<Self> {

@@ -1,6 +1,8 @@
 //! Doors: what the messages of a protocol mean to the gate. A door reads no socket and no clock.
 
+mod asterisk;
 mod audio_message;
+mod binary_audio;
 mod cut_line;
 mod deepgram;
 mod encoding;
@@ -12,11 +14,13 @@ mod openai;
 mod passing;
 mod protocol;
 mod twilio;
+mod vonage;
 
+pub(super) use asterisk::Asterisk;
 pub(super) use audio_message::AudioMessage;
 #[cfg(any(test, fuzzing))]
 pub(super) use deepgram::Asked;
-pub(super) use deepgram::{Deepgram, Listening};
+pub(super) use deepgram::{Deepgram, Listening, PlayedAudio};
 #[cfg(test)]
 pub(super) use encoding::Encoding;
 pub(super) use livekit::{LiveKitStt, LiveKitTts};
@@ -25,3 +29,4 @@ pub(super) use openai::OpenAiRealtime;
 pub(super) use passing::Passing;
 pub(super) use protocol::{Door, MicAudio, Pcm, Sent, Step};
 pub(super) use twilio::Twilio;
+pub(super) use vonage::Vonage;

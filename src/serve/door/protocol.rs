@@ -96,6 +96,8 @@ pub(in crate::serve) enum Step {
     PlaybackCleared,
     /// It has played everything before the mark of this number.
     MarkPlayed(u32),
+    /// The call goes to no gate, for this reason.
+    NotGated(String),
     /// The call has a name, unique to it.
     Named(String),
     /// No more comes from the microphone.

@@ -99,7 +99,7 @@ impl Listening {
     }
 }
 
-fn value_of<'a>(part: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn value_of<'a>(part: &'a str, name: &str) -> Option<&'a str> {
     let (_, query) = part.split_once('?')?;
     query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
 }

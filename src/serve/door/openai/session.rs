@@ -5,14 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::serve::door::encoding::Encoding;
-
-/// How audio is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Format {
-    pub(super) encoding: Encoding,
-    pub(super) sample_rate: u32,
-}
+use crate::serve::door::encoding::{Encoding, Format};
 
 /// Who says what the session is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
