@@ -52,10 +52,7 @@ fn user_over_agent(room: &Room, folder: &Path) -> Lines {
 
 /// What was recorded is decided again by `voxgate gate`, to the last digit of every row.
 fn replays_the_same(folder: &Path) {
-    let file = |kind: &str| {
-        let mut files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-        files.find(|path| path.to_str().unwrap().ends_with(kind)).unwrap()
-    };
+    let file = |kind: &str| recorded_file(folder, kind);
     let again = folder.join("again.csv");
     let mut gate = assert_cmd::cargo::cargo_bin_cmd!("voxgate");
     gate.arg("gate").arg(file("-mic.wav")).arg("--playback").arg(file("-playback.wav"));
@@ -67,6 +64,11 @@ fn replays_the_same(folder: &Path) {
     gate.arg("gate").arg(file("-mic.wav")).arg("--playback").arg(file("-playback.wav"));
     gate.args(["--quiet", "--report"]).arg(&page).assert().success();
     assert!(std::fs::read(file("-report.html")).unwrap() == std::fs::read(page).unwrap(), "the report differs");
+}
+
+fn recorded_file(folder: &Path, ending: &str) -> PathBuf {
+    let mut files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files.find(|path| path.to_str().unwrap().ends_with(ending)).unwrap()
 }
 
 /// Through ALSA's own plugin, as on a system without a sound server of that kind; with speech-to-text.
@@ -108,6 +110,49 @@ fn a_microphone_that_goes_away_is_opened_again() {
     room.say(&sentence());
     let lines = mic.finish();
     assert_eq!(lines.told("speech").len(), 2, "{lines}");
+}
+
+/// What had been heard is decided, the turn ends, and the recording is whole; as after ctrl-c the exit code is 0.
+#[test]
+fn sigterm_in_mid_sentence_ends_the_turn_and_finishes_the_recording() {
+    let Some(room) = Room::open() else { return };
+    let folder = room.path().join("calls");
+    let mut mic = room.voxgate(&["--record", folder.to_str().unwrap()]);
+    mic.wait_for("listening");
+    let speaking = std::thread::spawn({
+        let mut say = room.sayer(&sentence());
+        move || say.output().unwrap()
+    });
+    mic.wait_for("speech  ");
+    std::thread::sleep(Duration::from_secs(1));
+    mic.terminate();
+    let lines = mic.finish();
+    speaking.join().unwrap();
+    assert_eq!((lines.told("speech").len(), lines.told("end").len()), (1, 1), "{lines}");
+    let recorded = hound::WavReader::open(recorded_file(&folder, "-mic.wav")).unwrap().duration();
+    let rows = std::fs::read_to_string(recorded_file(&folder, "-frames.csv")).unwrap().lines().count() - 1;
+    assert!(rows > 100 && recorded as usize == rows * 160, "{recorded} samples, {rows} rows");
+}
+
+/// The recording ends with what is on the disk, and says so; the gate goes on.
+#[test]
+fn a_disk_that_fills_up_while_the_microphone_is_recorded_costs_the_recording_only() {
+    let Some(room) = Room::open() else { return };
+    let disk = room.path().join("disk");
+    std::fs::create_dir(&disk).unwrap();
+    let mount =
+        std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=192k", "tmpfs"]).arg(&disk).output();
+    if !mount.is_ok_and(|mounted| mounted.status.success()) {
+        return eprintln!("SKIPPED: a file system can be mounted by root only");
+    }
+    let mut mic = room.voxgate(&["--for", "12s", "--record", disk.to_str().unwrap()]);
+    mic.wait_for("listening");
+    let told = mic.wait_for("make room");
+    room.say(&sentence());
+    let lines = mic.finish();
+    assert!(std::process::Command::new("umount").arg(&disk).status().unwrap().success());
+    assert!(told.contains("cannot write") && told.contains("disk/voxgate-"), "{told}");
+    assert_eq!(lines.told("speech").len(), 1, "{lines}");
 }
 
 /// What Prometheus would scrape while the run goes on.

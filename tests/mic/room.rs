@@ -137,6 +137,12 @@ impl Mic {
         }
     }
 
+    /// As a service manager ends it.
+    pub(crate) fn terminate(&self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    }
+
     /// All lines, when it has ended.
     pub(crate) fn finish(mut self) -> Lines {
         let begin = Instant::now();

@@ -164,6 +164,50 @@ async fn late(store: &impl GuardStore, signal: impl Fn(&str)) {
     assert_eq!(first.fence, again.fence);
 }
 
+/// It is stopped for longer than the timeout, is back for a moment, and again, for longer than a lease lasts.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_flaps_takes_nothing_from_who_has_it_and_gives_it_to_nobody_else() {
+    let _quiet = crate::BUSY.read().await;
+    let (Some(redis), Some(postgres)) = (server::Redis::start(), server::Postgres::start()) else { return };
+    let config = || SharedConfig { longest_lease: flapping_term(), ..hasty() };
+    let redis_store = RedisStore::connect(&redis.url(), config()).await.unwrap();
+    let postgres_store = PostgresStore::connect(&postgres.url(), config()).await.unwrap();
+    redis.end_the_grace().await;
+    flapping(redis_store, |signal| redis.signal(signal)).await;
+    flapping(postgres_store, |signal| postgres.signal(signal)).await;
+}
+
+async fn flapping(store: impl GuardStore + 'static, signal: impl Fn(&str)) {
+    let store = Arc::new(store);
+    let guard = DispatchGuard::new(store.clone(), policy("one", flapping_term()));
+    let rival = DispatchGuard::new(store.clone(), policy("two", flapping_term()));
+    let _present = (guard.present(WorkerState::Ready).await.unwrap(), rival.present(WorkerState::Ready).await.unwrap());
+    let limits = Limits::new(store, name("one"), flapping_term());
+    let one = Concurrent { resource: name("stt"), n: NonZeroU32::MIN };
+    let Claim::Claimed(held) = guard.claim(&name("room"), None).await else { panic!("not claimed") };
+    let Acquired::Granted(slot) = limits.acquire(&one).await else { panic!("not granted") };
+    let mut refused = 0;
+    for _ in 0..6 {
+        signal("STOP");
+        assert!(!matches!(rival.claim(&name("room"), None).await, Claim::Claimed(_)), "claimed twice");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        signal("CONT");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let (room, slot) = (rival.claim(&name("room"), None).await, limits.acquire(&one).await);
+        assert!(!matches!(room, Claim::Claimed(_)) && !matches!(slot, Acquired::Granted(_)), "{room:?}, {slot:?}");
+        refused += u32::from(matches!(room, Claim::Held { .. })) + u32::from(matches!(slot, Acquired::Denied(_)));
+    }
+    assert_eq!((held.state(), slot.state()), (LeaseState::Held, LeaseState::Held), "renewed whenever it is back");
+    assert!(refused > 0, "it was never back");
+    held.release().await.unwrap();
+    assert!(matches!(rival.claim(&name("room"), None).await, Claim::Claimed(_)), "it is free");
+}
+
+/// Longer than it is away at a stretch, shorter than it flaps.
+fn flapping_term() -> LeaseTerm {
+    term_ms(5_000)
+}
+
 async fn ready_when_it_answers(store: &impl GuardStore, worker: &str) {
     let report = crate::requests::worker(worker, 9, WorkerState::Ready, term());
     for _ in 0..20 {
