@@ -366,7 +366,7 @@ impl Pump {
             let message = match next {
                 None => return self.release_due(),
                 Some(Released::Audio(message)) => self.door.release(message),
-                Some(Released::Other(message)) => message,
+                Some(Released::Other(message)) => self.door.release_behind(message),
             };
             self.upstream.send(message)?;
         }

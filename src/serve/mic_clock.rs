@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::door::Pcm;
+use super::sample_count::SampleCount;
 use crate::frame::{SAMPLE_RATE, SampleIndex, Span, samples_in};
 
 /// The clock of one microphone.
@@ -12,17 +13,26 @@ pub(super) struct MicClock {
     end: SampleIndex,
     /// The client's time of the first sample, if it tells one.
     origin: Option<Duration>,
+    /// What came without a time of its own.
+    untimed: SampleCount,
 }
 
 impl MicClock {
     /// When a message was recorded, whose first sample the client says was captured `at`.
     pub(super) fn span(&mut self, pcm: &Pcm, at: Option<Duration>) -> Span {
         let origin = *self.origin.get_or_insert(at.unwrap_or_default());
-        let start = match at {
-            Some(at) if self.end != SampleIndex::default() => SampleIndex(samples_in(at.saturating_sub(origin))),
-            _ => self.end,
+        let span = match at {
+            Some(at) if self.end != SampleIndex::default() => {
+                let start = SampleIndex(samples_in(at.saturating_sub(origin)));
+                Span::new(start, start + in_core(pcm.samples.len(), pcm.sample_rate))
+            }
+            _ => {
+                if self.untimed.end() != self.end {
+                    self.untimed = SampleCount::from(self.end);
+                }
+                self.untimed.add(pcm.samples.len(), pcm.sample_rate)
+            }
         };
-        let span = Span::new(start, start + in_core(pcm.samples.len(), pcm.sample_rate));
         self.end = self.end.max(span.end);
         span
     }
@@ -61,7 +71,9 @@ mod tests {
     #[test]
     fn without_times_messages_follow_each_other() {
         let mut clock = MicClock::default();
-        let packet = Pcm { samples: vec![0; 960], sample_rate: 48_000 };
-        assert_eq!([clock.span(&packet, None), clock.span(&packet, None)], [span(0, 320), span(320, 640)]);
+        let packet = Pcm { samples: vec![0; 128], sample_rate: 24_000 };
+        assert_eq!([(); 3].map(|()| clock.span(&packet, None)), [span(0, 85), span(85, 170), span(170, 256)]);
+        clock.span(&packet, Some(Duration::from_secs(1)));
+        assert_eq!(clock.span(&packet, None), span(16_085, 16_170));
     }
 }

@@ -25,6 +25,7 @@ mod played;
 mod playout;
 mod record;
 mod reference;
+mod sample_count;
 mod server;
 mod shared;
 mod socket;

@@ -8,14 +8,15 @@ use std::time::Duration;
 use tokio_tungstenite::tungstenite::Message;
 use voxgate_base::{Moment, Probability};
 
-use self::checks::{Checks, Side};
+use self::checks::{Checks, Numbers, Side};
 use super::delay_line::{DelayLine, Released};
 use super::door::{
     Asterisk, Deepgram, Door, Listening, LiveKitStt, LiveKitTts, MicAudio, OpenAiRealtime, Step, Twilio, Vonage,
 };
-use super::mic_clock::{MicClock, in_core};
+use super::mic_clock::MicClock;
 use super::played::PlayedClock;
 use super::playout::PlayoutClock;
+use super::sample_count::SampleCount;
 use crate::decision::Evidence;
 use crate::frame::{FRAME_LEN, SampleIndex, Span, samples_in};
 use crate::stage::{Audio, Event, Passage, TurnEnd};
@@ -42,7 +43,7 @@ pub fn call(script: &[u8]) -> usize {
         checks,
         line: DelayLine::default(),
         mic: MicClock::default(),
-        heard: SampleIndex::default(),
+        heard: SampleCount::default(),
         settled: Some(SampleIndex::default()),
         speaks: None,
         playout: PlayoutClock::default(),
@@ -72,7 +73,7 @@ fn door(named: &[u8]) -> Option<(Box<dyn Door>, Checks)> {
     let named = std::str::from_utf8(named).ok()?;
     let (name, rest) = named.split_at(named.find('?').unwrap_or(named.len()));
     let door: Box<dyn Door> = match name {
-        "twilio" => Box::new(Twilio::new()),
+        "twilio" => return Some((Box::new(Twilio::new()), Checks::of_silence(Numbers::Consecutive))),
         "vonage" => Box::<Vonage>::default(),
         "asterisk" => Box::<Asterisk>::default(),
         "openai" => Box::new(OpenAiRealtime::new()),
@@ -84,7 +85,7 @@ fn door(named: &[u8]) -> Option<(Box<dyn Door>, Checks)> {
         },
         _ => return None,
     };
-    Some((door, Checks::of_silence()))
+    Some((door, Checks::of_silence(Numbers::AsTheyCame)))
 }
 
 struct Call {
@@ -92,8 +93,8 @@ struct Call {
     checks: Checks,
     line: DelayLine,
     mic: MicClock,
-    /// One past the last sample that the gate heard.
-    heard: SampleIndex,
+    /// What the gate alone has heard.
+    heard: SampleCount,
     /// `None` if there is no gate any more.
     settled: Option<SampleIndex>,
     /// Since when the gate is open.
@@ -138,7 +139,8 @@ impl Call {
     fn decides(&mut self, time: Duration, forwards: bool) {
         let Some(settled) = self.settled else { return };
         // The gate's last frame may be longer than the audio.
-        let most = SampleIndex(self.heard.0.saturating_add(FRAME_LEN as u64 - 1) / FRAME_LEN as u64 * FRAME_LEN as u64);
+        let heard = self.heard.end().max(self.mic.end());
+        let most = SampleIndex(heard.0.saturating_add(FRAME_LEN as u64 - 1) / FRAME_LEN as u64 * FRAME_LEN as u64);
         let span = Span::new(settled, (settled + samples_in(time)).min(most.max(settled)));
         self.settled = Some(span.end);
         if span.is_empty() {
@@ -174,7 +176,7 @@ impl Call {
                 Step::ToUpstream(message) => self.checks.passes(&message),
                 Step::Mic(audio) => self.hold(audio),
                 Step::Listen(pcm) => {
-                    self.heard = self.heard + in_core(pcm.samples.len(), pcm.sample_rate);
+                    self.heard.add(pcm.samples.len(), pcm.sample_rate);
                     if self.settled.is_none() {
                         self.door.not_heard();
                     }
@@ -204,7 +206,6 @@ impl Call {
         let MicAudio { pcm, at, message } = audio;
         assert_eq!(message.samples().len(), pcm.samples.len());
         let span = self.mic.span(&pcm, at);
-        self.heard = self.mic.end();
         if self.settled.is_none() {
             self.line.forward(span);
         }
@@ -221,7 +222,7 @@ impl Call {
             let message = match next {
                 None => break,
                 Some(Released::Audio(message)) => self.door.release(message),
-                Some(Released::Other(message)) => message,
+                Some(Released::Other(message)) => self.door.release_behind(message),
             };
             self.checks.released(&message);
         }
@@ -229,7 +230,7 @@ impl Call {
         self.door.due(self.settled, self.now, &mut steps);
         self.obey(steps);
         _ = (self.door.waits(), self.door.breaks_off());
-        self.checks.counts(self.door.sent(), self.heard);
+        self.checks.counts(self.door.sent(), self.heard.end());
     }
 }
 

@@ -71,6 +71,8 @@ impl Wire {
     async fn call(&self, gateway: &Gateway, agent: &Agent) -> (Client, Called) {
         let (client, (mut call, ..)) = tokio::join!(gateway.connect("/call", &[]), agent.accept());
         let mut client = client.expect("let in");
+        client.at_once();
+        call.socket.get_ref().set_nodelay(true).unwrap();
         client.send_text(self.start).await;
         assert_eq!(next(&mut call).await, Message::text(self.start), "as it came");
         (client, call)
@@ -161,9 +163,9 @@ async fn echo_heard(wire: &Wire, behind: Option<&str>) -> (usize, usize) {
     }
     let delay = 9; // packets: 180 ms there and back
     let (mut loud, mut all) = (0, 0);
-    for n in 0..packets.len() {
+    for (n, said) in packets.iter().enumerate() {
         if behind.is_none() {
-            wire.speaks(&mut call, packets[n]).await;
+            wire.speaks(&mut call, said).await;
             while !matches!(next(&mut client).await, Message::Binary(_)) {}
         }
         let echo: Vec<i16> = match n.checked_sub(delay) {

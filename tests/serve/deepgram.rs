@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio_tungstenite::MaybeTlsStream;
 use tokio_tungstenite::tungstenite::Message;
 use voxgate::guard::store::{AnyStore, MemoryStore};
 use voxgate::stage::{Clock, ClockHand};
@@ -41,9 +40,7 @@ impl Stand {
         let path = format!("/v1/listen{query}");
         let (client, (socket, uri, _)) = tokio::join!(self.gateway.connect(&path, &[]), self.provider.accept());
         let client = client.expect("let in");
-        if let MaybeTlsStream::Plain(stream) = client.socket.get_ref() {
-            stream.set_nodelay(true).unwrap();
-        }
+        client.at_once();
         (client, Provider { socket, uri, got: Vec::new(), lengths: Vec::new(), silence: 0 })
     }
 

@@ -105,6 +105,18 @@ async fn words_go_on_verbatim_and_what_is_silenced_keeps_its_length() {
     }
 }
 
+/// A browser sends 128 samples at once, which are no whole number of the gate's.
+#[tokio::test]
+async fn minutes_of_short_appends_do_not_move_the_words() {
+    let audio = voice("clean_turn").repeat(12);
+    let got = carried(&audio, 128).await;
+    // From the labels: words from 0.7 to 3.22 s, in each round.
+    let last = audio.len() / 12 * 11;
+    let words = last + 700 * 24..last + 3_220 * 24;
+    assert!(got[words.clone()] == audio[words], "of the last round, after {} s", last / 24_000);
+    assert!(got[last..].iter().zip(&audio[last..]).any(|(got, sent)| got != sent), "the gate decides");
+}
+
 #[tokio::test]
 async fn typing_is_silent() {
     let got = carried(&voice("keyboard"), APPEND).await;

@@ -26,7 +26,9 @@ async fn gateway(provider: &Agent, more: &str, clock: Clock) -> Gateway {
 async fn call(gateway: &Gateway, provider: &Agent, path: &str, key: &str) -> (Client, Called, String) {
     let headers = [("authorization", key)];
     let (client, (call, asked, _)) = tokio::join!(gateway.connect(path, &headers), provider.accept());
-    (client.expect("let in"), call, asked)
+    let client = client.expect("let in");
+    client.at_once();
+    (client, call, asked)
 }
 
 async fn speak(client: &mut Client, audio: &[i16]) {
@@ -57,6 +59,7 @@ async fn echo_sent(reference: Reference) -> f64 {
     assert_eq!(asked, LISTEN, "the name is not the provider's");
     let path = "/v1/listen/reference?voxgate_call=7&encoding=linear16&sample_rate=16000";
     let mut speaker = gateway.connect(path, &[("authorization", "Token k")]).await.expect("let in");
+    speaker.at_once();
     let mut reader = hound::WavReader::open("samples/echo_playback.wav").expect("a sample");
     let voice: Vec<i16> = reader.samples::<i16>().collect::<Result<_, _>>().expect("16 bits");
     if reference == Reference::AheadAndCleared {
@@ -66,9 +69,9 @@ async fn echo_sent(reference: Reference) -> f64 {
     }
     let delay = 9; // packets: 180 ms there and back
     let packets: Vec<&[i16]> = voice.chunks_exact(PACKET).collect();
-    for n in 0..packets.len() {
+    for (n, said) in packets.iter().enumerate() {
         if reference == Reference::AsItPlays {
-            speak(&mut speaker, packets[n]).await;
+            speak(&mut speaker, said).await;
             is_taken(&mut speaker).await;
         }
         let echo = match n.checked_sub(delay) {

@@ -230,6 +230,15 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> End<S> {
     }
 }
 
+impl Client {
+    /// Small messages do not wait for each other.
+    pub(crate) fn at_once(&self) {
+        if let MaybeTlsStream::Plain(stream) = self.socket.get_ref() {
+            stream.set_nodelay(true).unwrap();
+        }
+    }
+}
+
 /// What Twilio says first.
 pub(crate) async fn begin(client: &mut Client, call: &str) {
     client.send(json!({"event": "connected", "protocol": "Call", "version": "1.0.0"})).await;

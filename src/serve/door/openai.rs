@@ -14,6 +14,7 @@ use super::audio_message::{AudioMessage, place_of};
 use super::malformed::Malformed;
 use super::protocol::{Door, MicAudio, Pcm, Step};
 use crate::frame::{SAMPLE_RATE, SampleIndex, Span};
+use crate::serve::sample_count::SampleCount;
 use crate::stage::OwnedSttResult;
 
 mod session;
@@ -24,8 +25,8 @@ use session::{Said, Session};
 #[derive(Debug)]
 pub(in crate::serve) struct OpenAiRealtime {
     session: Session,
-    /// One past the last sample of the microphone.
-    received: SampleIndex,
+    /// The microphone's audio.
+    received: SampleCount,
     /// Where the audio begins that was not committed yet.
     uncommitted: SampleIndex,
     /// Audio that the client has committed and the service has not named yet.
@@ -45,7 +46,7 @@ impl OpenAiRealtime {
     pub(in crate::serve) fn new() -> Self {
         Self {
             session: Session::default(),
-            received: SampleIndex::default(),
+            received: SampleCount::default(),
             uncommitted: SampleIndex::default(),
             commits: VecDeque::new(),
             items: VecDeque::new(),
@@ -57,8 +58,7 @@ impl OpenAiRealtime {
         let format = self.session.input?;
         let message = AudioMessage::json(text.clone(), string_in(text, event.audio?)?, format.encoding).ok()?;
         let pcm = Pcm { samples: message.samples(), sample_rate: format.sample_rate };
-        let length = pcm.samples.len() as u64 * u64::from(SAMPLE_RATE) / u64::from(format.sample_rate);
-        self.received = self.received + length;
+        self.received.add(pcm.samples.len(), format.sample_rate);
         Some(MicAudio { pcm, at: None, message })
     }
 
@@ -104,7 +104,7 @@ impl OpenAiRealtime {
         let id = event.item_id.and_then(text_of).unwrap_or_default();
         let place = self.items.iter().position(|item| item.id == id);
         let span = place.and_then(|place| self.items.remove(place)).map(|item| item.span);
-        let span = span.map(|span| Span::new(span.start, span.end.min(self.received.max(span.start))));
+        let span = span.map(|span| Span::new(span.start, span.end.min(self.received.end().max(span.start))));
         Some(OwnedSttResult { text, confidence: None, span })
     }
 }
@@ -122,13 +122,13 @@ impl Door for OpenAiRealtime {
                 None => Step::Behind(message),
             }),
             "input_audio_buffer.commit" => {
-                self.commits.push_back(Span::new(self.uncommitted, self.received));
+                self.commits.push_back(Span::new(self.uncommitted, self.received.end()));
                 self.commits.drain(..self.commits.len().saturating_sub(MOST_ITEMS));
-                self.uncommitted = self.received;
+                self.uncommitted = self.received.end();
                 steps.extend([Step::MicPauses, Step::Behind(message)]);
             }
             "input_audio_buffer.clear" => {
-                self.uncommitted = self.received;
+                self.uncommitted = self.received.end();
                 steps.extend([Step::MicPauses, Step::Behind(message)]);
             }
             "session.update" | "transcription_session.update" => {

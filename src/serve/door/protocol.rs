@@ -23,6 +23,11 @@ pub(in crate::serve) trait Door: Send {
         message.into_message()
     }
 
+    /// A message goes on that waited behind such audio.
+    fn release_behind(&mut self, message: Message) -> Message {
+        message
+    }
+
     /// A message that the client echoes when it has played all audio before it; `None` if its protocol has none.
     fn mark(&mut self, number: u32) -> Option<Message> {
         _ = number;

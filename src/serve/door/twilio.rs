@@ -162,6 +162,16 @@ impl Door for Twilio {
         message.into_message()
     }
 
+    fn release_behind(&mut self, message: Message) -> Message {
+        match &message {
+            Message::Text(text) => match Envelope::read(text) {
+                Ok(envelope) => self.numbered(text.clone(), &envelope),
+                Err(_) => message,
+            },
+            _ => message,
+        }
+    }
+
     fn mark(&mut self, number: u32) -> Option<Message> {
         let (name, stream) = (format!("{OWN_MARK}{number}"), &self.stream);
         let mark = match self.dialect {

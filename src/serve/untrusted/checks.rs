@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::super::door::{Asked, Sent, Step};
@@ -15,6 +17,14 @@ use crate::frame::SampleIndex;
 pub(super) enum Side {
     Client,
     Upstream,
+}
+
+/// What becomes of the numbers of messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Numbers {
+    AsTheyCame,
+    /// They have no hole.
+    Consecutive,
 }
 
 /// What is remembered of a call.
@@ -28,7 +38,7 @@ pub(super) struct Checks {
 #[derive(Debug)]
 enum Promise {
     /// Each message of the client's goes on, in order; of the audio in it some may be silent.
-    Silence { held: VecDeque<Message> },
+    Silence { held: VecDeque<Message>, numbers: Numbers, last_number: Option<u64> },
     /// Audio is cut, and silence put in its place.
     Cuts(Cuts),
 }
@@ -45,8 +55,9 @@ struct Cuts {
 
 impl Checks {
     /// Of a door that sends silence instead of what is kept back.
-    pub(super) fn of_silence() -> Self {
-        Self { last: Message::text(""), promise: Promise::Silence { held: VecDeque::new() } }
+    pub(super) fn of_silence(numbers: Numbers) -> Self {
+        let promise = Promise::Silence { held: VecDeque::new(), numbers, last_number: None };
+        Self { last: Message::text(""), promise }
     }
 
     /// Of a door that drops what is kept back.
@@ -98,24 +109,38 @@ impl Checks {
 
     /// The last message waits behind others.
     pub(super) fn waits(&mut self) {
-        if let Promise::Silence { held } = &mut self.promise {
+        if let Promise::Silence { held, .. } = &mut self.promise {
             held.push_back(self.last.clone());
         }
     }
 
     /// What waited goes on.
     pub(super) fn released(&mut self, message: &Message) {
-        let Promise::Silence { held } = &mut self.promise else { panic!("nothing waited, but {message:?} goes on") };
+        let Promise::Silence { held, .. } = &mut self.promise else {
+            panic!("nothing waited, but {message:?} goes on")
+        };
         let first = held.pop_front().unwrap_or_else(|| panic!("nothing waited, but {message:?} goes on"));
         assert!(is_same(&first, message), "{first:?} became {message:?}");
+        self.counts_on(message);
     }
 
     /// A message goes to the upstream at once.
     pub(super) fn passes(&mut self, message: &Message) {
         match &mut self.promise {
-            Promise::Silence { .. } => assert!(is_same(&self.last, message), "{:?} became {message:?}", self.last),
+            Promise::Silence { .. } => {
+                assert!(is_same(&self.last, message), "{:?} became {message:?}", self.last);
+                self.counts_on(message);
+            }
             Promise::Cuts(cuts) => cuts.passes(message),
         }
+    }
+
+    fn counts_on(&mut self, message: &Message) {
+        let Promise::Silence { numbers: Numbers::Consecutive, last_number, .. } = &mut self.promise else { return };
+        let Some(number) = number_of(message) else { return };
+        let expected = last_number.map_or(number, |last| last.saturating_add(1));
+        assert_eq!(number, expected, "{message:?}");
+        *last_number = Some(number);
     }
 
     /// The door tells what it has sent; the gate has heard the client's audio until here.
@@ -129,7 +154,7 @@ impl Checks {
     /// The call is over.
     pub(super) fn end(&self) {
         match &self.promise {
-            Promise::Silence { held } => assert!(held.is_empty(), "never sent: {held:?}"),
+            Promise::Silence { held, .. } => assert!(held.is_empty(), "never sent: {held:?}"),
             Promise::Cuts(cuts) => assert!(cuts.texts.is_empty(), "never sent: {:?}", cuts.texts),
         }
     }
@@ -182,6 +207,19 @@ fn is_silent(byte: u8) -> bool {
     [0, 0xD5, 0xFF].contains(&byte)
 }
 
+fn number_of(message: &Message) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Numbered<'a> {
+        #[serde(borrow, rename = "sequenceNumber")]
+        camel: Option<&'a RawValue>,
+        #[serde(borrow, rename = "sequence_number")]
+        snake: Option<&'a RawValue>,
+    }
+    let Message::Text(text) = message else { return None };
+    let Numbered { camel, snake } = serde_json::from_str(text).ok()?;
+    camel.or(snake)?.get().trim_matches('"').parse().ok()
+}
+
 /// Takes the audio of a message and its number.
 fn audio_out_of(message: &mut Value) -> Vec<u8> {
     let Some(object) = message.as_object_mut() else { return Vec::new() };
@@ -190,4 +228,62 @@ fn audio_out_of(message: &mut Value) -> Vec<u8> {
     let payload = object.get_mut("media").and_then(Value::as_object_mut).and_then(|media| media.remove("payload"));
     let text = payload.or_else(|| object.remove("audio"));
     text.as_ref().and_then(Value::as_str).and_then(|text| STANDARD.decode(text).ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MEDIA: &str = r#"{"event":"media","sequenceNumber":"4","media":{"timestamp":"20","payload":"AQID"}}"#;
+
+    fn media(from: &str, to: &str) -> Message {
+        Message::text(MEDIA.replace(from, to))
+    }
+
+    #[test]
+    fn only_silence_and_another_number_may_come_out() {
+        let came = media("", "");
+        assert!(is_same(&came, &media("AQID", "AQAA")) && is_same(&came, &media("\"4\"", "\"5\"")));
+        for (from, to) in [("AQID", "AQIE"), ("AQID", "AQ=="), ("\"20\"", "\"21\""), ("media", "mark")] {
+            assert!(!is_same(&came, &media(from, to)), "{to}");
+        }
+        assert!(is_same(&Message::binary(vec![1, 2]), &Message::binary(vec![1, 0])));
+        assert!(!is_same(&Message::binary(vec![1, 2]), &Message::binary(vec![2, 1])));
+    }
+
+    #[test]
+    #[should_panic(expected = "became")]
+    fn another_order_is_found() {
+        let mut checks = Checks::of_silence(Numbers::AsTheyCame);
+        for text in ["a", "b"] {
+            checks.comes(Side::Client, &Message::text(text));
+            checks.waits();
+        }
+        checks.released(&Message::text("b"));
+    }
+
+    #[test]
+    #[should_panic(expected = "never sent")]
+    fn what_is_lost_is_found() {
+        let mut checks = Checks::of_silence(Numbers::AsTheyCame);
+        checks.waits();
+        checks.end();
+    }
+
+    #[test]
+    #[should_panic(expected = "left: 6")]
+    fn a_hole_in_the_numbers_is_found() {
+        let mut checks = Checks::of_silence(Numbers::Consecutive);
+        for (came, goes) in [("4", "4"), ("7", "6")] {
+            checks.comes(Side::Client, &media("\"4\"", came));
+            checks.passes(&media("\"4\"", goes));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "in order")]
+    fn cut_audio_in_another_order_is_found() {
+        let mut cuts = Cuts { width: 1, audio: Some(vec![1, 2, 3, 4]), place: 0, texts: VecDeque::new(), counted: 0 };
+        [&[3, 4][..], &[1, 2]].iter().for_each(|bytes| cuts.passes(&Message::binary(bytes.to_vec())));
+    }
 }

@@ -86,6 +86,10 @@ fn what_must_not_be_overtaken_by_audio_goes_behind_it() {
     let (mut door, _) = started(START);
     let stop = r#"{"event":"stop","sequenceNumber":"9","streamSid":"MZ1","stop":{"callSid":"CA1"}}"#;
     assert!(matches!(&client(&mut door, stop)[..], [Step::MicEnds, Step::Behind(_)]));
+    let Some(Step::Mic(before)) = client(&mut door, &media(8, 40, "//8A")).pop() else { panic!("audio") };
+    let Message::Text(on) = door.release(before.message) else { panic!("a text") };
+    assert!(on.contains(r#""sequenceNumber":"2""#), "{on}");
+    assert_eq!(door.release_behind(Message::text(stop)), Message::text(stop.replace(r#""9""#, r#""3""#)));
 }
 
 #[test]
