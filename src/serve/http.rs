@@ -112,7 +112,8 @@ async fn take_call(mut request: Request<Incoming>, index: usize, shared: Arc<Sha
     let rest = rest.strip_prefix(route.config.path.as_str()).unwrap_or_default().to_owned();
     if route.config.door == DoorKind::Deepgram && path_of(&rest) == "/reference" {
         let answer = handshake.map(|()| Full::default());
-        return take_reference(request, answer, index, &rest, Arc::clone(&shared)).map_err(refused);
+        return take_reference(request, answer, index, &rest, Arc::clone(&shared))
+            .map_err(|(status, why)| refused(text(status, format!("{why}\n"))));
     }
     let place = Arc::clone(&shared.places)
         .try_acquire_owned()
@@ -147,16 +148,17 @@ fn take_reference(
     index: usize,
     rest: &str,
     shared: Arc<Shared>,
-) -> Result<Answer, Answer> {
+) -> Result<Answer, (StatusCode, String)> {
     let headers = request.headers();
-    shared.routes[index].guards.key(headers).map_err(|error| text(error.status(), format!("{error}\n")))?;
-    let audio = PlayedAudio::asked(rest).map_err(|error| text(StatusCode::BAD_REQUEST, format!("{error}\n")))?;
-    let call = reference::call_name(index, rest, headers).ok_or_else(|| {
-        text(StatusCode::BAD_REQUEST, "name the call: voxgate_call=…, the same as on its first socket\n")
-    })?;
+    shared.routes[index].guards.key(headers).map_err(|error| (error.status(), error.to_string()))?;
+    let audio = PlayedAudio::asked(rest).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
+    let Some(call) = reference::call_name(index, rest, headers) else {
+        let why = "name the call: voxgate_call=…, the same as on its first socket";
+        return Err((StatusCode::BAD_REQUEST, why.to_owned()));
+    };
     if !shared.jobs.is_heard(&call) {
-        let why = "no call of this name and key is here; open it first, with voxgate_call=… in its query\n";
-        return Err(text(StatusCode::NOT_FOUND, why));
+        let why = "no call of this name and key is here; open it first, with voxgate_call=… in its query";
+        return Err((StatusCode::NOT_FOUND, why.to_owned()));
     }
     // A browser sends its key as a subprotocol, and wants one of those that it offers.
     let offered = headers.get(header::SEC_WEBSOCKET_PROTOCOL).and_then(|value| value.to_str().ok());
