@@ -81,6 +81,7 @@ impl Call {
             heard_client: now,
             sent_all: [now; 2],
         };
+            user_spoke: false,
         let end = pump.run(around).await;
         if let Part::Speaks(job) = &pump.part
             && pump.door.breaks_off()
@@ -122,6 +123,8 @@ struct Pump {
     /// When client and upstream had last taken all that was sent.
     sent_all: [Instant; 2],
 }
+    /// Since the agent began to speak on another socket.
+    user_spoke: bool,
 
 /// What happens next.
 enum Next {
@@ -230,6 +233,11 @@ impl Pump {
         Ok(())
     }
 
+                Step::AgentBegins => {
+                    if let Part::Speaks(job) = &self.part {
+                        around.jobs.tell(job, &Voice::Begins);
+                    }
+                }
     /// To the gate, and into the delay line.
     async fn take_mic(&mut self, audio: MicAudio) {
         let MicAudio { pcm, at, message } = audio;
@@ -326,6 +334,9 @@ impl Pump {
     /// One stream a call.
     async fn claim(&mut self, name: &str, around: &Around<'_>) -> Result<(), CallEnd> {
         self.live.set_name(name);
+            // Whoever answers the user was interrupted, or had said all.
+            Voice::Begins if std::mem::take(&mut self.user_spoke) => _ = self.control.interrupt(),
+            Voice::Begins => {}
         for _ in 0..REPLACING {
             match around.guards.claim(around.route, name).await {
                 Ok(lease) => {
@@ -361,6 +372,7 @@ impl Pump {
         loop {
             let next = match &self.events {
                 Some(events) => self.line.next(events.settled()),
+        self.user_spoke |= matches!(event, Some(Event::SpeechStarted { .. }));
                 None => self.line.finish(),
             };
             let message = match next {
@@ -397,9 +409,7 @@ impl Pump {
         if self.sent_all.iter().any(|since| now.duration_since(*since) > around.limits.write) {
             return Err(TooSlow.into());
         }
-        // A voice is silent for as long as the agent is.
-        let listens = !matches!(self.part, Part::Speaks(_));
-        if listens && now.duration_since(self.heard_client) > around.limits.idle {
+        if self.door.has_microphone() && now.duration_since(self.heard_client) > around.limits.idle {
             return Err(CallEnd::policy(format!("the client sent nothing for {:?}", around.limits.idle)));
         }
         if self.live.lasted() > around.limits.call {

@@ -233,7 +233,7 @@ fn door(route: &RouteConfig, rest: String) -> ((Box<dyn Door>, Option<String>), 
             let door: (Box<dyn Door>, _) = match path_of(&rest) {
                 "/stt" => (Box::new(LiveKitStt::default()), None),
                 "/tts" => (Box::new(LiveKitTts::default()), None),
-                path => (Box::new(Passing), Some(format!("{path:?} is neither \"/stt\" nor \"/tts\""))),
+                path => (Box::new(Passing::Other), Some(format!("{path:?} is neither \"/stt\" nor \"/tts\""))),
             };
             (door, rest)
         }
@@ -247,7 +247,7 @@ fn door(route: &RouteConfig, rest: String) -> ((Box<dyn Door>, Option<String>), 
             let rest = listening.passed_on(&rest);
             match listening {
                 Listening::Gated(asked) => ((Box::new(Deepgram::new(asked)), None), rest),
-                Listening::Passes(why) => ((Box::new(Passing), Some(why)), rest),
+                Listening::Passes(why) => ((Box::new(Passing::Microphone), Some(why)), rest),
             }
         }
     }

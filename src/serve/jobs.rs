@@ -15,6 +15,8 @@ pub(super) struct Jobs {
 /// What is told of the agent's voice.
 #[derive(Clone, Debug)]
 pub(super) enum Voice {
+    /// Something new is said.
+    Begins,
     /// It plays after what was told before.
     Plays(Pcm),
     /// What was not played yet never will be.

@@ -197,7 +197,12 @@ impl Call {
                 }
                 Step::PlaybackCleared => self.playout.cleared(),
                 Step::MarkPlayed(number) => self.playout.reached(number, self.now),
-                Step::ToClient(_) | Step::Feedback(_) | Step::NotGated(_) | Step::Named(_) | Step::MicEnds => {}
+                Step::ToClient(_)
+                | Step::AgentBegins
+                | Step::Feedback(_)
+                | Step::NotGated(_)
+                | Step::Named(_)
+                | Step::MicEnds => {}
             }
         }
     }

@@ -1,10 +1,12 @@
 //! The door for LiveKit Inference: sessions scripted after LiveKit's own client.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use voxgate::guard::store::{AnyStore, MemoryStore};
-use voxgate::stage::Clock;
+use voxgate::stage::{Clock, ClockHand};
 
 use crate::support::{Agent, Called, Client, Gateway, sample};
 
@@ -73,45 +75,131 @@ async fn typing_is_silent_and_the_end_does_not_overtake_the_words() {
     drop(sending.await.unwrap());
 }
 
-/// How many of the pieces that carry the agent's echo reach speech-to-text.
-async fn echo_heard(job_of_the_voice: &str) -> (usize, usize) {
-    let (clock, hand) = Clock::by_hand();
-    let agent = Agent::start().await;
-    let gateway = gateway(&[&agent], clock).await;
-    let (mut client, mut call) = socket(&gateway, &agent, "/v1/stt?model=m", "AJ_1").await;
-    let (mut listener, mut speaker) = socket(&gateway, &agent, "/v1/tts?model=m", job_of_the_voice).await;
-    let voice = sample("echo_playback");
-    let delay = 4; // pieces: 200 ms there and back
-    let mut heard = Vec::new();
-    for n in 0..voice.len() / PIECE {
-        let said = &voice[n * PIECE..(n + 1) * PIECE];
-        speaker.send(json!({"type": "output_audio", "session_id": "s", "audio": base64_of(said)})).await;
-        assert_eq!(listener.next().await["type"], "output_audio");
-        let echo: Vec<i16> = match n.checked_sub(delay) {
-            None => vec![0; PIECE],
-            Some(then) => voice[then * PIECE..(then + 1) * PIECE].iter().map(|&sample| sample / 4).collect(),
-        };
-        client.send(json!({"type": "input_audio", "audio": base64_of(&echo)})).await;
-        client.send(json!({"type": "tick"})).await;
+/// A job: its microphone on one socket, its voice on another.
+struct Job {
+    _gateway: Gateway,
+    hand: ClockHand,
+    mic: (Client, Called),
+    voice: (Client, Called),
+    heard: Vec<i16>,
+}
+
+impl Job {
+    async fn start(job_of_the_voice: &str) -> Self {
+        let (clock, hand) = Clock::by_hand();
+        let agent = Agent::start().await;
+        let gateway = gateway(&[&agent], clock).await;
+        let mic = socket(&gateway, &agent, "/v1/stt?model=m", "AJ_1").await;
+        let voice = socket(&gateway, &agent, "/v1/tts?model=m", job_of_the_voice).await;
+        Self { _gateway: gateway, hand, mic, voice, heard: Vec::new() }
+    }
+
+    /// Text-to-speech makes this, at once.
+    async fn say(&mut self, audio: &[i16]) {
+        let (listener, speaker) = &mut self.voice;
+        for audio in audio.chunks(10 * PIECE) {
+            speaker.send(json!({"type": "output_audio", "session_id": "s", "audio": base64_of(audio)})).await;
+            assert_eq!(listener.next().await["type"], "output_audio");
+        }
+        speaker.send(json!({"type": "done", "session_id": "s"})).await;
+        assert_eq!(listener.next().await["type"], "done");
+    }
+
+    /// The microphone hears this, in the time that it lasts.
+    async fn hear(&mut self, audio: &[i16]) {
+        for piece in audio.chunks_exact(PIECE) {
+            self.mic.0.send(json!({"type": "input_audio", "audio": base64_of(piece)})).await;
+            self.until("tick").await;
+            self.hand.advance(Duration::from_millis(50));
+        }
+    }
+
+    /// Nothing more is heard: then speech-to-text has got all there was.
+    async fn end(&mut self) {
+        self.hear(&[0; 8_000]).await;
+        self.until("session.finalize").await;
+    }
+
+    /// Sends a message, and takes what speech-to-text gets before it.
+    async fn until(&mut self, kind: &str) {
+        let (client, call) = &mut self.mic;
+        client.send(json!({"type": kind})).await;
         loop {
             let message = call.next().await;
-            if message["type"] == "tick" {
+            if message["type"] == kind {
                 break;
             }
-            heard.push(audio_of(&message));
+            self.heard.extend(audio_of(&message));
         }
-        hand.advance(std::time::Duration::from_millis(50));
     }
-    (heard.iter().filter(|audio| audio.iter().any(|&sample| sample != 0)).count(), heard.len())
+
+    /// How much of what was heard from one time to another is no silence.
+    fn share(&self, seconds: std::ops::Range<f64>) -> f64 {
+        let [start, end] = [seconds.start, seconds.end].map(|at| (at * 8_000.0) as usize);
+        let pieces = self.heard[start..end].chunks(PIECE);
+        pieces.clone().filter(|piece| piece.iter().any(|&sample| sample != 0)).count() as f64 / pieces.len() as f64
+    }
+}
+
+/// As it comes back: 200 ms later, 12 dB down.
+fn echo(voice: &[i16]) -> Vec<i16> {
+    let late = std::iter::repeat_n(0, 4 * PIECE);
+    late.chain(voice.iter().map(|&sample| sample / 4)).collect()
 }
 
 #[tokio::test]
 async fn the_voice_of_the_same_job_is_the_reference_and_that_of_another_is_not() {
-    let (ours, all) = echo_heard("AJ_1").await;
-    let (theirs, _) = echo_heard("AJ_2").await;
-    println!("{ours} of {all} pieces of echo were heard, {theirs} without the job's voice");
-    assert!(all > 100 && ours * 100 < all * 5, "{ours} of {all}");
-    assert!(theirs * 2 > all, "without a reference it is speech: {theirs} of {all}");
+    let voice = sample("echo_playback");
+    let mut shares = Vec::new();
+    for job_of_the_voice in ["AJ_1", "AJ_2"] {
+        let mut job = Job::start(job_of_the_voice).await;
+        job.say(&voice).await;
+        job.hear(&echo(&voice)).await;
+        job.end().await;
+        shares.push(job.share(0.0..11.0));
+    }
+    println!("of the echo {:?} were heard, with and without the job's voice", shares);
+    assert!(shares[0] < 0.05, "{shares:?}");
+    assert!(shares[1] > 0.5, "without a reference it is speech: {shares:?}");
+}
+
+/// Text-to-speech is done long before its audio is played, so that nothing on the wire tells of an interruption.
+#[tokio::test]
+async fn what_an_agent_says_after_it_was_interrupted_is_a_reference_too() {
+    let (voice, user) = (sample("echo_playback"), sample("clean_turn"));
+    let mut job = Job::start("AJ_1").await;
+    job.say(&voice[..8 * 8_000]).await;
+    job.hear(&echo(&voice)[..3 * 8_000]).await;
+    // The user speaks, from the labels for 2.5 s, and the agent falls silent.
+    job.hear(&user[5_600..25_600]).await;
+    job.hear(&[0; 12_000]).await;
+    let answer = &voice[23_200..36_000];
+    job.say(answer).await;
+    job.hear(&echo(answer)).await;
+    job.end().await;
+    assert!(job.share(0.2..3.0) < 0.05, "{}", job.share(0.2..3.0));
+    assert!(job.share(3.2..5.4) > 0.7, "the user: {}", job.share(3.2..5.4));
+    assert!(job.share(7.2..8.8) < 0.05, "{}", job.share(7.2..8.8));
+}
+
+#[tokio::test]
+async fn a_voice_may_be_silent_for_as_long_as_it_likes() {
+    let agent = Agent::start().await;
+    let route = format!(
+        "limits.idle = \"100ms\"\n[[route]]\npath = \"/v1\"\ndoor = \"livekit_inference\"\nupstream = \"ws://{}/v1\"\n",
+        agent.address
+    );
+    let gateway = Gateway::start(&route, AnyStore::new(MemoryStore::new()), Clock::system()).await;
+    let connect = async |path: &str| tokio::join!(gateway.connect(path, &[]), agent.accept());
+    // No headers say whose voice it is, and `/eot` is asked now and then only.
+    let (voice, (mut speaker, ..)) = connect("/v1/tts").await;
+    let (asker, (mut answerer, ..)) = connect("/v1/eot").await;
+    let (mic, _call) = connect("/v1/stt").await;
+    assert_eq!(mic.expect("let in").closed().await, Some(1008), "a microphone is not");
+    for (client, call) in [(voice, &mut speaker), (asker, &mut answerer)] {
+        call.send(json!({"type": "session.created"})).await;
+        assert_eq!(client.expect("let in").next().await["type"], "session.created");
+    }
 }
 
 #[tokio::test]

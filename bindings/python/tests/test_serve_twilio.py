@@ -3,11 +3,7 @@
 import asyncio
 import base64
 import json
-import os
-import subprocess
 import wave
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,39 +15,12 @@ websockets = pytest.importorskip("websockets")
 import numpy as np
 from pipecat.frames.frames import InputAudioRawFrame, InterruptionFrame, OutputAudioRawFrame
 from pipecat.serializers.twilio import TwilioFrameSerializer
+from serve_support import ROOT, gateway
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 
-ROOT = Path(__file__).parents[3]
 RATE = 16_000
 PACKET = 160
-
-
-def gateway_command() -> str:
-    """The command with the gateway in it, as the tests of Rust have built it."""
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    command = target / "debug" / "voxgate"
-    known = command.exists() and subprocess.run([command, "serve", "--example"], capture_output=True).returncode == 0
-    if not known:
-        if os.environ.get("CI"):
-            pytest.fail(f"{command} has no gateway; run `cargo test --workspace --all-features` first")
-        pytest.skip(f"{command} has no gateway; `cargo build --workspace --all-features` builds it")
-    return str(command)
-
-
-@contextmanager
-def gateway(upstream: str, folder: Path) -> Iterator[str]:
-    settings = folder / "serve.toml"
-    route = f'[[route]]\npath = "/twilio"\ndoor = "twilio"\nupstream = "{upstream}"\n'
-    settings.write_text(f'listen = "127.0.0.1:0"\n{route}')
-    arguments = [gateway_command(), "serve", "--config", str(settings)]
-    with subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
-        assert process.stderr is not None
-        line = process.stderr.readline()
-        try:
-            yield line.split()[-1]
-        finally:
-            process.terminate()
 
 
 def mulaw(samples: np.ndarray) -> bytes:
@@ -103,7 +72,8 @@ async def a_call_through_the_gateway(tmp_path: Path) -> None:
     count = len(audio) // PACKET
     async with serve(lambda socket: agent(socket, heard, said), "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        with gateway(f"ws://127.0.0.1:{port}", tmp_path) as url:
+        route = f'[[route]]\npath = "/twilio"\ndoor = "twilio"\nupstream = "ws://127.0.0.1:{port}"\n'
+        with gateway(route, tmp_path) as url:
             async with connect(url) as call:
                 media_format = {"encoding": "audio/x-mulaw", "sampleRate": 8_000, "channels": 1}
                 start = {"streamSid": "MZ1", "callSid": "CA1", "mediaFormat": media_format}

@@ -78,7 +78,9 @@ impl Door for LiveKitTts {
         if let Some(event) = Event::of(&message) {
             match event.kind.as_str() {
                 "output_audio" => {
-                    self.speaks = true;
+                    if !std::mem::replace(&mut self.speaks, true) {
+                        steps.push(Step::AgentBegins);
+                    }
                     let audio = event.audio.and_then(|audio| audio_in(&message, audio, self.format?));
                     steps.extend(audio.map(|(_, pcm)| Step::Playback(pcm)));
                 }
@@ -90,7 +92,12 @@ impl Door for LiveKitTts {
         Ok(())
     }
 
-    /// A client that is interrupted closes the socket, and what it has not played is dropped.
+    /// An agent is silent while its user speaks.
+    fn has_microphone(&self) -> bool {
+        false
+    }
+
+    /// A client that is interrupted closes the socket, once it speaks again, and what it has not played is dropped.
     fn breaks_off(&self) -> bool {
         self.speaks
     }
@@ -198,11 +205,26 @@ mod tests {
         let mut door = LiveKitTts::default();
         let create = r#"{"type":"session.create","sample_rate":"24000","encoding":"pcm_s16le","voice":"v"}"#;
         let told = steps(&mut door, &[create], &[r#"{"type":"output_audio","audio":"AAAAAA==","session_id":"s"}"#]);
-        let [Step::Playback(pcm), Step::ToClient(_)] = &told[..] else { panic!("{told:?}") };
+        let [Step::AgentBegins, Step::Playback(pcm), Step::ToClient(_)] = &told[..] else { panic!("{told:?}") };
         assert_eq!((pcm.samples.len(), pcm.sample_rate), (2, 24_000));
         assert!(door.breaks_off());
         steps(&mut door, &[], &[r#"{"type":"done","session_id":"s"}"#]);
         assert!(!door.breaks_off());
+    }
+
+    #[test]
+    fn each_utterance_begins_once() {
+        let mut door = LiveKitTts::default();
+        let audio = r#"{"type":"output_audio","audio":"AAAAAA==","session_id":"s"}"#;
+        let done = r#"{"type":"done","session_id":"s"}"#;
+        let told = steps(&mut door, &[], &[audio, audio, done, audio]);
+        let begun = |step: &Step| matches!(step, Step::AgentBegins);
+        assert_eq!(told.iter().map(begun).collect::<Vec<_>>(), [true, false, false, false, true, false], "{told:?}");
+    }
+
+    #[test]
+    fn a_voice_is_no_microphone() {
+        assert!(LiveKitStt::default().has_microphone() && !LiveKitTts::default().has_microphone());
     }
 
     #[test]

@@ -5,9 +5,13 @@ use tokio_tungstenite::tungstenite::Message;
 use super::malformed::Malformed;
 use super::protocol::{Door, Step};
 
-/// All messages pass.
-#[derive(Debug)]
-pub(in crate::serve) struct Passing;
+/// All messages pass, of a client that is this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::serve) enum Passing {
+    Microphone,
+    /// It may be silent for as long as it likes.
+    Other,
+}
 
 impl Door for Passing {
     fn client_sent(&mut self, message: Message, steps: &mut Vec<Step>) -> Result<(), Malformed> {
@@ -18,5 +22,9 @@ impl Door for Passing {
     fn upstream_sent(&mut self, message: Message, steps: &mut Vec<Step>) -> Result<(), Malformed> {
         steps.push(Step::ToClient(message));
         Ok(())
+    }
+
+    fn has_microphone(&self) -> bool {
+        *self == Self::Microphone
     }
 }

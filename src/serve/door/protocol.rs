@@ -53,6 +53,11 @@ pub(in crate::serve) trait Door: Send {
         false
     }
 
+    /// Whether the client is a microphone, which is never silent for long.
+    fn has_microphone(&self) -> bool {
+        true
+    }
+
     /// Whether the agent is in the middle of what it says, so that an end of the call cuts it off.
     fn breaks_off(&self) -> bool {
         false
@@ -97,6 +102,8 @@ pub(in crate::serve) enum Step {
     Feedback(OwnedSttResult),
     /// Audio that the client plays after what it was sent before. The step comes behind that of sending it.
     Playback(Pcm),
+    /// The agent begins to say something, on a socket that does not tell when it was interrupted.
+    AgentBegins,
     /// The client drops what it has not played yet.
     PlaybackCleared,
     /// It has played everything before the mark of this number.
