@@ -1,5 +1,6 @@
 //! One call: a client on one side, an agent or a provider on the other, a gate between them.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,15 +10,17 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use super::calls::{Calls, Ending, LiveCall};
 use super::config::{SecondStream, ServeLimits};
 use super::delay_line::{DelayLine, Released};
-use super::door::{Door, Malformed, MicAudio, Pcm, Sent, Step};
+use super::door::{Door, Malformed, MicAudio, Pcm, Step};
 use super::guards::{Guards, Held, RouteGuards};
 use super::jobs::{Jobs, Part, Voice};
 use super::mic_clock::{MicClock, in_core};
+use super::not_let_in::NotLetIn;
 use super::played::PlayedClock;
 use super::playout::PlayoutClock;
 use super::socket::{Incoming, Socket, TooSlow};
-use crate::budget::CallCost;
-use crate::frame::{Span, duration_of};
+use super::spending::Asked;
+use super::tab::{Done, Tab};
+use crate::frame::Span;
 use crate::stage::{Clock, Control, Event, Events, GateStage, MicIn, PlayAt, PlaybackIn};
 use crate::{AudioFormat, Chunk, Samples};
 
@@ -54,7 +57,7 @@ pub(super) struct CallEnd {
 impl Call {
     /// Carries the call until one side closes it or a guard ends it.
     pub(super) async fn run(self, around: &Around<'_>) -> String {
-        let Self { door, part, client, upstream, stage, clock, live, held, second_stream } = self;
+        let Self { door, part, client, upstream, stage, clock, live, mut held, second_stream } = self;
         let GateStage { mic, playback, control, events } = stage;
         let now = Instant::now();
         let mut pump = Pump {
@@ -73,15 +76,13 @@ impl Call {
             line: DelayLine::default(),
             steps: Vec::new(),
             live,
+            tab: Tab::new(std::mem::take(&mut held.purse)),
             held,
             second_stream,
-            cost: CallCost::default(),
-            charged: (0, 0),
-            saved_usd: 0.0,
             heard_client: now,
             sent_all: [now; 2],
-        };
             user_spoke: false,
+        };
         let end = pump.run(around).await;
         if let Part::Speaks(job) = &pump.part
             && pump.door.breaks_off()
@@ -89,13 +90,16 @@ impl Call {
             around.jobs.tell(job, &Voice::Cleared);
         }
         pump.flush(around).await;
-        let Pump { client, upstream, held, .. } = pump;
-        // Whoever waits for the place of this call need not wait for its goodbyes.
-        drop(held);
+        let Pump { client, upstream, held, tab, .. } = pump;
+        // Whoever waits for the place of this call, or its money, need not wait for its goodbyes.
+        drop((held, tab));
         tokio::join!(client.close(end.client), upstream.close(end.upstream));
         end.why
     }
 }
+
+/// The store's answer to a call that asks for money, on its way.
+type Grant<'a> = Pin<Box<dyn Future<Output = (Asked, Result<(), NotLetIn>)> + Send + 'a>>;
 
 struct Pump {
     door: Box<dyn Door>,
@@ -115,16 +119,13 @@ struct Pump {
     live: Arc<LiveCall>,
     held: Held,
     second_stream: SecondStream,
-    cost: CallCost,
-    /// Forwarded and suppressed samples that the meter has counted.
-    charged: (u64, u64),
-    saved_usd: f64,
+    tab: Tab,
     heard_client: Instant,
     /// When client and upstream had last taken all that was sent.
     sent_all: [Instant; 2],
-}
     /// Since the agent began to speak on another socket.
     user_spoke: bool,
+}
 
 /// What happens next.
 enum Next {
@@ -133,6 +134,7 @@ enum Next {
     Upstream(Incoming),
     Ended(Ending),
     Voice(Voice),
+    Granted(Asked, Result<(), NotLetIn>),
     Second,
     /// Nothing; the door looks again.
     Look,
@@ -144,6 +146,7 @@ impl Pump {
         second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let live = Arc::clone(&self.live);
         let mut ended = Box::pin(live.ended());
+        let mut grant: Option<Grant<'_>> = None;
         loop {
             let next = tokio::select! {
                 biased;
@@ -152,6 +155,7 @@ impl Pump {
                 incoming = self.client.next() => Next::Client(incoming),
                 incoming = self.upstream.next() => Next::Upstream(incoming),
                 ending = &mut ended => Next::Ended(ending),
+                (asked, answer) = next_grant(&mut grant) => Next::Granted(asked, answer),
                 _ = second.tick() => Next::Second,
                 () = tokio::time::sleep(LOOK_AGAIN), if self.door.waits() => Next::Look,
             };
@@ -167,7 +171,15 @@ impl Pump {
                     Ok(())
                 }
                 Next::Ended(ending) => Err(CallEnd::ended(ending)),
-                Next::Second => self.each_second(around),
+                Next::Granted(asked, answer) => {
+                    grant = None;
+                    self.tab.take(&asked, answer);
+                    Ok(())
+                }
+                Next::Second => {
+                    grant = grant.take().or_else(|| self.asked(around));
+                    self.each_second(around)
+                }
                 Next::Look => Ok(()),
             };
             if let Err(end) = done.and_then(|()| self.release()) {
@@ -220,6 +232,11 @@ impl Pump {
                     Part::Speaks(job) => around.jobs.tell(job, &Voice::Plays(pcm)),
                     _ => self.play(&pcm)?,
                 },
+                Step::AgentBegins => {
+                    if let Part::Speaks(job) = &self.part {
+                        around.jobs.tell(job, &Voice::Begins);
+                    }
+                }
                 Step::PlaybackCleared => {
                     self.playout.cleared();
                     _ = self.control.interrupt();
@@ -233,11 +250,6 @@ impl Pump {
         Ok(())
     }
 
-                Step::AgentBegins => {
-                    if let Part::Speaks(job) = &self.part {
-                        around.jobs.tell(job, &Voice::Begins);
-                    }
-                }
     /// To the gate, and into the delay line.
     async fn take_mic(&mut self, audio: MicAudio) {
         let MicAudio { pcm, at, message } = audio;
@@ -322,6 +334,9 @@ impl Pump {
     /// The agent speaks on another socket.
     fn hear_voice(&mut self, voice: Voice) {
         match voice {
+            // Whoever answers the user was interrupted, or had said all.
+            Voice::Begins if std::mem::take(&mut self.user_spoke) => _ = self.control.interrupt(),
+            Voice::Begins => {}
             Voice::Plays(pcm) => {
                 let chunk = Chunk::new(Samples::I16(&pcm.samples), AudioFormat::mono(pcm.sample_rate));
                 // Beyond its bound the playback is not known; the stage tells of it, and the call goes on.
@@ -334,9 +349,6 @@ impl Pump {
     /// One stream a call.
     async fn claim(&mut self, name: &str, around: &Around<'_>) -> Result<(), CallEnd> {
         self.live.set_name(name);
-            // Whoever answers the user was interrupted, or had said all.
-            Voice::Begins if std::mem::take(&mut self.user_spoke) => _ = self.control.interrupt(),
-            Voice::Begins => {}
         for _ in 0..REPLACING {
             match around.guards.claim(around.route, name).await {
                 Ok(lease) => {
@@ -360,6 +372,7 @@ impl Pump {
         if let Some(event) = &event {
             self.door.gate_told(event);
         }
+        self.user_spoke |= matches!(event, Some(Event::SpeechStarted { .. }));
         match event {
             None => self.events = None,
             Some(Event::Audio(audio) | Event::SpeechStarted { audio, .. }) => self.line.forward(audio.span),
@@ -372,7 +385,6 @@ impl Pump {
         loop {
             let next = match &self.events {
                 Some(events) => self.line.next(events.settled()),
-        self.user_spoke |= matches!(event, Some(Event::SpeechStarted { .. }));
                 None => self.line.finish(),
             };
             let message = match next {
@@ -425,18 +437,21 @@ impl Pump {
     }
 
     fn meter(&mut self, around: &Around<'_>) -> Result<(), CallEnd> {
-        let totals = self.control.totals();
-        let kept: u64 = totals.suppressed.iter().map(|(_, samples)| samples).sum();
-        let gate_counts = Sent { total: totals.forwarded + totals.ungated, silence: 0, kept };
-        let Sent { total, silence, kept } = self.door.sent().unwrap_or(gate_counts);
-        let new_sent = total.saturating_sub(self.charged.0);
-        let new_kept = kept.saturating_sub(self.charged.1);
-        self.charged = (total.max(self.charged.0), kept.max(self.charged.1));
-        self.live.note_silence(silence);
-        let charged = around.route.charge(around.guards, &mut self.cost, duration_of(new_sent));
-        self.saved_usd += around.route.saved(duration_of(new_kept));
-        self.live.note(self.line.len(), self.cost.spent().dollars(), self.saved_usd);
-        charged.map_err(CallEnd::policy)
+        let connected = if self.door.has_microphone() { self.live.lasted() } else { Duration::ZERO };
+        let (totals, sent, mode) = (self.control.totals(), self.door.sent(), self.live.mode());
+        let counted = self.tab.count(&Done { totals, sent, mode, connected }, around.route, around.guards);
+        self.live.note_silence(sent.map_or(0, |sent| sent.silence));
+        self.live.note(self.line.len(), self.tab.amounts());
+        counted.map_err(CallEnd::policy)
+    }
+
+    /// More money for the call, if it needs some; the audio does not wait for it.
+    fn asked<'a>(&self, around: &'a Around<'_>) -> Option<Grant<'a>> {
+        let asked = self.tab.asks(around.guards)?;
+        Some(Box::pin(async move {
+            let answer = around.guards.grant(&asked).await;
+            (asked, answer)
+        }))
     }
 
     /// The call is over: what came is decided and sent.
@@ -461,6 +476,14 @@ impl Pump {
 async fn next_event(events: &mut Option<Events>) -> Option<Event> {
     match events {
         Some(events) => events.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What was asked for, and the answer; never, if nothing was.
+async fn next_grant(grant: &mut Option<Grant<'_>>) -> (Asked, Result<(), NotLetIn>) {
+    match grant {
+        Some(grant) => grant.await,
         None => std::future::pending().await,
     }
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use super::config::DoorKind;
+use super::tab::Amounts;
 use crate::frame::duration_of;
 use crate::stage::{Control, Mode};
 
@@ -47,8 +48,7 @@ struct About {
     waiting: usize,
     silence: u64,
     not_gated: Option<String>,
-    spent_usd: f64,
-    saved_usd: f64,
+    amounts: Amounts,
 }
 
 /// Why a call is ended from outside.
@@ -87,13 +87,15 @@ pub(super) struct CallView {
     waiting_messages: usize,
     spent_usd: f64,
     saved_usd: f64,
+    /// What went on in shadow and would have been kept back.
+    would_save_usd: f64,
 }
 
 impl Calls {
     /// A call has begun.
     pub(super) fn enter(&self, path: &str, door: DoorKind, control: Control, mode: Mode) -> Arc<LiveCall> {
         let id = self.next.fetch_add(1, Ordering::Relaxed) + 1;
-        let about = About { name: None, mode, waiting: 0, silence: 0, not_gated: None, spent_usd: 0.0, saved_usd: 0.0 };
+        let about = About { name: None, mode, waiting: 0, silence: 0, not_gated: None, amounts: Amounts::default() };
         let call = Arc::new(LiveCall {
             id,
             path: path.to_owned(),
@@ -162,9 +164,13 @@ impl LiveCall {
         }
     }
 
-    pub(super) fn note(&self, waiting: usize, spent_usd: f64, saved_usd: f64) {
+    pub(super) fn mode(&self) -> Mode {
+        lock(&self.about).mode
+    }
+
+    pub(super) fn note(&self, waiting: usize, amounts: Amounts) {
         let mut about = lock(&self.about);
-        (about.waiting, about.spent_usd, about.saved_usd) = (waiting, spent_usd, saved_usd);
+        (about.waiting, about.amounts) = (waiting, amounts);
     }
 
     pub(super) fn note_silence(&self, samples: u64) {
@@ -216,8 +222,9 @@ impl LiveCall {
             not_gated: about.not_gated,
             storm: self.control.standing().storm.as_str(),
             waiting_messages: about.waiting,
-            spent_usd: about.spent_usd,
-            saved_usd: about.saved_usd,
+            spent_usd: about.amounts.spent.dollars(),
+            saved_usd: about.amounts.saved.dollars(),
+            would_save_usd: about.amounts.would_save.dollars(),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::budget::Ceilings;
+use crate::budget::Usd;
 use crate::config::{GateConfig, Padding, Preset};
 use crate::error::ConfigError;
 use crate::guard::{Name, NameError};
@@ -148,12 +148,29 @@ pub struct RouteConfig {
     pub calls_per_minute_per_key: Option<NonZeroU32>,
     /// What a second of audio costs behind this route, as `voxgate cost prices` names it.
     pub price: Option<String>,
-    /// Where spending stops: `per_call_usd`, `per_day_usd`.
+    /// Where spending stops.
     #[serde(default)]
-    pub ceilings: Ceilings,
+    pub ceilings: RouteCeilings,
+    /// The share of each of the provider's quotas that is kept for the calls that are there: a new one goes to the next
+    /// upstream, or is refused, once no more than this is left by what the provider says. Default 0.02.
+    #[serde(default = "default_quota_reserve")]
+    pub quota_reserve: f64,
     /// The gate's settings over those of the door.
     #[serde(default)]
     pub gate: toml::Table,
+}
+
+/// Where spending on the audio of a route stops. Each needs the route's `price`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "settings are written as literals")]
+pub struct RouteCeilings {
+    /// For one call.
+    pub per_call_usd: Option<Usd>,
+    /// For all calls of a day (UTC), over all instances.
+    pub per_day_usd: Option<Usd>,
+    /// For the calls of one key in a day (UTC), over all instances.
+    pub per_key_and_day_usd: Option<Usd>,
 }
 
 /// A protocol that the gateway speaks.
@@ -346,6 +363,9 @@ impl ServeConfig {
             if let Some(wrong) = addresses.iter().find(|to| !(to.starts_with("ws://") || to.starts_with("wss://"))) {
                 return refuse(format!("the upstream {wrong:?} is not an address; expected ws://… or wss://…"));
             }
+            if !(0.0..=0.5).contains(&route.quota_reserve) {
+                return refuse(format!("quota_reserve is {}; expected a share from 0 to 0.5", route.quota_reserve));
+            }
             route.gate_config()?;
         }
         Ok(())
@@ -395,6 +415,10 @@ pub(super) fn mode_named(word: &str) -> Option<Mode> {
 
 fn default_listen() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 8_080))
+}
+
+fn default_quota_reserve() -> f64 {
+    0.02
 }
 
 fn default_namespace() -> String {

@@ -7,9 +7,13 @@ use hyper::header::{self, HeaderMap};
 use sha2::{Digest, Sha256};
 use voxgate_base::Moment;
 
-use super::config::{RouteConfig, ServeConfig, ServeError};
+use super::config::{DoorKind, RouteCeilings, RouteConfig, ServeConfig, ServeError};
+use super::issuer::issuer;
+use super::not_let_in::NotLetIn;
+use super::spending::{Asked, DAY, DayCeiling, Purse, Rests};
 use crate::budget::{
-    Acquired, Bill, CallCost, Charge, Concurrent, Item, Limits, Meter, PriceBook, Rate, SavedCause, Spending, Usage,
+    Acquired, Bill, CallCost, Ceilings, Charge, Concurrent, Item, Limits, Meter, Price, PriceBook, Rate, SavedCause,
+    Spending, Usage, Usd,
 };
 use crate::guard::store::{AnyStore, LeaseTerm, RateWindow};
 use crate::guard::{Lease, LeaseState, Name};
@@ -18,6 +22,8 @@ use crate::metrics::{GuardKind, note_answer};
 /// The guards of all routes.
 pub(super) struct Guards {
     limits: Limits<AnyStore>,
+    /// Money that calls have taken and not spent.
+    rests: Arc<Rests>,
     /// Days are counted by the system's clock.
     began: std::time::Instant,
     began_of_day: Duration,
@@ -33,6 +39,9 @@ pub(super) struct RouteGuards {
     calls_per_key: Option<std::num::NonZeroU32>,
     calls_per_minute_per_key: Option<std::num::NonZeroU32>,
     meter: Option<Mutex<RouteMeter>>,
+    price: Option<Price>,
+    ceilings: RouteCeilings,
+    door: DoorKind,
 }
 
 struct RouteMeter {
@@ -40,36 +49,19 @@ struct RouteMeter {
     item: Item,
 }
 
+/// Whether the audio of a call costs something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Costs {
+    Something,
+    Nothing,
+}
+
 /// What a call holds while it lasts.
 #[derive(Default)]
 pub(super) struct Held {
     leases: Vec<Lease>,
-}
-
-/// Why a call is not let in.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum NotLetIn {
-    #[error("a key is needed: send it as `Authorization: Bearer …` or `Token …`")]
-    NoKey,
-    #[error("this key is not on the list")]
-    WrongKey,
-    #[error("web pages of {0} are not let in; add it to `origins` of the route")]
-    Origin(String),
-    #[error("{0}")]
-    Limit(String),
-    #[error("the store of the limits does not answer, so nothing is granted: {0}")]
-    Store(String),
-}
-
-impl NotLetIn {
-    pub(super) fn status(&self) -> hyper::StatusCode {
-        match self {
-            Self::NoKey | Self::WrongKey => hyper::StatusCode::UNAUTHORIZED,
-            Self::Origin(_) => hyper::StatusCode::FORBIDDEN,
-            Self::Limit(_) => hyper::StatusCode::TOO_MANY_REQUESTS,
-            Self::Store(_) => hyper::StatusCode::SERVICE_UNAVAILABLE,
-        }
-    }
+    /// What it may spend.
+    pub(super) purse: Purse,
 }
 
 impl Guards {
@@ -79,11 +71,11 @@ impl Guards {
         let term = LeaseTerm::new(config.limits.lease).map_err(|error| ServeError::Toml(format!("lease: {error}")))?;
         let limits = Limits::new(Arc::new(store), owner, term);
         let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-        Ok(Self { limits, began: std::time::Instant::now(), began_of_day: since })
+        Ok(Self { limits, rests: Arc::default(), began: std::time::Instant::now(), began_of_day: since })
     }
 
-    /// Takes what the route's limits ask for.
-    pub(super) async fn admit(&self, route: &RouteGuards, headers: &HeaderMap) -> Result<Held, NotLetIn> {
+    /// Takes what the route's limits and ceilings ask for.
+    pub(super) async fn admit(&self, route: &RouteGuards, headers: &HeaderMap, costs: Costs) -> Result<Held, NotLetIn> {
         let key = route.key(headers)?;
         let mut held = Held::default();
         if let Some(per_minute) = route.calls_per_minute_per_key {
@@ -100,7 +92,23 @@ impl Guards {
         for limit in route.calls.iter().chain(&per_key) {
             held.leases.push(self.slot(limit).await?);
         }
+        if costs == Costs::Something {
+            held.purse = route.purse(key.as_deref(), &self.rests);
+            if let Some(asked) = held.purse.asks(self.day()) {
+                held.purse.take(&asked, Ok(self.grant(&asked).await?));
+            }
+        }
         Ok(held)
+    }
+
+    /// Takes money for a call from the ceilings of the day.
+    pub(super) async fn grant(&self, asked: &Asked) -> Result<(), NotLetIn> {
+        asked.granted(&self.limits, &self.rests).await
+    }
+
+    /// Since the epoch, UTC.
+    pub(super) fn day(&self) -> u64 {
+        self.now().since_start().as_secs() / DAY.as_secs()
     }
 
     /// One stream for a call: the slot of its name.
@@ -142,15 +150,18 @@ impl RouteGuards {
         let refuse = |problem: String| ServeError::Route { path: route.path.clone(), problem };
         let keys = route.keys.iter().map(super::config::Secret::reveal).collect::<Result<_, _>>()?;
         let name = route.resource().map_err(|error| refuse(error.to_string()))?;
-        let meter = match &route.price {
-            None if route.ceilings != crate::budget::Ceilings::default() => {
+        let (meter, price) = match &route.price {
+            None if route.ceilings != RouteCeilings::default() => {
                 return Err(refuse("ceilings need a price; see `voxgate cost prices`".to_owned()));
             }
-            None => None,
-            Some(price) => {
-                let mut meter = Meter::new(route.ceilings);
-                let item = meter.item(&PriceBook::shipped(), price).map_err(|error| refuse(error.to_string()))?;
-                Some(Mutex::new(RouteMeter { meter, item }))
+            None => (None, None),
+            Some(name) => {
+                let book = PriceBook::shipped();
+                // Days are counted over all instances, by the store.
+                let mut meter = Meter::new(Ceilings { per_call_usd: route.ceilings.per_call_usd, per_day_usd: None });
+                let item = meter.item(&book, name).map_err(|error| refuse(error.to_string()))?;
+                let price = book.get(name).map_err(|error| refuse(error.to_string()))?.clone();
+                (Some(Mutex::new(RouteMeter { meter, item })), Some(price))
             }
         };
         Ok(Self {
@@ -161,7 +172,29 @@ impl RouteGuards {
             calls_per_key: route.calls_per_key,
             calls_per_minute_per_key: route.calls_per_minute_per_key,
             meter,
+            price,
+            ceilings: route.ceilings,
+            door: route.door,
         })
+    }
+
+    /// What a call with this key may spend, to be filled.
+    fn purse(&self, key: Option<&str>, rests: &Arc<Rests>) -> Purse {
+        let of_the_key = DayCeiling {
+            resource: self.resource("money of", key).to_string(),
+            setting: "ceilings.per_key_and_day_usd",
+            limit: self.ceilings.per_key_and_day_usd.unwrap_or_default(),
+        };
+        let of_the_route = DayCeiling {
+            resource: format!("{} money", self.name),
+            setting: "ceilings.per_day_usd",
+            limit: self.ceilings.per_day_usd.unwrap_or_default(),
+        };
+        // Whose key has spent all takes nothing of the others'.
+        let ceilings =
+            [self.ceilings.per_key_and_day_usd.map(|_| of_the_key), self.ceilings.per_day_usd.map(|_| of_the_route)];
+        let piece = self.cost(Usage::Audio(TAKEN_FOR)) + self.cost(Usage::Socket(TAKEN_FOR));
+        Purse::new(ceilings.into_iter().flatten().collect(), piece, Arc::clone(rests))
     }
 
     /// The client's key, if keys are asked for or it has one.
@@ -175,11 +208,17 @@ impl RouteGuards {
         let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let key = given.and_then(|given| given.split_once(' ')).map(|(_, key)| key.trim());
         match key {
-            _ if self.keys.is_empty() => Ok(key.map(str::to_owned)),
+            _ if self.keys.is_empty() => Ok(key.map(|key| self.owner(key))),
             None => Err(NotLetIn::NoKey),
             Some(key) if self.keys.iter().any(|known| same(known, key)) => Ok(Some(key.to_owned())),
             Some(_) => Err(NotLetIn::WrongKey),
         }
+    }
+
+    /// Whose limits a key counts for.
+    fn owner(&self, key: &str) -> String {
+        let api_key = (self.door == DoorKind::LivekitInference).then(|| issuer(key)).flatten();
+        api_key.unwrap_or_else(|| key.to_owned())
     }
 
     /// What a limit counts, by a name that does not tell the key.
@@ -189,15 +228,24 @@ impl RouteGuards {
         Name::new(format!("{} {what} {hex}", self.name)).unwrap_or_else(|_| self.name.clone())
     }
 
-    /// Counts audio that was sent and not sent; says what ceiling is reached.
-    pub(super) fn charge(&self, guards: &Guards, cost: &mut CallCost, sent: Duration) -> Result<(), String> {
+    /// Counts what was used, be it over a ceiling; says which.
+    pub(super) fn charge(&self, guards: &Guards, cost: &mut CallCost, used: Usage) -> Result<(), String> {
         let Some(meter) = &self.meter else { return Ok(()) };
         let mut route = meter.lock().unwrap_or_else(PoisonError::into_inner);
         let item = route.item;
-        match route.meter.charge(cost, item, Usage::Audio(sent), guards.now()) {
-            Ok(refused @ Charge::Refused { .. }) => Err(note_answer(GuardKind::Budget, refused).to_string()),
+        match route.meter.charge(cost, item, used, guards.now()) {
+            Ok(refused @ Charge::Refused { .. }) => {
+                // The item is this meter's own.
+                _ = route.meter.settle(cost, item, used, guards.now());
+                Err(note_answer(GuardKind::Budget, refused).to_string())
+            }
             _ => Ok(()),
         }
+    }
+
+    /// What this costs, without counting it.
+    pub(super) fn cost(&self, used: Usage) -> Usd {
+        self.price.as_ref().map_or(Usd::ZERO, |price| price.cost(used))
     }
 
     /// What the route has cost and saved.
@@ -205,13 +253,12 @@ impl RouteGuards {
         Some(self.meter.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner).meter.bill())
     }
 
-    /// What so much audio, that was not sent, would have cost.
-    pub(super) fn saved(&self, unsent: Duration) -> f64 {
-        let Some(meter) = &self.meter else { return 0.0 };
+    /// Counts audio that was not sent, and what it would have cost.
+    pub(super) fn saved(&self, unsent: Duration) -> Usd {
+        let Some(meter) = &self.meter else { return Usd::ZERO };
         let mut route = meter.lock().unwrap_or_else(PoisonError::into_inner);
         let item = route.item;
-        let saved = route.meter.saved(item, Usage::Audio(unsent), SavedCause::Silence);
-        saved.map_or(0.0, |usd| usd.dollars())
+        route.meter.saved(item, Usage::Audio(unsent), SavedCause::Silence).unwrap_or_default()
     }
 }
 
@@ -219,6 +266,9 @@ impl RouteGuards {
 pub(super) fn same(one: &str, other: &str) -> bool {
     Sha256::digest(one.as_bytes()) == Sha256::digest(other.as_bytes())
 }
+
+/// A call takes money for so long at a time.
+const TAKEN_FOR: Duration = Duration::from_secs(5);
 
 /// This process, to tell it from others in the store.
 fn own_name() -> String {

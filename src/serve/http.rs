@@ -16,6 +16,7 @@ use super::config::{DoorKind, MODES, RouteConfig, mode_named};
 use super::door::{
     Asterisk, Deepgram, Door, Listening, LiveKitStt, LiveKitTts, OpenAiRealtime, Passing, PlayedAudio, Twilio, Vonage,
 };
+use super::guards::Costs;
 use super::jobs::Part;
 use super::record::CallRecord;
 use super::shared::Shared;
@@ -118,11 +119,12 @@ async fn take_call(mut request: Request<Incoming>, index: usize, shared: Arc<Sha
     let place = Arc::clone(&shared.places)
         .try_acquire_owned()
         .map_err(|_| refused(busy("this instance has as many calls as `limits.calls` allows\n")))?;
-    let held = shared.guards.admit(&route.guards, request.headers()).await;
-    let held = held.map_err(|error| refused(text(error.status(), format!("{error}\n"))))?;
     let part = part(&shared, index, &rest, request.headers());
     let (door, rest) = door(&route.config, rest);
-    let connected = route.upstream.connect(&rest, request.headers(), &shared.config.limits).await;
+    let costs = if door.0.has_microphone() { Costs::Something } else { Costs::Nothing };
+    let held = shared.guards.admit(&route.guards, request.headers(), costs).await;
+    let held = held.map_err(|error| refused(text(error.status(), format!("{error}\n"))))?;
+    let connected = route.upstream.connect(&rest, request.headers(), &shared.config.limits, &shared.clock).await;
     let Connected { socket: upstream, headers } = connected.map_err(|error| refused(no_upstream(error)))?;
 
     let mut answer = handshake.map(|()| Full::default());
@@ -308,6 +310,12 @@ fn pass_back(headers: &HeaderMap, answer: &mut HeaderMap) {
 
 fn no_upstream(error: NoUpstream) -> Answer {
     match error {
+        NoUpstream::Short(short) => {
+            let mut answer = text(StatusCode::TOO_MANY_REQUESTS, format!("{short}\n"));
+            let seconds = HeaderValue::from(short.wait.as_secs() + 1);
+            answer.headers_mut().insert(header::RETRY_AFTER, seconds);
+            answer
+        }
         NoUpstream::Unreachable(why) => text(StatusCode::BAD_GATEWAY, format!("no upstream is reached: {why}\n")),
         NoUpstream::Refused { status, headers, body } => {
             let mut answer = Response::new(Full::from(body));

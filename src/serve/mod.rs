@@ -17,25 +17,31 @@ mod demo;
 mod door;
 mod guards;
 mod http;
+mod issuer;
 mod jobs;
 mod listener;
 mod metrics;
 mod mic_clock;
+mod not_let_in;
 mod played;
 mod playout;
+mod quota;
 mod record;
 mod reference;
 mod sample_count;
 mod server;
 mod shared;
 mod socket;
+mod spending;
+mod tab;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod untrusted;
 mod upstream;
 
 pub use config::{
-    DoorKind, RouteConfig, SecondStream, Secret, ServeConfig, ServeError, ServeLimits, TlsFiles, Upstreams,
+    DoorKind, RouteCeilings, RouteConfig, SecondStream, Secret, ServeConfig, ServeError, ServeLimits, TlsFiles,
+    Upstreams,
 };
 pub use demo::demo;
 pub use record::CallRecord;

@@ -68,6 +68,7 @@ impl Server {
             jobs: super::jobs::Jobs::default(),
             places: Arc::new(Semaphore::new(calls)),
             engines: engines.map_err(ServeError::Threads)?,
+            clock,
             draining: AtomicBool::new(false),
             prometheus: None,
             admin_token: config.admin_token.as_ref().map(Secret::reveal).transpose()?,

@@ -13,7 +13,7 @@ use super::record::CallRecord;
 use super::upstream::Upstream;
 use crate::config::GateConfig;
 use crate::metrics::Prometheus;
-use crate::stage::StageEngine;
+use crate::stage::{Clock, StageEngine};
 
 /// Is told of each call that is over.
 pub(super) type OnCall = Box<dyn Fn(&CallRecord) + Send + Sync>;
@@ -27,6 +27,8 @@ pub(super) struct Shared {
     pub(super) jobs: Jobs,
     pub(super) places: Arc<Semaphore>,
     pub(super) engines: Vec<StageEngine>,
+    /// That of the engines.
+    pub(super) clock: Clock,
     pub(super) draining: AtomicBool,
     pub(super) prometheus: Option<Prometheus>,
     pub(super) admin_token: Option<String>,

@@ -1,7 +1,6 @@
 //! The way to the agent or the provider: its address, the client's headers, TLS.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{StatusCode, Uri};
@@ -14,16 +13,21 @@ use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use super::config::{RouteConfig, ServeError, ServeLimits};
+use super::quota::{ASK_AGAIN, Quotas, Shortage};
 use super::socket::{self, Socket, Transport};
-use crate::budget::{Failover, ProviderError};
+use crate::budget::{Failover, ProviderError, ProviderRefusal, Wait};
 use crate::guard::Name;
 use crate::guard::store::StoreTime;
+use crate::stage::Clock;
 
 /// The upstreams of one route.
 pub(super) struct Upstream {
     addresses: Vec<String>,
     headers: HeaderMap,
     standing: Mutex<Failover>,
+    /// By address.
+    quotas: Mutex<Vec<Quotas>>,
+    quota_reserve: f64,
     tls: Arc<tokio_rustls::rustls::ClientConfig>,
 }
 
@@ -40,6 +44,8 @@ pub(super) enum NoUpstream {
     Refused { status: StatusCode, headers: HeaderMap, body: Vec<u8> },
     /// None was reached.
     Unreachable(String),
+    /// None was asked, because none has enough left for a new call.
+    Short(Shortage),
 }
 
 impl Upstream {
@@ -56,7 +62,14 @@ impl Upstream {
             value.set_sensitive(true);
             headers.insert(key, value);
         }
-        Ok(Self { addresses, headers, standing: Mutex::new(Failover::new(names)), tls: tls()? })
+        Ok(Self {
+            quotas: Mutex::new(vec![Quotas::default(); addresses.len()]),
+            addresses,
+            headers,
+            standing: Mutex::new(Failover::new(names)),
+            quota_reserve: route.quota_reserve,
+            tls: tls()?,
+        })
     }
 
     /// Connects to the first that takes the call. `rest` is what the client added to the route's path.
@@ -65,16 +78,24 @@ impl Upstream {
         rest: &str,
         client: &HeaderMap,
         limits: &ServeLimits,
+        clock: &Clock,
     ) -> Result<Connected, NoUpstream> {
         let mut last = NoUpstream::Unreachable("every upstream has refused for now".to_owned());
-        let candidates: Vec<usize> = self.standing().candidates(now()).map(|(place, _)| place).collect();
+        let candidates: Vec<usize> = self.standing().candidates(time(clock)).map(|(place, _)| place).collect();
         for place in candidates {
+            if let Some(short) = self.quotas()[place].shortage(self.quota_reserve, clock.now()) {
+                last = NoUpstream::Short(short);
+                continue;
+            }
             let attempt = self.attempt(&self.addresses[place], rest, client, limits);
             let answer = timeout(limits.handshake, attempt).await;
             match answer.unwrap_or_else(|_| Err(NoUpstream::Unreachable("it did not answer in time".to_owned()))) {
-                Ok(connected) => return Ok(connected),
+                Ok(connected) => {
+                    self.quotas()[place].note(&connected.headers, clock.now());
+                    return Ok(connected);
+                }
                 Err(refused) => {
-                    let fatal = self.note(place, &refused);
+                    let fatal = self.note(place, &refused, clock);
                     last = refused;
                     if fatal == Fatal::ForTheCall {
                         break;
@@ -124,29 +145,44 @@ impl Upstream {
         Ok(Box::new(stream.map_err(|error| error.to_string())?))
     }
 
+    /// What the upstreams have said of their quotas: place, word for the quota, used, limit.
+    pub(super) fn told_quotas(&self) -> Vec<(usize, &'static str, f64, f64)> {
+        let of = |(place, quotas): (usize, &Quotas)| {
+            quotas.told().map(|(kind, used, limit)| (place, kind, used, limit)).collect::<Vec<_>>()
+        };
+        self.quotas().iter().enumerate().flat_map(of).collect()
+    }
+
     /// Remembers a refusal for the calls to come.
-    fn note(&self, place: usize, refused: &NoUpstream) -> Fatal {
+    fn note(&self, place: usize, refused: &NoUpstream, clock: &Clock) -> Fatal {
         let (error, body, after);
         match refused {
-            NoUpstream::Unreachable(_) => error = ProviderError { status: 503, ..ProviderError::default() },
+            NoUpstream::Unreachable(_) | NoUpstream::Short(_) => {
+                error = ProviderError { status: 503, ..ProviderError::default() }
+            }
             NoUpstream::Refused { status, headers, body: bytes } => {
+                self.quotas()[place].note(headers, clock.now());
                 body = String::from_utf8_lossy(bytes);
                 after = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
                 error = ProviderError { status: status.as_u16(), code: "", message: &body, retry_after: after };
-                if status.is_client_error() && error.refusal() == crate::budget::ProviderRefusal::Other {
+                if status.is_client_error() && error.refusal() == ProviderRefusal::Other {
                     return Fatal::ForTheCall; // a wrong key is wrong elsewhere too
                 }
             }
         }
         // With one upstream there is nobody else to ask, and it may be back.
         if self.addresses.len() > 1 {
-            self.standing().refused(place, error.refusal(), now());
+            self.standing().refused(place, for_a_while(error.refusal()), time(clock));
         }
         Fatal::ForTheUpstream
     }
 
-    fn standing(&self) -> std::sync::MutexGuard<'_, Failover> {
+    fn standing(&self) -> MutexGuard<'_, Failover> {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn quotas(&self) -> MutexGuard<'_, Vec<Quotas>> {
+        self.quotas.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -204,9 +240,17 @@ fn tls() -> Result<Arc<tokio_rustls::rustls::ClientConfig>, ServeError> {
     Ok(Arc::new(config))
 }
 
-fn now() -> StoreTime {
-    let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or(Duration::ZERO);
-    StoreTime(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+/// Nobody tells the gateway of a payment.
+fn for_a_while(refusal: ProviderRefusal) -> ProviderRefusal {
+    match refusal {
+        ProviderRefusal::Terminal { .. } => ProviderRefusal::Guess { wait: Wait::Told(ASK_AGAIN) },
+        other => other,
+    }
+}
+
+/// Since the clock began: refusals are for a time, not until a date.
+fn time(clock: &Clock) -> StoreTime {
+    StoreTime(u64::try_from(clock.now().since_start().as_micros()).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

@@ -14,9 +14,11 @@ mod deepgram;
 mod hostile;
 mod livekit;
 mod openai;
+mod quota;
 mod reference;
 #[allow(dead_code, reason = "the stores' own tests need more of it")]
 #[path = "../../crates/voxgate-guard/tests/stores/server.rs"]
 mod server;
+mod spending;
 mod support;
 mod twilio;

@@ -151,6 +151,19 @@ impl Agent {
         (End { socket }, seen.0, seen.1)
     }
 
+    /// The next call, with these headers in the answer to it.
+    pub(crate) async fn accept_with(&self, headers: &[(&'static str, &'static str)]) -> Called {
+        let (stream, _) = tokio::time::timeout(PATIENCE, self.listener.accept()).await.expect("a call").unwrap();
+        #[expect(clippy::result_large_err, reason = "the callback is tungstenite's")]
+        let answer = |_: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
+            for (name, value) in headers {
+                response.headers_mut().insert(*name, value.parse().unwrap());
+            }
+            Ok(response)
+        };
+        End { socket: accept_hdr_async(stream, answer).await.expect("a handshake") }
+    }
+
     /// With a certificate.
     pub(crate) async fn start_with_tls(certificate: &Path, key: &Path) -> Self {
         let certificates = CertificateDer::pem_file_iter(certificate).unwrap().collect::<Result<_, _>>().unwrap();

@@ -52,6 +52,7 @@ class Inference:
     voices: list[Samples] = field(default_factory=list)
     """What text-to-speech says, one utterance after the other; the last again and again."""
     refusal: str | None = None
+    quotas: dict[str, str] = field(default_factory=dict)
     ending: tuple[int, str] | None = None
     """How a session is closed after its first audio."""
     error: dict[str, Any] | None = None
@@ -82,7 +83,7 @@ class Inference:
     async def accept(self, request: web.Request) -> web.WebSocketResponse:
         self.seen.append(request)
         if self.refusal is not None:
-            raise web.HTTPTooManyRequests(text=self.refusal, content_type="application/json")
+            raise web.HTTPTooManyRequests(text=self.refusal, headers=self.quotas, content_type="application/json")
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         created = await socket.receive_json()
@@ -316,12 +317,17 @@ REFUSAL = {
 }
 
 
-def test_a_quota_that_is_used_up_is_a_status_error_of_both_clients(tmp_path: Path) -> None:
-    run(a_provider_that_refuses(tmp_path))
+USED_UP = {"X-LiveKit-Inference-Credits-Limit": "1000", "X-LiveKit-Inference-Credits-Used": "1000"}
 
 
-async def a_provider_that_refuses(tmp_path: Path) -> None:
-    service = Inference(refusal=json.dumps(REFUSAL))
+@pytest.mark.parametrize(("quotas", "asked"), [({}, 2), (USED_UP, 1)])
+def test_a_quota_that_is_used_up_is_a_status_error_of_both_clients(
+    tmp_path: Path, quotas: dict[str, str], asked: int
+) -> None:
+    run(a_provider_that_refuses(tmp_path, Inference(refusal=json.dumps(REFUSAL), quotas=quotas), asked))
+
+
+async def a_provider_that_refuses(tmp_path: Path, service: Inference, asked: int) -> None:
     async with service.serve("", tmp_path) as url, clients(url) as (ear, mouth):
         with pytest.raises(APIStatusError) as refused:
             await transcripts(ear, np.zeros(RATE, np.int16), RATE)
@@ -329,6 +335,7 @@ async def a_provider_that_refuses(tmp_path: Path) -> None:
         with pytest.raises(APIStatusError) as refused:
             await say(mouth)
         assert (refused.value.status_code, refused.value.retryable) == (429, True)
+    assert len(service.seen) == asked, "once it has told its quotas, the gateway refuses in its stead"
 
 
 @pytest.mark.parametrize(("code", "reason"), [(1008, "session expired"), (1011, "internal"), (4429, "too many")])
