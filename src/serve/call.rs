@@ -12,6 +12,7 @@ use super::config::{SecondStream, ServeLimits};
 use super::delay_line::{DelayLine, Released};
 use super::door::{Door, Malformed, MicAudio, Pcm, Step};
 use super::guards::{Guards, Held, RouteGuards};
+use super::interruption::{Agent, Interruption};
 use super::jobs::{Jobs, Part, Voice};
 use super::mic_clock::{MicClock, in_core};
 use super::not_let_in::NotLetIn;
@@ -81,7 +82,7 @@ impl Call {
             second_stream,
             heard_client: now,
             sent_all: [now; 2],
-            user_spoke: false,
+            interruption: Interruption::default(),
         };
         let end = pump.run(around).await;
         if let Part::Speaks(job) = &pump.part
@@ -123,8 +124,8 @@ struct Pump {
     heard_client: Instant,
     /// When client and upstream had last taken all that was sent.
     sent_all: [Instant; 2],
-    /// Since the agent began to speak on another socket.
-    user_spoke: bool,
+    /// Of an agent that speaks on another socket.
+    interruption: Interruption,
 }
 
 /// What happens next.
@@ -334,15 +335,23 @@ impl Pump {
     /// The agent speaks on another socket.
     fn hear_voice(&mut self, voice: Voice) {
         match voice {
-            // Whoever answers the user was interrupted, or had said all.
-            Voice::Begins if std::mem::take(&mut self.user_spoke) => _ = self.control.interrupt(),
-            Voice::Begins => {}
+            Voice::Begins => {
+                let before = self.interruption.agent_begins();
+                self.follow(before);
+            }
             Voice::Plays(pcm) => {
                 let chunk = Chunk::new(Samples::I16(&pcm.samples), AudioFormat::mono(pcm.sample_rate));
                 // Beyond its bound the playback is not known; the stage tells of it, and the call goes on.
                 _ = self.playback.push(chunk, PlayAt::Next);
             }
             Voice::Cleared => _ = self.control.interrupt(),
+        }
+    }
+
+    /// An agent that has stopped plays nothing of what was told of it.
+    fn follow(&self, agent: Agent) {
+        if agent == Agent::HasStopped {
+            _ = self.control.interrupt();
         }
     }
 
@@ -371,8 +380,9 @@ impl Pump {
     fn note_event(&mut self, event: Option<Event>) {
         if let Some(event) = &event {
             self.door.gate_told(event);
+            let agent = self.interruption.gate_told(event);
+            self.follow(agent);
         }
-        self.user_spoke |= matches!(event, Some(Event::SpeechStarted { .. }));
         match event {
             None => self.events = None,
             Some(Event::Audio(audio) | Event::SpeechStarted { audio, .. }) => self.line.forward(audio.span),

@@ -17,6 +17,7 @@ mod demo;
 mod door;
 mod guards;
 mod http;
+mod interruption;
 mod issuer;
 mod jobs;
 mod listener;

@@ -217,6 +217,8 @@ fn settings_that_cannot_be_meant_are_refused_with_the_remedy() {
     assert!(refused(&route.replace("twilio", "twillio")).contains("twillio"));
     assert!(refused(&format!("{route}mode = \"open\"\n")).contains("\"shadow\""));
     assert!(refused(&format!("{route}[route.gate.turn]\nhangover = 3\n")).contains("hangover"));
+    assert!(refused(&format!("{route}quota_reserve = 0.9\n")).contains("a share from 0 to 0.5"));
+    assert!(refused(&format!("{route}ceilings = {{ per_week_usd = 1.0 }}\n")).contains("per_key_and_day_usd"));
     assert!(matches!(
         ServeConfig::from_toml(&format!("{route}keys = [\"env:VOXGATE_NO_SUCH\"]")).unwrap().routes[0].keys[0].reveal(),
         Err(ServeError::Variable { .. })

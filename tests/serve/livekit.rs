@@ -178,6 +178,7 @@ async fn what_an_agent_says_after_it_was_interrupted_is_a_reference_too() {
     job.hear(&echo(answer)).await;
     job.end().await;
     assert!(job.share(0.2..3.0) < 0.05, "{}", job.share(0.2..3.0));
+    // Until the agent is known to have stopped, words may be taken for it.
     assert!(job.share(3.2..5.4) > 0.7, "the user: {}", job.share(3.2..5.4));
     assert!(job.share(7.2..8.8) < 0.05, "{}", job.share(7.2..8.8));
 }

@@ -128,7 +128,8 @@ def sounds_at(phrase: Samples, audio: Samples) -> float | None:
     if len(audio) < len(phrase):
         return None
     sought, whole = phrase.astype(np.float64), audio.astype(np.float64)
-    energy = np.convolve(whole**2, np.ones(len(sought)), "valid") * np.sum(sought**2)
+    sums = np.concatenate([[0.0], np.cumsum(whole**2)])
+    energy = (sums[len(sought) :] - sums[: -len(sought)]) * np.sum(sought**2)
     likeness = correlate(whole, sought, "valid", "fft") / np.sqrt(np.maximum(energy, 1e6))
     at = int(np.argmax(likeness))
     return at / RATE if likeness[at] > 0.9 else None
@@ -292,9 +293,8 @@ async def an_agent_that_hears_itself(tmp_path: Path) -> None:
     before = told_share(heard, 0.0, user_s - 0.5)
     after = told_share(heard, answer_s + echo_s, answer_s + echo_s + len(answer) / RATE)
     print(f"of the agent's voice {before:.1%} are heard before the interruption, {after:.1%} after it")
-    # Until the answer the gate was told of a voice that nobody heard, and has to find the echo again. Without the
-    # answer as a reference all of it is heard.
-    assert before < 0.05 and after < 0.75
+    # Without the answer as a reference all of it is heard; on a busy machine the delay of the echo may jump.
+    assert before < 0.05 and after < 0.3
 
 
 async def listen(room: Room, stream: stt.RecognizeStream, seconds: float) -> None:
