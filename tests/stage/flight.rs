@@ -95,6 +95,32 @@ async fn a_storm_and_an_echo_leak_are_written_unasked_and_not_all_the_time() {
     assert!(report.refused > 0 && folders[0].ends_with("-echo-leak"), "{report:?}, {folders:?}");
 }
 
+/// Openings in which speech-to-text finds no words raise the bar.
+#[tokio::test]
+async fn a_misfire_storm_is_written_unasked_and_decided_again() {
+    let dir = TempDir::new().unwrap();
+    let recorder = FlightRecorder::start(FlightOptions::new(dir.path())).unwrap();
+    let mut live = Live::open(recorded(&recorder));
+    for _ in 0..4 {
+        let before = live.got.len();
+        live.record(&sample("clean_turn")).await;
+        for event in live.got.split_off(before) {
+            if let Event::SpeechEnded { speech, .. } = event {
+                live.control.feedback(result("", Some(speech))).unwrap();
+            }
+        }
+        live.pause(Duration::from_millis(20)).await;
+    }
+    live.end().await;
+    let report = settled(&recorder, 1);
+    let folders = folders(dir.path());
+    assert_eq!((report.written, folders.len()), (1, 1), "{report:?}, {folders:?}");
+    assert!(folders[0].to_str().unwrap().ends_with("-storm"), "{folders:?}");
+    let told = std::fs::read_to_string(folders[0].join("decisions.csv")).unwrap();
+    assert!(told.lines().count() > 500, "{} rows", told.lines().count());
+    assert_eq!(first_difference(&told, &decided_again(&folders[0])), None);
+}
+
 #[tokio::test]
 async fn the_bounds_of_the_folder_hold_and_nothing_of_it_is_deleted() {
     let dir = TempDir::new().unwrap();

@@ -25,6 +25,9 @@ mod faults;
 #[cfg(feature = "sqlite")]
 #[path = "stores/file.rs"]
 mod file;
+#[cfg(all(feature = "redis", feature = "postgres"))]
+#[path = "stores/garbled.rs"]
+mod garbled;
 #[cfg(feature = "redis")]
 #[path = "stores/hostile.rs"]
 mod hostile;

@@ -300,7 +300,8 @@ impl GuardStore for PostgresStore {
 /// Installs this version of the schema, unless it is there; one worker at a time. Returns a later version that is there.
 async fn install(client: &Client) -> Result<Option<u32>, tokio_postgres::Error> {
     let comment = "select obj_description(to_regnamespace('voxgate')) as comment";
-    let there: Option<String> = client.query_typed(comment, &[]).await?.first().and_then(|row| row.get(0));
+    let rows = client.query_typed(comment, &[]).await?;
+    let there: Option<String> = rows.first().map_or(Ok(None), |row| row.try_get(0))?;
     let there: Option<u32> = there.and_then(|text| text.strip_prefix(SCHEMA_MARK)?.parse().ok());
     if let Some(version) = there.filter(|version| *version >= SCHEMA_VERSION) {
         return Ok((version > SCHEMA_VERSION).then_some(version));
