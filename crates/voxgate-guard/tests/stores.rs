@@ -8,6 +8,9 @@ mod authority;
 #[cfg(all(feature = "redis", feature = "postgres"))]
 #[path = "stores/calendar.rs"]
 mod calendar;
+#[cfg(all(feature = "redis", feature = "postgres", feature = "sqlite"))]
+#[path = "stores/clocks.rs"]
+mod clocks;
 #[cfg(feature = "redis")]
 #[path = "stores/cluster.rs"]
 mod cluster;
