@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from ._early_playback import EarlyPlayback
 from ._errors import InternalError
 from ._mic_clock import MicClock
 from ._recording import Recording, Source
@@ -32,6 +33,7 @@ class Ear:
         self._clock, self._moved, self._record = clock, moved, record
         self._moved_s = 0.0  # how far the clock has moved since it was told
         self._mic_clock = MicClock()
+        self._early = EarlyPlayback()
 
     def open(self, rate: int, channels: int, config: Config) -> Gate:
         self._mic_clock = MicClock()
@@ -52,6 +54,8 @@ class Ear:
         self._moved_s += self._mic_clock.note(gate.now_s, self._clock())
         if first or abs(self._moved_s) > _FAR_S:
             self._moved_s = 0.0
+            for early in self._early.take():
+                self.play(bytes(early.audio), early.rate, early.channels, early.starts_s, early.source)
             self._moved()
         return decisions
 
@@ -60,6 +64,9 @@ class Ear:
     ) -> None:
         """Audio begins to play at `at` of the clock, or goes on."""
         if self.gate is None:
+            return
+        if not self._mic_clock.is_known and self._early.add(data, rate, channels, at, source):
+            self._early.forget(self._clock() - _ECHO_S)
             return
         at_s = None if at is None else self._mic_clock.at(at)
         if at_s is not None and at_s < 0:
@@ -72,6 +79,7 @@ class Ear:
 
     def silence(self, at: float) -> None:
         """The agent is silent from `at` of the clock on."""
+        self._early.silence(at)
         at_s = self._mic_clock.at(at)
         if self.gate is not None and at_s is not None:
             self.gate.playback_clear(at_s=max(at_s, 0.0))
@@ -81,3 +89,5 @@ class Ear:
 
 _FAR_S = 0.25
 """A smaller step of the echo's delay is left to the gate, which searches up to a second of it."""
+_ECHO_S = 2.0
+"""What was played before is heard no more."""

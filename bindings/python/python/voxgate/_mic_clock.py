@@ -21,6 +21,11 @@ class MicClock:
         self._noted_s = wall_s
         return 0.0 if known is None else self._offset_s - known
 
+    @property
+    def is_known(self) -> bool:
+        """Whether audio has come."""
+        return self._offset_s is not None
+
     def at(self, wall_s: float) -> float | None:
         """The microphone's time at `wall_s`, in seconds; None until audio has come."""
         return None if self._offset_s is None else wall_s + self._offset_s

@@ -79,7 +79,7 @@ fn damaging_proxy(port: u16) -> u16 {
         for (number, client) in (0..).zip(listener.incoming()) {
             let (Ok(client), Ok(server)) = (client, TcpStream::connect(("127.0.0.1", port))) else { return };
             let (from, to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-            std::thread::spawn(move || copy(from, to, |bytes| Some(bytes)));
+            std::thread::spawn(move || copy(from, to, Some));
             std::thread::spawn(move || {
                 let mut rng = Rng::with_seed(number);
                 copy(server, client, |bytes| if rng.u8(..) < DAMAGED { damage(bytes, &mut rng) } else { Some(bytes) });
