@@ -180,21 +180,19 @@ impl RouteGuards {
 
     /// What a call with this key may spend, to be filled.
     fn purse(&self, key: Option<&str>, rests: &Arc<Rests>) -> Purse {
-        let of_the_key = DayCeiling {
+        let of_the_key = self.ceilings.per_key_and_day_usd.map(|limit| DayCeiling {
             resource: self.resource("money of", key).to_string(),
             setting: "ceilings.per_key_and_day_usd",
-            limit: self.ceilings.per_key_and_day_usd.unwrap_or_default(),
-        };
-        let of_the_route = DayCeiling {
+            limit,
+        });
+        let of_the_route = self.ceilings.per_day_usd.map(|limit| DayCeiling {
             resource: format!("{} money", self.name),
             setting: "ceilings.per_day_usd",
-            limit: self.ceilings.per_day_usd.unwrap_or_default(),
-        };
-        // Whose key has spent all takes nothing of the others'.
-        let ceilings =
-            [self.ceilings.per_key_and_day_usd.map(|_| of_the_key), self.ceilings.per_day_usd.map(|_| of_the_route)];
+            limit,
+        });
         let piece = self.cost(Usage::Audio(TAKEN_FOR)) + self.cost(Usage::Socket(TAKEN_FOR));
-        Purse::new(ceilings.into_iter().flatten().collect(), piece, Arc::clone(rests))
+        // Whose key has spent all takes nothing of the others'.
+        Purse::new([of_the_key, of_the_route].into_iter().flatten().collect(), piece, Arc::clone(rests))
     }
 
     /// The client's key, if keys are asked for or it has one.

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use super::door::{PlayedAudio, Step};
+use super::door::{PlayedAudio, Step, query_value};
 use super::jobs::Voice;
 use super::shared::Shared;
 use super::socket::{Incoming, Socket};
@@ -17,9 +17,7 @@ use super::socket::{Incoming, Socket};
 /// nobody else's voice is heard in it.
 pub(super) fn call_name(index: usize, rest: &str, headers: &HeaderMap) -> Option<String> {
     let named = headers.get("x-voxgate-call").and_then(|value| value.to_str().ok());
-    let (_, query) = rest.split_once('?').unwrap_or_default();
-    let asked = query.split('&').find_map(|pair| pair.strip_prefix("voxgate_call="));
-    let name = named.or(asked).filter(|name| !name.is_empty())?;
+    let name = named.or(query_value(rest, "voxgate_call")).filter(|name| !name.is_empty())?;
     // Browsers can set no other header.
     let key = headers.get(header::AUTHORIZATION).or_else(|| headers.get(header::SEC_WEBSOCKET_PROTOCOL));
     let key = Sha256::digest(key.map_or(&b""[..], HeaderValue::as_bytes));

@@ -225,22 +225,11 @@ const OWN_MARK: &str = "voxgate-";
 
 #[cfg(test)]
 mod tests {
+    use super::super::steps_of::{client, upstream};
     use super::*;
 
     const LINE: &str = "MEDIA_START connection_id:e226 channel:WebSocket/c/0x7f channel_id:pbx1-1.9 format:ulaw optimal_frame_size:160 ptime:20";
     const JSON: &str = r#"{"event":"MEDIA_START","connection_id":"e226","channel":"WebSocket/c/0x7f","channel_id":"pbx1-1.9","format":"slin16","optimal_frame_size":640,"ptime":20,"channel_variables":{"X":"a \"b\""}}"#;
-
-    fn client(door: &mut Asterisk, message: Message) -> Vec<Step> {
-        let mut steps = Vec::new();
-        door.client_sent(message, &mut steps).expect("it is allowed");
-        steps
-    }
-
-    fn upstream(door: &mut Asterisk, message: Message) -> Vec<Step> {
-        let mut steps = Vec::new();
-        door.upstream_sent(message, &mut steps).expect("it is allowed");
-        steps
-    }
 
     fn started(text: &str) -> Asterisk {
         let mut door = Asterisk::default();

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use tokio_tungstenite::tungstenite::Message;
 use voxgate_base::{Moment, Probability};
 
-pub(in crate::serve) use query::{Asked, Listening};
+pub(in crate::serve) use query::{Asked, Listening, query_value};
 pub(in crate::serve) use reference::PlayedAudio;
 
 use self::endpoint::{Endpoint, Told};

@@ -13,6 +13,8 @@ mod malformed;
 mod openai;
 mod passing;
 mod protocol;
+#[cfg(test)]
+mod steps_of;
 mod twilio;
 mod vonage;
 
@@ -20,7 +22,7 @@ pub(super) use asterisk::Asterisk;
 pub(super) use audio_message::AudioMessage;
 #[cfg(any(test, fuzzing))]
 pub(super) use deepgram::Asked;
-pub(super) use deepgram::{Deepgram, Listening, PlayedAudio};
+pub(super) use deepgram::{Deepgram, Listening, PlayedAudio, query_value};
 #[cfg(test)]
 pub(super) use encoding::Encoding;
 pub(super) use livekit::{LiveKitStt, LiveKitTts};

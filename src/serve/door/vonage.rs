@@ -112,26 +112,15 @@ const OWN_MARK: &str = "voxgate";
 
 #[cfg(test)]
 mod tests {
+    use super::super::steps_of::{client, upstream};
     use super::*;
 
     const CONNECTED: &str = r#"{"event":"websocket:connected","content-type":"audio/l16;rate=16000","caller":"44770"}"#;
 
     fn connected(text: &str) -> (Vonage, Vec<Step>) {
-        let (mut door, mut steps) = (Vonage::default(), Vec::new());
-        door.client_sent(Message::text(text), &mut steps).expect("it is allowed");
+        let mut door = Vonage::default();
+        let steps = client(&mut door, Message::text(text));
         (door, steps)
-    }
-
-    fn client(door: &mut Vonage, message: Message) -> Vec<Step> {
-        let mut steps = Vec::new();
-        door.client_sent(message, &mut steps).expect("it is allowed");
-        steps
-    }
-
-    fn upstream(door: &mut Vonage, message: Message) -> Vec<Step> {
-        let mut steps = Vec::new();
-        door.upstream_sent(message, &mut steps).expect("it is allowed");
-        steps
     }
 
     #[test]

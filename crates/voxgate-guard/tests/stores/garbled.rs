@@ -9,6 +9,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use voxgate_guard::store::{GuardStore, PostgresStore, RedisStore, RoomAnswer, SharedConfig, WorkerState};
 
+use crate::hostile::peak_kb;
 use crate::requests::{lease, room, sliding, term, worker};
 use crate::server::{self, hasty, patient};
 
@@ -46,9 +47,7 @@ async fn victim_process() {
         };
         answered.into_iter().for_each(|answered| counts[usize::from(!answered)] += 1);
     }
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("0 kB");
-    let peak = peak.trim().trim_end_matches(" kB");
+    let peak = peak_kb().unwrap_or_default();
     println!("\nanswers, errors, peak kB: {} {} {peak}", counts[0], counts[1]);
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::encoding::Encoding;
+use super::super::encoding::{Encoding, Format};
 
 /// What is to be done with a connection's audio.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Listening {
     /// silent.
     pub(in crate::serve) fn asked(rest: &str, address: &str) -> Self {
         let path = [address, rest].map(|part| part.split_once('?').map_or(part, |(path, _)| path)).concat();
-        let value = |name: &str| [rest, address].into_iter().find_map(|part| value_of(part, name));
+        let value = |name: &str| [rest, address].into_iter().find_map(|part| query_value(part, name));
         let passes = |why: String| Self::Passes(why);
         if path.contains("/v2/") {
             return passes("/v2/listen finds the ends of turns by itself, in audio without cuts".to_owned());
@@ -60,15 +60,14 @@ impl Listening {
         if value("callback").is_some() {
             return passes("with `callback` the results go elsewhere, and their times cannot be mapped".to_owned());
         }
-        let encoding = match value("encoding") {
-            Some("linear16") => Encoding::Linear16,
-            Some("mulaw") => Encoding::Mulaw,
-            Some("alaw") => Encoding::Alaw,
-            Some(other) => return passes(format!("encoding={other} is not decoded; linear16, mulaw and alaw are")),
-            None => return passes("without `encoding` the audio is in a container, which is not decoded".to_owned()),
+        let Some(name) = value("encoding") else {
+            return passes("without `encoding` the audio is in a container, which is not decoded".to_owned());
+        };
+        let Some(encoding) = encoding_named(name) else {
+            return passes(format!("encoding={name} is not decoded; linear16, mulaw and alaw are"));
         };
         let rate = value("sample_rate").and_then(|rate| rate.parse().ok());
-        let Some(sample_rate) = rate.filter(|rate| (8_000..=192_000).contains(rate)) else {
+        let Some(Format { sample_rate, .. }) = rate.and_then(|rate| Format::new(encoding, rate)) else {
             return passes("`sample_rate` is not from 8000 to 192000".to_owned());
         };
         let channels = match (value("channels").unwrap_or("1"), value(REFERENCE)) {
@@ -99,7 +98,18 @@ impl Listening {
     }
 }
 
-pub(super) fn value_of<'a>(part: &'a str, name: &str) -> Option<&'a str> {
+/// Deepgram's names of what is decoded.
+pub(super) fn encoding_named(name: &str) -> Option<Encoding> {
+    match name {
+        "linear16" => Some(Encoding::Linear16),
+        "mulaw" => Some(Encoding::Mulaw),
+        "alaw" => Some(Encoding::Alaw),
+        _ => None,
+    }
+}
+
+/// Of a path with a query.
+pub(in crate::serve) fn query_value<'a>(part: &'a str, name: &str) -> Option<&'a str> {
     let (_, query) = part.split_once('?')?;
     query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
 }

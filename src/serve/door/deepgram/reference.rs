@@ -3,10 +3,10 @@
 use serde::Deserialize;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::super::encoding::{Encoding, Format};
+use super::super::encoding::Format;
 use super::super::malformed::Malformed;
 use super::super::protocol::{Pcm, Step};
-use super::query::value_of;
+use super::query::{encoding_named, query_value};
 
 /// One such socket.
 #[derive(Debug)]
@@ -19,13 +19,10 @@ pub(in crate::serve) struct PlayedAudio {
 impl PlayedAudio {
     /// By the query of its request.
     pub(in crate::serve) fn asked(rest: &str) -> Result<Self, Malformed> {
-        let value = |name| value_of(rest, name);
-        let encoding = match value("encoding") {
-            None | Some("linear16") => Encoding::Linear16,
-            Some("mulaw") => Encoding::Mulaw,
-            Some("alaw") => Encoding::Alaw,
-            Some(other) => return Err(Malformed(format!("encoding={other}; expected linear16, mulaw or alaw"))),
-        };
+        let value = |name| query_value(rest, name);
+        let name = value("encoding").unwrap_or("linear16");
+        let encoding = encoding_named(name)
+            .ok_or_else(|| Malformed(format!("encoding={name}; expected linear16, mulaw or alaw")))?;
         let rate = value("sample_rate").and_then(|rate| rate.parse().ok());
         let format = rate.and_then(|rate| Format::new(encoding, rate));
         let format = format.ok_or_else(|| Malformed("expected sample_rate, from 8000 to 192000".to_owned()))?;

@@ -1,3 +1,4 @@
+use super::super::steps_of;
 use super::*;
 
 const START: &str = r#"{"event":"start","sequenceNumber":"1","streamSid":"MZ1","start":{"streamSid":"MZ1","accountSid":"AC1","callSid":"CA1","tracks":["inbound"],"customParameters":{},"mediaFormat":{"encoding":"audio/x-mulaw","sampleRate":8000,"channels":1}}}"#;
@@ -9,15 +10,11 @@ fn media(sequence: u32, timestamp_ms: u32, payload: &str) -> String {
 }
 
 fn client(door: &mut Twilio, text: &str) -> Vec<Step> {
-    let mut steps = Vec::new();
-    door.client_sent(Message::text(text), &mut steps).expect("a message that is allowed");
-    steps
+    steps_of::client(door, Message::text(text))
 }
 
 fn upstream(door: &mut Twilio, text: &str) -> Vec<Step> {
-    let mut steps = Vec::new();
-    door.upstream_sent(Message::text(text), &mut steps).expect("a message that is allowed");
-    steps
+    steps_of::upstream(door, Message::text(text))
 }
 
 fn started(text: &str) -> (Twilio, Vec<Step>) {
